@@ -1,0 +1,150 @@
+"""What a host must be able to do with guests: the contract of every hypervisor driver.
+
+A driver knows no database, no HTTP and no other service. Everything it needs arrives in a `GuestSpec`; ids were chosen
+before. Every call may be repeated, and a call that was cut off half-way may be repeated too. `tests/compute/hypervisor/
+contract.py` holds every driver to this page, the simulated one included.
+
+Optional abilities are Protocols of their own. A driver that has one reports its trait in its inventory, so that the
+scheduler never picks a host that cannot.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import enum
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from pileus.core.errors import CloudError, Conflict, NotFound
+
+
+class Power(enum.IntEnum):
+    """Nova's power states, by their API numbers (`OS-EXT-STS:power_state`)."""
+
+    NOSTATE = 0
+    RUNNING = 1
+    PAUSED = 3
+    SHUTDOWN = 4
+    CRASHED = 6
+    SUSPENDED = 7
+
+
+class RootDisk(msgspec.Struct, frozen=True, kw_only=True):
+    """The disk a guest starts from: a new copy-on-write layer over `base`, grown to `size_gib` when that is larger."""
+
+    base: str                               # path of the image's bytes on this host; never written to
+    format: str                             # "raw" or "qcow2": the declared and inspected format, never probed
+    size_gib: int = 0                       # 0: as large as the image
+    bus: str = "virtio"                     # virtio | scsi | ide
+    kernel: str | None = None               # paths for a direct kernel boot
+    ramdisk: str | None = None
+    kernel_args: str = ""
+
+
+class Nic(msgspec.Struct, frozen=True, kw_only=True):
+    """A network interface. The network agent owns the tap device `device`; the driver only opens it."""
+
+    port_id: str
+    mac: str
+    device: str                             # name of the tap device on this host; made by the network agent beforehand
+    mtu: int = 1500
+    model: str = "virtio"                   # virtio | e1000 | rtl8139 …
+
+
+class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """All a host needs to run one guest. Stored by the driver, so that a restarted agent can adopt and restart guests."""
+
+    id: str                                 # the server's UUID
+    name: str                               # instance-00000001
+    vcpus: int
+    memory_mb: int
+    root: RootDisk
+    ephemeral_gib: int = 0
+    swap_mb: int = 0
+    nics: tuple[Nic, ...] = ()
+    config_drive: dict[str, bytes] | None = None      # path on the drive (label config-2) → content
+    properties: dict[str, str] = {}                   # image properties hw_*, os_*
+
+
+class GuestState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the hypervisor says of a guest it has."""
+
+    id: str
+    power: Power
+    pid: int | None = None
+    vnc: tuple[str, int] | None = None                # address and port on this host
+    error: str = ""
+
+
+class Inventory(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host has, before anything is reserved or overcommitted."""
+
+    vcpus: int
+    memory_mb: int
+    disk_gib: int
+    hypervisor_type: str                    # QEMU | KVM | simulated
+    hypervisor_version: int                 # 7002000 for 7.2.0
+    hypervisor_hostname: str
+    cpu_arch: str = "x86_64"
+    cpu_info: dict = {}
+    traits: tuple[str, ...] = ()
+
+
+class GuestNotFound(NotFound):
+    code, message = "guest.not_found", "Guest {id} does not exist on this host."
+
+
+class HypervisorFailed(CloudError):
+    """The hypervisor refused or broke: another host may do better."""
+
+    status, code, message, temporary = 500, "hypervisor.failed", "The hypervisor failed to {what}.", True
+
+
+class GuestInWrongState(Conflict):
+    code, message = "guest.wrong_state", "Guest {id} cannot {what} while it is {state}."
+
+
+class Hypervisor(Protocol):
+    """Makes this host run the guests it is told to."""
+
+    async def start(self) -> None:
+        """Take up the work: adopt guests that still run. Called once before anything else."""
+
+    async def stop(self) -> None:
+        """Let go of everything; guests go on running."""
+
+    async def inventory(self) -> Inventory: ...
+
+    async def spawn(self, guest: GuestSpec) -> GuestState:
+        """Make and start the guest; one that runs already is left alone. Raises HypervisorFailed and leaves no process behind."""
+
+    async def destroy(self, guest_id: str) -> None:
+        """End the guest and remove its files. An absent guest is already destroyed."""
+
+    async def power(self, guest_id: str, to: Power, *, timeout_s: float = 0) -> GuestState:
+        """Bring the guest to RUNNING, PAUSED, SHUTDOWN or SUSPENDED (memory on disk, process gone), from whatever it is in.
+
+        SHUTDOWN asks the guest first when `timeout_s` is more than 0, and pulls the plug after that. Raises GuestNotFound.
+        """
+
+    async def reboot(self, guest_id: str, *, hard: bool, timeout_s: float = 60) -> GuestState:
+        """Soft: ask the guest, then reset it. Hard: end the process and start it anew from the stored spec."""
+
+    async def guests(self) -> list[GuestState]:
+        """Every guest this host has files or a process for."""
+
+    async def console_log(self, guest_id: str, max_bytes: int = 1 << 20) -> bytes:
+        """The tail of what the guest wrote to its serial console. Raises GuestNotFound."""
+
+
+@runtime_checkable
+class PlugsNics(Protocol):
+    """Adds and removes network interfaces of a guest, running or not."""
+
+    trait = "COMPUTE_NET_ATTACH_INTERFACE"
+
+    async def plug(self, guest_id: str, nic: Nic) -> None: ...
+
+    async def unplug(self, guest_id: str, port_id: str) -> None:
+        """An absent interface is already unplugged."""

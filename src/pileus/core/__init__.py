@@ -1,0 +1,1 @@
+"""The kit every service is built from. It imports no service."""
