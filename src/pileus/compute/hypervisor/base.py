@@ -1,11 +1,15 @@
 """What a host must be able to do with guests: the contract of every hypervisor driver.
 
 A driver knows no database, no HTTP and no other service. Everything it needs arrives in a `GuestSpec`; ids were chosen
-before. Every call may be repeated, and a call that was cut off half-way may be repeated too. `tests/compute/hypervisor/
-contract.py` holds every driver to this page, the simulated one included.
+before. Every call may be repeated, and a call that was cut off half-way may be repeated too. Calls about one guest may
+overlap: a driver puts them in order itself, and `destroy` never waits for a guest's grace period to pass.
+`tests/compute/hypervisor/contract.py` holds every driver to this page, the simulated one included.
 
-Optional abilities are Protocols of their own. A driver that has one reports its trait in its inventory, so that the
-scheduler never picks a host that cannot.
+Which power state may follow which is the table `REACHABLE`. A guest that was stopped, crashed or only half made has no
+memory to pause or to save; everything else leads everywhere.
+
+Optional abilities are Protocols of their own. A driver that has one reports its trait (`traits_of`) in its inventory, so
+that the scheduler never picks a host that cannot.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -28,6 +32,15 @@ class Power(enum.IntEnum):
     SHUTDOWN = 4
     CRASHED = 6
     SUSPENDED = 7
+
+
+#: `Hypervisor.power`: wanted state → states it can be reached from. Anything else is GuestInWrongState.
+REACHABLE: dict[Power, frozenset[Power]] = {
+    Power.RUNNING: frozenset(Power),
+    Power.PAUSED: frozenset({Power.RUNNING, Power.PAUSED}),
+    Power.SHUTDOWN: frozenset(Power),
+    Power.SUSPENDED: frozenset({Power.RUNNING, Power.PAUSED, Power.SUSPENDED}),
+}
 
 
 class RootDisk(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,10 +84,10 @@ class GuestState(msgspec.Struct, frozen=True, kw_only=True):
     """What the hypervisor says of a guest it has."""
 
     id: str
-    power: Power
-    pid: int | None = None
+    power: Power                                      # NOSTATE: files without a guest, left by a spawn that was cut off
+    pid: int | None = None                            # None without a process: also SHUTDOWN, SUSPENDED, and simulated guests
     vnc: tuple[str, int] | None = None                # address and port on this host
-    error: str = ""
+    error: str = ""                                   # why it is CRASHED or NOSTATE, for operators
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,34 +130,51 @@ class Hypervisor(Protocol):
     async def inventory(self) -> Inventory: ...
 
     async def spawn(self, guest: GuestSpec) -> GuestState:
-        """Make and start the guest; one that runs already is left alone. Raises HypervisorFailed and leaves no process behind."""
+        """Make the guest and start it; return as soon as it runs, without waiting for what is inside.
+
+        One that runs (or is paused) already is left alone. One that is there but does not run keeps its disks, takes the
+        given spec and is started. Raises HypervisorFailed, and leaves neither process nor files of a guest that was new.
+        """
 
     async def destroy(self, guest_id: str) -> None:
         """End the guest and remove its files. An absent guest is already destroyed."""
 
     async def power(self, guest_id: str, to: Power, *, timeout_s: float = 0) -> GuestState:
-        """Bring the guest to RUNNING, PAUSED, SHUTDOWN or SUSPENDED (memory on disk, process gone), from whatever it is in.
+        """Bring the guest to RUNNING, PAUSED, SHUTDOWN or SUSPENDED (memory on disk, process gone).
 
-        SHUTDOWN asks the guest first when `timeout_s` is more than 0, and pulls the plug after that. Raises GuestNotFound.
+        SHUTDOWN asks the guest first when `timeout_s` is more than 0, and pulls the plug after that; it forgets a saved
+        memory. RUNNING resumes, wakes from memory or boots. Raises GuestNotFound; GuestInWrongState as REACHABLE says.
         """
 
     async def reboot(self, guest_id: str, *, hard: bool, timeout_s: float = 60) -> GuestState:
-        """Soft: ask the guest, then reset it. Hard: end the process and start it anew from the stored spec."""
+        """Soft: ask the guest to end and boot it again; reset it when it does not end in time; only while RUNNING.
+
+        Hard: end the process, forget a saved memory, start anew from the stored spec, from any state. Raises GuestNotFound.
+        """
 
     async def guests(self) -> list[GuestState]:
         """Every guest this host has files or a process for."""
 
     async def console_log(self, guest_id: str, max_bytes: int = 1 << 20) -> bytes:
-        """The tail of what the guest wrote to its serial console. Raises GuestNotFound."""
+        """The tail of what the guest wrote to its serial console since it was made. Raises GuestNotFound."""
 
 
 @runtime_checkable
 class PlugsNics(Protocol):
-    """Adds and removes network interfaces of a guest, running or not."""
+    """Adds and removes network interfaces of a guest, running or not. Both outlast a restart of guest and agent."""
 
-    trait = "COMPUTE_NET_ATTACH_INTERFACE"
-
-    async def plug(self, guest_id: str, nic: Nic) -> None: ...
+    async def plug(self, guest_id: str, nic: Nic) -> None:
+        """One that is plugged already is left alone. Raises GuestNotFound, or HypervisorFailed and plugs nothing."""
 
     async def unplug(self, guest_id: str, port_id: str) -> None:
-        """An absent interface is already unplugged."""
+        """An absent interface, or an interface of an absent guest, is already unplugged."""
+
+
+#: Optional ability → the trait that says a host has it. Not an attribute of the Protocol: a driver with two abilities has
+#: two traits.
+ABILITIES: dict[type, str] = {PlugsNics: "COMPUTE_NET_ATTACH_INTERFACE"}
+
+
+def traits_of(driver: Hypervisor) -> tuple[str, ...]:
+    """The traits of the optional abilities that a driver has: part of its inventory."""
+    return tuple(trait for ability, trait in ABILITIES.items() if isinstance(driver, ability))
