@@ -11,7 +11,8 @@ is recognisable (`Datapath.clear` removes exactly what this cloud made, even whe
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -122,7 +123,14 @@ class HostNetworks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatapathFailed(CloudError):
+    """Something was not made. `wired` holds the ports that are wired up all the same: one broken router, or one DHCP server
+    that does not start, keeps no other guest from its network."""
+
     status, code, message, temporary = 500, "datapath.failed", "The network of this host could not {what}.", True
+
+    def __init__(self, text: str = "", *, wired: Iterable[str] = (), **rest: Any):
+        super().__init__(text, **rest)
+        self.wired = frozenset(wired)
 
 
 class Datapath(Protocol):
@@ -135,11 +143,19 @@ class Datapath(Protocol):
         """Let go; guests keep their network, DHCP and routers go on where the platform allows."""
 
     async def apply(self, wanted: HostNetworks) -> frozenset[str]:
-        """Make it so; returns the ids of the guests' ports that are wired up. Raises DatapathFailed after undoing nothing:
-        the next call goes on from what is there."""
+        """Make it so; returns the ids of the guests' ports that are wired up, which are those of a network in `networks`.
+
+        Raises DatapathFailed when anything is missing in the end, after making everything else and undoing nothing: the
+        next call goes on from what is there. Calls that overlap are carried out one after the other."""
 
     async def clear(self) -> None:
         """Remove everything this cloud ever made on this host."""
+
+
+def wireable(wanted: HostNetworks) -> tuple[Port, ...]:
+    """The guests' ports that can be wired up: those whose network has a part on this host."""
+    here = {network.id for network in wanted.networks}
+    return tuple(port for port in wanted.ports if port.network_id in here)
 
 
 def tap_name(port_id: str) -> str:
