@@ -1,0 +1,46 @@
+# What a developer or a user runs. Everything made here lands in this folder (.venv, .conformance, .state).
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+SUITE ?= smoke
+ARGS ?=
+
+.PHONY: help install test lint demo conformance bench clean
+
+help:
+	@echo "make install      .venv/bin/pileus and .venv/bin/openstack, from pinned packages"
+	@echo "make demo         a cloud on this machine and a real server in it (root; installs QEMU and friends)"
+	@echo "make test         the tests (as root: also those that need networks, guests and databases)"
+	@echo "make lint         ruff and mypy"
+	@echo "make conformance  Tempest against a fresh simulated cloud: SUITE=smoke|identity|image|compute|network|all ARGS=regex"
+	@echo "make bench        the benchmarks against a fresh simulated cloud"
+	@echo "make clean        remove what these made"
+
+install: $(VENV)/.has-client
+
+# One virtual environment, filled by groups; each stamp stands for one group of pyproject.toml at its pins.
+$(VENV)/.has-%: pyproject.toml constraints.txt scripts/pins.py scripts/venv-install
+	@scripts/venv-install $(VENV) $*
+
+test: $(VENV)/.has-client $(VENV)/.has-test
+	@scripts/install-packages --optional test dataplane image
+	$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/.has-client $(VENV)/.has-lint
+	$(VENV)/bin/ruff check .
+	$(PY) -m mypy
+
+demo: install
+	@scripts/install-packages dataplane image
+	$(VENV)/bin/pileus demo
+
+conformance: install
+	$(PY) -m conformance.run --suite $(SUITE) $(if $(ARGS),--match '$(ARGS)')
+
+bench: install
+	$(PY) -m benchmarks.run $(ARGS)
+
+clean:
+	rm -rf $(VENV) .conformance .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests conformance benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
