@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import msgspec
 
+
 class BadRule(ValueError):
     """A policy that cannot be compiled: found when the process starts, never when a request is served."""
 

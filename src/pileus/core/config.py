@@ -1,0 +1,67 @@
+"""Configuration: one TOML file, decoded once at start into one Struct per service. Unknown keys fail at start.
+
+Each service declares its own Struct in its `config.py`; `cloud.py` puts them together. `describe` renders the reference
+page from the classes, so that no option is without its documentation.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from pileus.core.errors import Invalid
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class ConfigInvalid(Invalid):
+    code, message = "config.invalid", "{path}: {why}"
+
+
+def load(kind: type[T], path: Path | None, overrides: dict | None = None) -> T:
+    """The configuration in `path` (or the defaults), with `overrides` (section → key → value) on top.
+
+    Raises ConfigInvalid for a file that cannot be read, an unknown key or a value of the wrong type.
+    """
+    try:
+        data = tomllib.loads(path.read_text()) if path else {}
+        for section, values in (overrides or {}).items():
+            data.setdefault(section, {}).update(values)
+        return msgspec.convert(data, kind)
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as problem:
+        raise ConfigInvalid(path=path or "configuration", why=problem) from problem
+
+
+def options(section: type[msgspec.Struct]) -> Iterator[tuple[str, str, object, str]]:
+    """(name, type, default, documentation) of each option: the documentation is the comment behind or above the field."""
+    comments: dict[str, str] = {}
+    pending: list[str] = []
+    for line in inspect.getsource(section).splitlines()[1:]:
+        if found := re.match(r"\s+(\w+)\s*:.*?#\s*(.+)$", line):
+            comments[found[1]] = " ".join([*pending, found[2]])
+            pending = []
+        elif found := re.match(r"\s+#:?\s*(.+)$", line):
+            pending.append(found[1])
+        elif found := re.match(r"\s+(\w+)\s*:", line):
+            comments[found[1]], pending = " ".join(pending), []
+    for field in msgspec.structs.fields(section):
+        default = field.default_factory() if field.default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT else field.default
+        kind = getattr(field.type, "__name__", None) or str(field.type)
+        yield field.name, kind, default, comments.get(field.name, "")
+
+
+def describe(kind: type[msgspec.Struct]) -> str:
+    """The reference page of a configuration, as Markdown."""
+    lines: list[str] = []
+    for section in msgspec.structs.fields(kind):
+        lines += [f"## [{section.name}]", "", "| option | type | default | meaning |", "|---|---|---|---|"]
+        lines += [f"| `{name}` | {kind} | `{default!r}` | {text} |" for name, kind, default, text in options(section.type)]
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,303 @@
+"""The database facade: SQLAlchemy Core statements in, frozen Structs out. No ORM, no lazy loading, no second fake database.
+
+SQLite runs *in the event loop* on one connection: a statement costs tens of microseconds, a hop to a thread ten times that.
+So between the `BEGIN` and the `COMMIT` of a transaction nothing but the database may be awaited, or another task's
+statements would join it. That mistake is loud: the transaction is rolled back and `TransactionAwaited` raised at the one
+who made it. PostgreSQL and MySQL have a pool; a transaction there belongs to the task that opened it.
+
+Stores are the only modules that build statements; services open transactions.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from pileus.core.errors import CloudError, Conflict
+
+T = TypeVar("T")
+
+#: All tables of all services; each service's `store` declares its own on it.
+METADATA = sa.MetaData(naming_convention={
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+})
+
+
+class Duplicate(Conflict):
+    """A unique key is taken. Services turn it into their own words."""
+
+    code, message = "db.duplicate", "The resource already exists."
+
+
+class TransactionAwaited(CloudError):
+    code, message = "db.transaction_awaited", "A transaction awaited something other than the database."
+
+
+class Time(TypeDecorator):
+    """A moment, stored as ISO 8601 text in UTC with six decimals: it sorts as text and is the same in every database."""
+
+    impl = sa.String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value, dialect):
+        if isinstance(value, datetime):
+            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return value
+
+
+class Json(TypeDecorator):
+    """Any JSON value as text (MySQL: MEDIUMTEXT)."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect):
+        return dialect.type_descriptor(sa.Text(1 << 20) if dialect.name in ("mysql", "mariadb") else sa.Text())
+
+    def process_bind_param(self, value, dialect):
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value, dialect):
+        return None if value is None else msgspec.json.decode(value)
+
+
+def Id(name: str, *args: Any, **kw: Any) -> sa.Column:
+    """A column that holds an id: 64 characters are enough for any OpenStack service's."""
+    return sa.Column(name, sa.String(64), *args, **kw)
+
+
+def row(record: msgspec.Struct | Mapping[str, Any]) -> dict[str, Any]:
+    """A record as column values: nested Structs and enums become plain values, moments stay moments."""
+    fields = {f: getattr(record, f) for f in record.__struct_fields__} if isinstance(record, msgspec.Struct) else record
+    return {k: v if v is None or isinstance(v, (str, int, float, bool, datetime)) else msgspec.to_builtins(v) for k, v in fields.items()}
+
+
+def record(kind: type[T], found: sa.Row) -> T:
+    return msgspec.convert(found._mapping, kind)
+
+
+class Database:
+    """One database. Made by `Database.open`; every method is a coroutine, whatever the engine."""
+
+    def __init__(self, backend: _Backend):
+        self.backend = backend
+        self._after: ContextVar[list | None] = ContextVar("after_commit", default=None)
+
+    @classmethod
+    async def open(cls, url: str) -> Database:
+        """`url`: sqlite:///path, sqlite:// (memory), postgresql+asyncpg://…, mysql+asyncmy://…"""
+        return cls(_Sqlite(url) if url.startswith("sqlite") else _Pooled(url))
+
+    @property
+    def dialect(self) -> str:
+        return self.backend.dialect
+
+    async def close(self) -> None:
+        await self.backend.close()
+
+    async def create_schema(self) -> None:
+        """Make all tables that are missing."""
+        await self.backend.run_sync(lambda c: METADATA.create_all(c, checkfirst=True))
+
+    async def run_sync(self, fn: Callable[[sa.Connection], T]) -> T:
+        """Run a function on a plain SQLAlchemy connection in a transaction of its own: for migrations and schema questions."""
+        return await self.backend.run_sync(fn)
+
+    async def one(self, kind: type[T], stmt: sa.Executable, params: Mapping[str, Any] | None = None) -> T | None:
+        """The first row as a `kind`, or None."""
+        found = await self.backend.fetch(stmt, params, first=True)
+        return record(kind, found[0]) if found else None
+
+    async def all(self, kind: type[T], stmt: sa.Executable, params: Mapping[str, Any] | None = None) -> list[T]:
+        return [msgspec.convert(r._mapping, kind) for r in await self.backend.fetch(stmt, params)]
+
+    async def rows(self, stmt: sa.Executable, params: Mapping[str, Any] | None = None) -> Sequence[sa.Row]:
+        """Rows as they are: for a few columns, sums and joins."""
+        return await self.backend.fetch(stmt, params)
+
+    async def scalar(self, stmt: sa.Executable, params: Mapping[str, Any] | None = None) -> Any:
+        found = await self.backend.fetch(stmt, params, first=True)
+        return found[0][0] if found else None
+
+    async def execute(self, stmt: sa.Executable, params: Any = None) -> int:
+        """Carry out a change; returns how many rows it touched. Raises Duplicate when a unique key is taken."""
+        return await self.backend.execute(stmt, params)
+
+    async def insert(self, table: sa.Table, record: msgspec.Struct | Mapping[str, Any], **more: Any) -> None:
+        """Insert a record (fields that the table lacks are left out). Raises Duplicate."""
+        values = row(record) | more
+        await self.backend.execute(table.insert(), {k: v for k, v in values.items() if k in table.c})
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """All or nothing. Inside another transaction it is a part of that one."""
+        if self._after.get() is not None:
+            yield
+            return
+        after: list[Callable[[], Any]] = []
+        token = self._after.set(after)
+        try:
+            async with self.backend.transaction():
+                yield
+        finally:
+            self._after.reset(token)
+        for callback in after:
+            callback()
+
+    def after_commit(self, callback: Callable[[], Any]) -> None:
+        """Call `callback` when the transaction around has been committed (at once, when there is none); never if it is undone."""
+        after = self._after.get()
+        if after is None:
+            callback()
+        else:
+            after.append(callback)
+
+
+class _Backend:
+    dialect: str
+
+    async def fetch(self, stmt: Any, params: Any, first: bool = False) -> Sequence[sa.Row]: ...
+    async def execute(self, stmt: Any, params: Any) -> int: ...
+    async def run_sync(self, fn: Callable[[sa.Connection], T]) -> T: ...
+    async def close(self) -> None: ...
+    def transaction(self) -> Any: ...
+
+
+class _Sqlite(_Backend):
+    """SQLite in the loop, on one connection."""
+
+    dialect = "sqlite"
+
+    def __init__(self, url: str):
+        self.engine = sa.create_engine(url, poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False}, isolation_level="AUTOCOMMIT")
+        self.connection = self.engine.connect()
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "cache_size=-16000", "temp_store=MEMORY"):
+            self.connection.exec_driver_sql(f"PRAGMA {pragma}")
+        self.owner: asyncio.Task | None = None
+        self.slipped = False
+
+    def _check(self) -> None:
+        if self.owner is not None and self.owner is not asyncio.current_task():
+            self.slipped = True                        # the owner is told when it ends; the innocent is told now
+            raise TransactionAwaited()
+
+    async def fetch(self, stmt, params, first=False):
+        self._check()
+        result = self.connection.execute(stmt, params)
+        if first:
+            found = result.fetchmany(1)
+            result.close()
+            return found
+        return result.fetchall()
+
+    async def execute(self, stmt, params):
+        self._check()
+        try:
+            return self.connection.execute(stmt, params).rowcount
+        except sa.exc.IntegrityError as problem:
+            raise _integrity(problem) from problem
+
+    async def run_sync(self, fn):
+        self._check()
+        self.connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            result = fn(self.connection)
+            self.connection.exec_driver_sql("COMMIT")
+            return result
+        except BaseException:
+            self.connection.exec_driver_sql("ROLLBACK")
+            raise
+
+    @asynccontextmanager
+    async def transaction(self):
+        self._check()
+        self.connection.exec_driver_sql("BEGIN IMMEDIATE")
+        self.owner, self.slipped = asyncio.current_task(), False
+        # Runs at the loop's next turn: if that comes before the end of the transaction, its body awaited something else.
+        turn = asyncio.get_running_loop().call_soon(self._slip)
+        try:
+            yield
+            if self.slipped:
+                raise TransactionAwaited()
+            self.connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            self.connection.exec_driver_sql("ROLLBACK")
+            raise
+        finally:
+            turn.cancel()
+            self.owner = None
+
+    def _slip(self) -> None:
+        self.slipped = True
+
+    async def close(self):
+        self.connection.close()
+        self.engine.dispose()
+
+
+class _Pooled(_Backend):
+    """PostgreSQL or MySQL through SQLAlchemy's asyncio engine."""
+
+    def __init__(self, url: str):
+        from sqlalchemy.ext.asyncio import create_async_engine
+
+        self.engine = create_async_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        self.dialect = self.engine.dialect.name
+        self._current: ContextVar[Any] = ContextVar("connection", default=None)
+
+    @asynccontextmanager
+    async def _connection(self):
+        if (current := self._current.get()) is not None:
+            yield current
+        else:
+            async with self.engine.begin() as connection:
+                yield connection
+
+    async def fetch(self, stmt, params, first=False):
+        async with self._connection() as connection:
+            result = await connection.execute(stmt, params)
+            return result.fetchmany(1) if first else result.fetchall()
+
+    async def execute(self, stmt, params):
+        try:
+            async with self._connection() as connection:
+                # PostgreSQL gives up a whole transaction on a failed statement: a savepoint keeps the caller's alive.
+                async with connection.begin_nested():
+                    return (await connection.execute(stmt, params)).rowcount
+        except sa.exc.IntegrityError as problem:
+            raise _integrity(problem) from problem
+
+    async def run_sync(self, fn):
+        async with self.engine.begin() as connection:
+            return await connection.run_sync(fn)
+
+    @asynccontextmanager
+    async def transaction(self):
+        async with self.engine.begin() as connection:
+            token = self._current.set(connection)
+            try:
+                yield
+            finally:
+                self._current.reset(token)
+
+    async def close(self):
+        await self.engine.dispose()
+
+
+def _integrity(problem: sa.exc.IntegrityError) -> CloudError:
+    text = str(problem.orig).lower()
+    if "unique" in text or "duplicate" in text:
+        return Duplicate(detail=str(problem.orig))
+    return Conflict("The resource is in use or refers to one that does not exist.", detail=str(problem.orig))

@@ -1,0 +1,204 @@
+"""The route tables of all services, compiled onto one Falcon application."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import falcon
+import falcon.asgi
+import msgspec
+
+from pileus.core import errors
+from pileus.core.context import Context
+from pileus.core.http.microversion import refuse_foreign_fields, show
+from pileus.core.http.reply import Reply
+from pileus.core.http.request import Request
+from pileus.core.http.route import Api, Route
+from pileus.core.ids import Ids
+from pileus.core.log import Log
+from pileus.core.metrics import Metrics
+from pileus.core.policy import Policy
+
+log = Log("pileus.http")
+encode = msgspec.json.Encoder(enc_hook=lambda value: sorted(value) if isinstance(value, (set, frozenset)) else str(value)).encode
+
+#: Verifies the token of a request and says who asks; raises Unauthenticated.
+Authenticate = Callable[[Request], Awaitable[Context]]
+
+
+class Edge(msgspec.Struct, frozen=True, kw_only=True):
+    """What every service's routes share."""
+
+    services: Any
+    authenticate: Authenticate
+    policy: Policy
+    ids: Ids
+    metrics: Metrics
+
+
+def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
+    """One ASGI application with every route of every API. Raises ValueError for a table that contradicts itself."""
+    app = falcon.asgi.App()
+    app.req_options.auto_parse_form_urlencoded = False
+    app.req_options.strip_url_path_trailing_slash = True
+    app.resp_options.default_media_type = "application/json"
+    for api in apis:
+        by_path: dict[str, dict[str, list[Route]]] = defaultdict(lambda: defaultdict(list))
+        for route in api.routes:
+            by_path[route.path][route.method].append(route)
+        for path, methods in by_path.items():
+            if "GET" in methods and "HEAD" not in methods:
+                methods["HEAD"] = methods["GET"]
+            resource = type("Resource", (), {f"on_{method.lower()}": staticmethod(_responder(api, routes, edge)) for method, routes in methods.items()})()
+            app.add_route((api.root + path).rstrip("/") or "/", resource)
+        app.add_sink(_nowhere(api, edge), prefix=api.root + "/" if api.root else "/")
+    roots = sorted(apis, key=lambda api: -len(api.root))
+
+    async def refused(fr, resp, problem, params, **_):
+        """What Falcon itself refuses (no such method, a body too long), in the service's own envelope."""
+        api = next((a for a in roots if fr.path.startswith(a.root)), roots[-1])
+        kinds = {404: errors.NotFound, 405: errors.MethodNotAllowed, 413: errors.TooLarge}
+        kind = kinds.get(getattr(problem, "status_code", 400), errors.Invalid)
+        req = _request(fr, edge)
+        _finish(api, req, resp, None, _error_reply(api, req, kind(headers=dict(getattr(problem, "headers", None) or {}))))
+
+    app.add_error_handler(falcon.HTTPError, refused)
+    return app
+
+
+def _request(fr: falcon.asgi.Request, edge: Edge) -> Request:
+    return Request(fr, edge.services, edge.ids.request())
+
+
+def _responder(api: Api, routes: list[Route], edge: Edge):
+    """The coroutine that Falcon calls for one method of one path."""
+    decoders = {id(r): msgspec.json.Decoder(r.body) for r in routes if r.body is not None}
+
+    async def respond(fr, resp, **params):
+        began = time.perf_counter()
+        req = _request(fr, edge)
+        req.params = params
+        try:
+            route = await _admit(api, routes, edge, req)
+            args = params
+            if route.body is not None:
+                args = params | {"body": await _body(api, route, decoders[id(route)], req)}
+            reply = await route.handler(req, **args)
+            if not isinstance(reply, Reply):
+                reply = Reply(route.ok, reply)
+            if api.microversions is not None and reply.body is not None and req.version < api.microversions.high:
+                reply.body = api.microversions.as_of(req.version, route.policy, msgspec.to_builtins(reply.body), req)
+        except errors.CloudError as error:
+            reply = _error_reply(api, req, error)
+        except Exception:
+            log.exception("unexpected error", request=req.id, method=req.method, path=req.path)
+            reply = _error_reply(api, req, errors.CloudError())
+        _finish(api, req, resp, edge.metrics, reply, began)
+
+    return respond
+
+
+async def _admit(api: Api, routes: list[Route], edge: Edge, req: Request) -> Route:
+    """Authenticate, negotiate the version, choose the route and enforce its policy."""
+    if api.microversions is not None:
+        mv = api.microversions
+        req.version = mv.default
+        try:
+            req.version = mv.negotiate(req.header("openstack-api-version"), req.header(mv.legacy_header) if mv.legacy_header else None)
+        except errors.CloudError:
+            if any(r.policy is not None for r in routes):
+                raise
+    route = next((r for r in routes if (r.since is None or r.since <= req.version) and (r.until is None or req.version <= r.until)), None)
+    if route is None or route.policy is not None:
+        req.who = await edge.authenticate(req)
+    if route is None:
+        raise errors.NotFound()
+    req.route = route
+    if route.policy is not None:
+        who = req.who
+        if route.target is not None:
+            target = await route.target(req, **req.params)
+        else:
+            target = {"project_id": who.project_id, "user_id": who.user_id, "domain_id": who.domain_id}
+        edge.policy.enforce(route.policy, who, target)
+    return route
+
+
+async def _body(api: Api, route: Route, decoder: msgspec.json.Decoder, req: Request) -> Any:
+    """The decoded body. Raises Invalid for JSON that is none, or is not what the route takes."""
+    length = req.falcon.content_length
+    if length is not None and length > api.max_body:
+        raise errors.TooLarge()
+    raw = await req.falcon.stream.read()
+    if len(raw) > api.max_body:
+        raise errors.TooLarge()
+    if not raw and route.optional_body:
+        return None
+    kind = req.falcon.content_type
+    if raw and kind and "json" not in kind and "text/plain" not in kind:
+        raise errors.UnsupportedMedia()
+    mv = api.microversions
+    try:
+        if mv is None or (req.version == mv.high):
+            return decoder.decode(raw)
+        value = mv.to_latest(req.version, route.policy, _shaped(route, msgspec.json.decode(raw), req), req)
+        return msgspec.convert(value, route.body)
+    except msgspec.ValidationError as problem:
+        raise errors.Invalid(f"Invalid input: {problem}") from problem
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise errors.Invalid(f"Malformed request body: {problem}") from problem
+
+
+def _shaped(route: Route, value: Any, req: Request) -> Any:
+    refuse_foreign_fields(route.body, value, req.version)
+    return value
+
+
+def _error_reply(api: Api, req: Request, error: errors.CloudError) -> Reply:
+    if error.status >= 500:
+        log.error("request failed", request=req.id, method=req.method, path=req.path, status=error.status, error=str(error), detail=error.detail)
+    headers, body = api.render(error, req)
+    if error.status == 401:
+        headers = {"www-authenticate": f'Keystone uri="{req.origin}/identity"'} | headers
+    return Reply(error.status, body, headers | error.headers)
+
+
+def _finish(api: Api, req: Request, resp: falcon.asgi.Response, metrics: Metrics | None, reply: Reply, began: float | None = None) -> None:
+    """Put a reply into Falcon's response."""
+    resp.status = reply.status
+    for name in api.request_id_headers:
+        resp.set_header(name, req.id)
+    if api.microversions is not None:
+        mv = api.microversions
+        resp.set_header("openstack-api-version", f"{mv.service} {show(req.version)}")
+        vary = "OpenStack-API-Version"
+        if mv.legacy_header:
+            resp.set_header(mv.legacy_header, show(req.version))
+            vary += ", " + mv.legacy_header
+        resp.set_header("vary", vary)
+    if reply.stream is not None:
+        resp.stream, resp.content_type = reply.stream, reply.content_type
+        if reply.length is not None:
+            resp.content_length = reply.length
+    elif reply.data is not None:
+        resp.data, resp.content_type = reply.data, reply.content_type
+    elif isinstance(reply.body, str):
+        resp.text, resp.content_type = reply.body, "text/plain"
+    elif reply.body is not None:
+        resp.data, resp.content_type = encode(reply.body), reply.content_type
+    for name, value in reply.headers.items():
+        resp.set_header(name, value)
+    if metrics is not None and began is not None:
+        metrics.request(api.name, req.method, reply.status, time.perf_counter() - began)
+
+
+def _nowhere(api: Api, edge: Edge):
+    async def nowhere(fr, resp, **_):
+        req = _request(fr, edge)
+        _finish(api, req, resp, edge.metrics, _error_reply(api, req, errors.NotFound()))
+
+    return nowhere

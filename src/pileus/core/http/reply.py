@@ -1,0 +1,18 @@
+"""What a handler may answer when a JSON body with the route's status is not all."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+
+class Reply:
+    """A status, headers and a body: JSON (`body`), bytes with a content type (`data`), or a stream of chunks of known length."""
+
+    __slots__ = ("body", "content_type", "data", "headers", "length", "status", "stream")
+
+    def __init__(self, status: int = 200, body: Any = None, headers: dict[str, str] | None = None, *, data: bytes | None = None,
+                 content_type: str = "application/json", stream: AsyncIterator[bytes] | None = None, length: int | None = None):
+        self.status, self.body, self.headers = status, body, headers or {}
+        self.data, self.content_type, self.stream, self.length = data, content_type, stream, length

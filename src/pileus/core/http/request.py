@@ -1,0 +1,104 @@
+"""What a handler sees of a request."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+from pileus.core.context import Context
+from pileus.core.errors import Invalid
+
+if TYPE_CHECKING:
+    from falcon.asgi import Request as FalconRequest
+
+    from pileus.core.http.microversion import Version
+
+TRUE, FALSE = frozenset({"1", "t", "true", "on", "y", "yes"}), frozenset({"0", "f", "false", "off", "n", "no"})
+
+
+class Query:
+    """The query string, in order, keys as often as they come."""
+
+    def __init__(self, raw: str):
+        self.pairs: list[tuple[str, str]] = parse_qsl(raw, keep_blank_values=True) if raw else []
+
+    def __contains__(self, key: str) -> bool:
+        return any(k == key for k, _ in self.pairs)
+
+    def __iter__(self):
+        return iter(dict.fromkeys(k for k, _ in self.pairs))
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        """The last value of a key."""
+        found = default
+        for k, v in self.pairs:
+            if k == key:
+                found = v
+        return found
+
+    def all(self, key: str) -> list[str]:
+        return [v for k, v in self.pairs if k == key]
+
+    def flag(self, key: str, default: bool | None = None) -> bool | None:
+        """A boolean, in any spelling OpenStack takes. Raises Invalid for another."""
+        value = self.get(key)
+        if value is None:
+            return default
+        if value.lower() in TRUE:
+            return True
+        if value.lower() in FALSE:
+            return False
+        raise Invalid(f"Invalid value for the boolean query parameter '{key}': {value!r}.")
+
+    def integer(self, key: str, default: int | None = None, *, low: int = 0) -> int | None:
+        value = self.get(key)
+        if value is None:
+            return default
+        if not value.lstrip("-").isdecimal() or int(value) < low:
+            raise Invalid(f"Invalid value for the query parameter '{key}': {value!r} is not an integer of at least {low}.")
+        return int(value)
+
+
+class Request:
+    """One request, as far as handlers are concerned. `services` is the cloud's services; `who` is the verified caller."""
+
+    __slots__ = ("_query", "falcon", "id", "params", "route", "services", "version", "who")
+
+    def __init__(self, falcon: FalconRequest, services: Any, request_id: str):
+        self.falcon, self.services, self.id = falcon, services, request_id
+        self.who: Context = Context(request_id=request_id)
+        self.version: Version = (0, 0)
+        self.params: dict[str, str] = {}
+        self.route: Any = None
+        self._query: Query | None = None
+
+    @property
+    def query(self) -> Query:
+        if self._query is None:
+            self._query = Query(self.falcon.query_string)
+        return self._query
+
+    @property
+    def method(self) -> str:
+        return self.falcon.method
+
+    @property
+    def path(self) -> str:
+        return self.falcon.path
+
+    @property
+    def stream(self):
+        """The body's bytes as an asynchronous iterator of chunks."""
+        return self.falcon.stream
+
+    def header(self, name: str, default: str | None = None) -> str | None:
+        return self.falcon.get_header(name, default=default)
+
+    @property
+    def origin(self) -> str:
+        """scheme://host:port as the client sees it."""
+        return f"{self.falcon.forwarded_scheme}://{self.falcon.forwarded_host}"
+
+    def url(self, path: str, query: dict[str, str] | None = None) -> str:
+        return self.origin + path + ("?" + urlencode(query) if query else "")

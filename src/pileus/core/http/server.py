@@ -1,0 +1,28 @@
+"""The HTTP server: Granian inside this process and event loop."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+
+class Server:
+    """Serves an ASGI application until `stop`."""
+
+    def __init__(self, app: Any, host: str, port: int):
+        from granian.constants import HTTPModes, Interfaces
+        from granian.http import HTTP1Settings
+        from granian.server.embed import Server as Granian
+
+        self.granian = Granian(app, address=host, port=port, interface=Interfaces.ASGINL, http=HTTPModes.http1, log_enabled=False,
+                               backlog=2048, http1_settings=HTTP1Settings(keep_alive=True, pipeline_flush=True), websockets=False)
+        self.task: asyncio.Task | None = None
+
+    async def start(self) -> None:
+        self.task = asyncio.create_task(self.granian.serve(), name="http")
+
+    async def stop(self) -> None:
+        self.granian.stop()
+        if self.task is not None:
+            await asyncio.wait([self.task], timeout=5)

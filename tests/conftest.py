@@ -1,0 +1,54 @@
+"""Asynchronous tests run on a loop in virtual time; `cloud` is a whole cloud in this process (see tests/cloud.py)."""
+
+import asyncio
+import inspect
+
+import pytest
+
+from pileus.core.clock import VirtualTimeLoop
+
+
+def run_virtual(main):
+    """Run a coroutine to its end in virtual time."""
+    loop = VirtualTimeLoop()
+    asyncio.set_event_loop(loop)
+    try:
+        return loop.run_until_complete(main)
+    finally:
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Run `async def test_…`: in virtual time, or on a real loop when marked `realtime`.
+
+    An asynchronous fixture is a context manager function marked with `@asynccontextmanager` and entered by the test."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    wanted = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: value for name, value in pyfuncitem.funcargs.items() if name in wanted}
+
+    async def main():
+        given = dict(arguments)
+        opened = []
+        for name, value in given.items():
+            if hasattr(value, "__aenter__"):
+                given[name] = await value.__aenter__()
+                opened.append(value)
+        try:
+            await pyfuncitem.obj(**given)
+        finally:
+            for value in reversed(opened):
+                await value.__aexit__(None, None, None)
+
+    if pyfuncitem.get_closest_marker("realtime"):
+        asyncio.run(main())
+    else:
+        run_virtual(main())
+    return True
+

@@ -1,0 +1,129 @@
+"""The HTTP kit, with a tiny service of its own."""
+
+from typing import Annotated
+
+import falcon.testing
+import msgspec
+
+from pileus.core import errors
+from pileus.core.context import Context
+from pileus.core.http import Api, Change, Microversions, Reply, Route, since
+from pileus.core.http.app import Edge, build
+from pileus.core.http.microversion import without
+from pileus.core.ids import Ids
+from pileus.core.metrics import Metrics
+from pileus.core.policy import Default, Policy
+
+
+class Thing(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    tags: Annotated[list[str], since(2, 5)] = []
+
+
+class ThingCreate(msgspec.Struct, forbid_unknown_fields=True):
+    thing: Thing
+
+
+async def show(req, thing_id):
+    if thing_id == "none":
+        raise errors.NotFound()
+    if thing_id == "bug":
+        raise RuntimeError("secret detail")
+    return {"thing": {"id": thing_id, "tags": [], "owner": req.who.project_id}}
+
+
+async def create(req, body):
+    return {"thing": msgspec.to_builtins(body.thing)}
+
+
+async def old(req):
+    return Reply(203, {"old": True}, {"x-more": "1"})
+
+
+API = Api(
+    name="thing", root="/thing",
+    routes=[
+        Route("GET", "/v2/things/{thing_id}", show, policy="thing:show"),
+        Route("POST", "/v2/things", create, policy="thing:create", body=ThingCreate, ok=202),
+        Route("GET", "/v2/old", old, policy="thing:show", until=(2, 3)),
+        Route("GET", "/", old),
+    ],
+    render=lambda error, req: ({}, {"error": {"code": error.status, "message": str(error)}}),
+    microversions=Microversions("thing", (2, 1), (2, 9), [Change(version=(2, 7), title="owner is shown", response=without("owner", under="thing"))]),
+)
+
+
+async def authenticate(req):
+    if req.header("x-auth-token") != "good":
+        raise errors.Unauthenticated()
+    return Context(user_id="u", project_id="p", roles=frozenset({"member"}))
+
+
+def client():
+    policy = Policy({"thing:show": Default("role:member", None, ""), "thing:create": Default("role:member", None, "")})
+    edge = Edge(services=None, authenticate=authenticate, policy=policy, ids=Ids(1), metrics=Metrics())
+    return falcon.testing.TestClient(build([API], edge))
+
+
+def call(method, path, *, version=None, token="good", **kw):
+    headers = {"X-Auth-Token": token} if token else {}
+    if version:
+        headers["OpenStack-API-Version"] = f"thing {version}"
+    return client().simulate_request(method, path, headers=headers, **kw)
+
+
+def test_answers_with_request_id_and_version():
+    got = call("GET", "/thing/v2/things/1", version="2.9")
+    assert got.status_code == 200 and got.json["thing"]["owner"] == "p"
+    assert got.headers["x-openstack-request-id"].startswith("req-")
+    assert got.headers["openstack-api-version"] == "thing 2.9" and "OpenStack-API-Version" in got.headers["vary"]
+
+
+def test_an_older_version_sees_the_older_answer():
+    assert "owner" not in call("GET", "/thing/v2/things/1", version="2.6").json["thing"]
+    assert "owner" in call("GET", "/thing/v2/things/1", version="latest").json["thing"]
+
+
+def test_a_field_is_refused_before_its_version():
+    body = {"thing": {"name": "n", "tags": ["a"]}}
+    assert call("POST", "/thing/v2/things", version="2.5", json=body).status_code == 202
+    assert call("POST", "/thing/v2/things", version="2.9", json=body).status_code == 202
+    refused = call("POST", "/thing/v2/things", version="2.4", json=body)
+    assert refused.status_code == 400 and "tags" in refused.json["error"]["message"]
+
+
+def test_routes_end_at_their_version():
+    assert call("GET", "/thing/v2/old", version="2.3").status_code == 203
+    assert call("GET", "/thing/v2/old", version="2.4").status_code == 404
+
+
+def test_version_errors():
+    assert call("GET", "/thing/v2/things/1", version="2.99").status_code == 406
+    assert call("GET", "/thing/v2/things/1", version="two").status_code == 400
+
+
+def test_bad_bodies():
+    for raw in (b"{", b"\xff", b"[]", b'{"thing": {"name": 1}}', b'{"thing": {"name": "n", "x": 1}}', b""):
+        assert call("POST", "/thing/v2/things", version="2.9", body=raw, ).status_code == 400, raw
+        assert call("POST", "/thing/v2/things", body=raw).status_code == 400, raw
+    assert call("POST", "/thing/v2/things", body=b"x" * (2 << 20)).status_code == 413
+
+
+def test_envelopes_for_everything():
+    assert call("GET", "/thing/v2/things/1", token=None).status_code == 401
+    assert call("GET", "/thing/v2/things/1", token="bad").json["error"]["code"] == 401
+    assert call("GET", "/thing/v2/things/none").json["error"]["code"] == 404
+    assert call("GET", "/thing/v2/nowhere").json["error"]["code"] == 404
+    assert call("DELETE", "/thing/v2/things/1").json["error"]["code"] == 405
+    broken = call("GET", "/thing/v2/things/bug")
+    assert broken.status_code == 500 and "secret" not in broken.text
+
+
+def test_head_is_get_without_a_body():
+    got = call("HEAD", "/thing/v2/things/1")
+    assert got.status_code == 200 and got.text == ""
+
+
+def test_public_routes_need_no_token():
+    got = call("GET", "/thing/", token=None)
+    assert got.status_code == 203 and got.headers["x-more"] == "1"

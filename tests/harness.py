@@ -1,0 +1,107 @@
+"""One service's API in this process, with callers made up by the test instead of identity's tokens.
+
+    api = Harness([API], services)
+    api.as_("member", project="p1").get("/network/v2.0/networks")
+"""
+
+import json as jsonlib
+from types import SimpleNamespace
+from typing import Any
+
+import falcon.testing
+
+from pileus.core import errors
+from pileus.core.bus import Loopback
+from pileus.core.clock import VirtualClock
+from pileus.core.context import Context
+from pileus.core.db import Database
+from pileus.core.http.app import Edge, build
+from pileus.core.ids import Ids
+from pileus.core.kit import Kit
+from pileus.core.metrics import Metrics
+from pileus.core.periodic import Ticker
+from pileus.core.policy import Policy
+from pileus.core.saga import Sagas
+
+ROLES = {"reader": {"reader"}, "member": {"reader", "member"}, "manager": {"reader", "member", "manager"},
+         "admin": {"reader", "member", "manager", "admin"}, "service": {"service"}}
+
+
+async def make_kit(policy_defaults, url: str = "sqlite://", seed: int = 1) -> Kit:
+    """A kit on a fresh database in memory, with virtual time and a seed."""
+    db = await Database.open(url)
+    await db.create_schema()
+    clock, ids = VirtualClock(), Ids(seed)
+    return Kit(db=db, bus=Loopback(strict=True), clock=clock, ids=ids, sagas=Sagas(db, clock, ids, "test"),
+               ticker=Ticker(clock, ids), policy=Policy(policy_defaults), metrics=Metrics())
+
+
+class Answer(SimpleNamespace):
+    status: int
+    headers: dict
+    json: Any
+    text: str
+    data: bytes
+
+
+class Harness:
+    def __init__(self, apis, kit: Kit, services: Any):
+        self.callers: dict[str, Context] = {}
+        self.app = build(apis, Edge(services=services, authenticate=self._authenticate, policy=kit.policy, ids=kit.ids, metrics=kit.metrics))
+
+    async def _authenticate(self, req):
+        found = self.callers.get(req.header("x-auth-token") or "")
+        if found is None:
+            raise errors.Unauthenticated()
+        return found
+
+    def as_(self, role: str = "member", *, project: str | None = "p1", user: str = "", system: bool = False, domain: str | None = None) -> "Caller":
+        who = Context(user_id=user or f"user-of-{project}", user_domain_id="default", project_id=None if system or domain else project,
+                      project_domain_id="default", domain_id=domain, system_scope="all" if system else None, roles=frozenset(ROLES[role]))
+        token = f"{role}:{who.project_id}:{who.user_id}:{system}:{domain}"
+        self.callers[token] = who
+        return Caller(self.app, token)
+
+    def anonymous(self) -> "Caller":
+        return Caller(self.app, "")
+
+
+class Caller:
+    """Speaks to the application through Falcon's in-process transport, inside the running loop."""
+
+    def __init__(self, app, token: str, headers: dict[str, str] | None = None):
+        self.app, self.token, self.headers = app, token, headers or {}
+
+    def with_headers(self, **headers: str) -> "Caller":
+        return Caller(self.app, self.token, self.headers | {k.replace("_", "-"): v for k, v in headers.items()})
+
+    async def request(self, method: str, path: str, *, json: Any = None, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+        sent = {"X-Auth-Token": self.token} | self.headers | (headers or {})
+        path, _, query = path.partition("?")
+        kw: dict[str, Any] = {"json": json} if json is not None else {"body": body or b""}
+        async with falcon.testing.ASGIConductor(self.app) as conductor:
+            got = await conductor.simulate_request(method, path, query_string=query, headers={k: v for k, v in sent.items() if v}, **kw)
+        content = got.content
+        try:
+            value = jsonlib.loads(content) if content else None
+        except ValueError:
+            value = None
+        return Answer(status=got.status_code, headers=dict(got.headers), json=value, text=content.decode("utf-8", "replace"), data=content)
+
+    async def get(self, path, **kw):
+        return await self.request("GET", path, **kw)
+
+    async def post(self, path, json=None, **kw):
+        return await self.request("POST", path, json=json, **kw)
+
+    async def put(self, path, json=None, **kw):
+        return await self.request("PUT", path, json=json, **kw)
+
+    async def patch(self, path, json=None, **kw):
+        return await self.request("PATCH", path, json=json, **kw)
+
+    async def delete(self, path, **kw):
+        return await self.request("DELETE", path, **kw)
+
+    async def head(self, path, **kw):
+        return await self.request("HEAD", path, **kw)
