@@ -1,0 +1,1 @@
+"""Records of compute, one file per noun. Pure data: frozen Structs and tables of states."""
