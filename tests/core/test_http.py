@@ -7,7 +7,7 @@ import msgspec
 
 from pileus.core import errors
 from pileus.core.context import Context
-from pileus.core.http import Api, Change, Microversions, Reply, Route, since
+from pileus.core.http import Api, Change, Microversions, Reply, Route, since, until
 from pileus.core.http.app import Edge, build
 from pileus.core.http.microversion import without
 from pileus.core.ids import Ids
@@ -18,6 +18,7 @@ from pileus.core.policy import Default, Policy
 class Thing(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     tags: Annotated[list[str], since(2, 5)] = []
+    colour: Annotated[str, until(2, 8)] = "grey"
 
 
 class ThingCreate(msgspec.Struct, forbid_unknown_fields=True):
@@ -29,7 +30,7 @@ async def show(req, thing_id):
         raise errors.NotFound()
     if thing_id == "bug":
         raise RuntimeError("secret detail")
-    return {"thing": {"id": thing_id, "tags": [], "owner": req.who.project_id}}
+    return {"thing": {"id": thing_id, "tags": [], "owner": req.who.project_id, "number": 7}}
 
 
 async def create(req, body):
@@ -49,7 +50,8 @@ API = Api(
         Route("GET", "/", old),
     ],
     render=lambda error, req: ({}, {"error": {"code": error.status, "message": str(error)}}),
-    microversions=Microversions("thing", (2, 1), (2, 9), [Change(version=(2, 7), title="owner is shown", response=without("owner", under="thing"))]),
+    microversions=Microversions("thing", (2, 1), (2, 9), [Change(version=(2, 7), title="owner is shown", response=without("owner", under="thing")),
+                                                                   Change(version=(2, 9), title="numbers are gone", retire=without("number", under="thing"))]),
 )
 
 
@@ -90,6 +92,15 @@ def test_a_field_is_refused_before_its_version():
     assert call("POST", "/thing/v2/things", version="2.9", json=body).status_code == 202
     refused = call("POST", "/thing/v2/things", version="2.4", json=body)
     assert refused.status_code == 400 and "tags" in refused.json["error"]["message"]
+
+
+def test_what_a_version_took_away_is_gone_from_it_on():
+    assert call("GET", "/thing/v2/things/1", version="2.8").json["thing"]["number"] == 7
+    for version in ("2.9", "latest"):
+        assert "number" not in call("GET", "/thing/v2/things/1", version=version).json["thing"]
+    body = {"thing": {"name": "n", "colour": "red"}}
+    assert call("POST", "/thing/v2/things", version="2.8", json=body).status_code == 202
+    assert call("POST", "/thing/v2/things", version="2.9", json=body).status_code == 400
 
 
 def test_routes_end_at_their_version():

@@ -14,7 +14,7 @@ import msgspec
 
 from pileus.core import errors
 from pileus.core.context import Context
-from pileus.core.http.microversion import refuse_foreign_fields, show
+from pileus.core.http.microversion import refuse_foreign_fields, show, vanishing
 from pileus.core.http.reply import Reply
 from pileus.core.http.request import Request
 from pileus.core.http.route import Api, Route
@@ -90,7 +90,7 @@ def _responder(api: Api, routes: list[Route], edge: Edge):
             reply = await route.handler(req, **args)
             if not isinstance(reply, Reply):
                 reply = Reply(route.ok, reply)
-            if api.microversions is not None and reply.body is not None and req.version < api.microversions.high:
+            if api.microversions is not None and reply.body is not None and api.microversions.converts(req.version, route.policy):
                 reply.body = api.microversions.as_of(req.version, route.policy, msgspec.to_builtins(reply.body), req)
         except errors.CloudError as error:
             reply = _error_reply(api, req, error)
@@ -143,7 +143,7 @@ async def _body(api: Api, route: Route, decoder: msgspec.json.Decoder, req: Requ
         raise errors.UnsupportedMedia()
     mv = api.microversions
     try:
-        if mv is None or (req.version == mv.high):
+        if mv is None or (req.version == mv.high and not vanishing(route.body)):
             return decoder.decode(raw)
         value = mv.to_latest(req.version, route.policy, _shaped(route, msgspec.json.decode(raw), req), req)
         return msgspec.convert(value, route.body)

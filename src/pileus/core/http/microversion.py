@@ -47,7 +47,9 @@ class VersionInvalid(Invalid):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What `version` brought to the routes named by their policies (`on`; empty: to all).
 
-    `request(body, req)` and `response(body, req)` get and return the JSON value (plain dicts and lists).
+    `request` brings an older request up, `response` shows the newest answer to an older client, `retire` takes away, from
+    `version` on, what only older clients may still see (the handler answers with it always). Each gets `(body, req)` and
+    returns the JSON value (plain dicts and lists).
     """
 
     version: Version
@@ -55,6 +57,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     on: frozenset[str] = frozenset()
     request: Callable[[Any, Any], Any] | None = None
     response: Callable[[Any, Any], Any] | None = None
+    retire: Callable[[Any, Any], Any] | None = None
 
 
 class Microversions:
@@ -90,6 +93,15 @@ class Microversions:
         """The changes an answer at `version` has to do without."""
         return tuple(c for c in self.changes if c.version > version and (not c.on or policy in c.on))
 
+    @lru_cache(maxsize=4096)                           # noqa: B019 as above
+    def retired(self, version: Version, policy: str | None) -> tuple[Change, ...]:
+        """The changes that take something away from an answer at `version`."""
+        return tuple(c for c in self.changes if c.version <= version and c.retire is not None and (not c.on or policy in c.on))
+
+    def converts(self, version: Version, policy: str | None) -> bool:
+        """Whether an answer at `version` differs from what the handler gives."""
+        return version < self.high or bool(self.retired(version, policy))
+
     def to_latest(self, version: Version, policy: str | None, body: Any, req: Any) -> Any:
         for change in self.newer(version, policy):
             if change.request is not None:
@@ -100,6 +112,9 @@ class Microversions:
         for change in reversed(self.newer(version, policy)):
             if change.response is not None:
                 body = change.response(body, req)
+        for change in self.retired(version, policy):
+            if change.retire is not None:
+                body = change.retire(body, req)
         return body
 
 
@@ -159,3 +174,9 @@ def refuse_foreign_fields(kind: Any, value: Any, version: Version) -> None:
             raise Invalid(f"Additional properties are not allowed ('{name}' was unexpected)")
         for sub in inner:
             refuse_foreign_fields(sub, value[name], version)
+
+
+@lru_cache(maxsize=1024)
+def vanishing(kind: Any) -> bool:
+    """Whether a Struct has a field that a newer version no longer takes."""
+    return any((limit is not None and limit.last != Range().last) or any(vanishing(sub) for sub in inner) for _, limit, inner in ranged(kind))
