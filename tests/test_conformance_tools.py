@@ -1,0 +1,98 @@
+"""The conformance runner's own bookkeeping: what is run, what is kept, and what a failure is called."""
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conformance import failures, results, selection
+from conformance.suite import Outcome
+
+ONE, TWO = "tempest.api.identity.test_a.A.test_one", "tempest.api.identity.test_a.A.test_two"
+THREE, FOUR = "tempest.api.network.test_n.N.test_three", "tempest.scenario.test_s.S.test_four"
+TESTS = {ONE: {"smoke"}, TWO: {"negative"}, THREE: {"smoke"}, FOUR: {"slow"}}
+
+
+def outcome(test: str, status: str) -> Outcome:
+    return Outcome(id=test, status=status)
+
+
+def test_a_suite_is_an_area_or_the_smoke_tests_of_all_areas():
+    assert selection.select(TESTS, "identity") == [ONE, TWO]
+    assert selection.select(TESTS, "smoke") == [ONE, THREE]
+    assert selection.select(TESTS, "identity,scenario") == [ONE, TWO, FOUR]
+    assert selection.select(TESTS, "all", "test_t") == [TWO, THREE]
+    with pytest.raises(ValueError, match="no suite named nothing"):
+        selection.select(TESTS, "nothing")
+
+
+def test_an_exclusion_names_a_test_or_its_class_and_gives_a_reason():
+    exclusions = selection.excluded("# why\ntempest.api.identity.test_a.A  # needs two clouds\n\n")
+    assert exclusions == {"tempest.api.identity.test_a.A": "needs two clouds"}
+    assert selection.without(TESTS, exclusions) == [THREE, FOUR]
+    assert selection.without(["tempest.api.identity.test_a.AB.test_one"], exclusions) == ["tempest.api.identity.test_a.AB.test_one"]
+    with pytest.raises(ValueError, match="gives no reason"):
+        selection.excluded("tempest.api.identity.test_a.A\n")
+
+
+def test_the_exclusions_of_this_checkout_have_reasons():
+    assert all(selection.excluded().values())
+
+
+def test_a_spread_is_the_same_every_time_and_reaches_both_ends():
+    tests = [f"module.Class{group:02}.test_{n}" for group in range(30) for n in range(4)]
+    some = selection.spread(tests, 20)
+    assert some == selection.spread(reversed(tests), 20)
+    assert len(some) == 20
+    assert some[0].startswith("module.Class00") and some[-1] > "module.Class20"
+    assert selection.spread(tests, 1000) == sorted(tests)
+
+
+def test_the_ratchet_gains_passes_and_counts_a_skip_as_a_loss():
+    change = results.compare(["a.B.c", "a.B.d", "a.B.e"], [
+        outcome("a.B.c", "passed"), outcome("a.B.d", "skipped"), outcome("a.B.e", "failed"),
+        outcome("a.B.new", "passed"), outcome("a.B.never", "failed"), outcome("a.B.tearDownClass", "failed"),
+    ])
+    assert change.gained == ["a.B.new"]
+    assert change.lost == ["a.B.d", "a.B.e", "a.B.tearDownClass"]
+
+
+def test_what_was_lost_stays_on_the_list_until_it_is_forgotten(tmp_path: Path):
+    path = tmp_path / "passing.txt"
+    change = results.Change(gained=["z"], lost=["b"])
+    results.write_passing(["c", "b"], change, path=path)
+    assert results.read_passing(path) == ["b", "c", "z"]
+    results.write_passing(["c", "b"], change, forget=True, path=path)
+    assert results.read_passing(path) == ["c", "z"]
+
+
+def test_a_row_of_the_table_is_replaced_and_the_others_stay(tmp_path: Path):
+    path = tmp_path / "results.md"
+    network = [outcome("tempest.api.network.x.X.y", "failed")]
+    results.write_results(results.rows("network", network, [], 3), path)
+    results.write_results(results.rows("smoke", [outcome("tempest.api.image.x.X.y", "passed")], ["tempest.scenario.z"], 2), path)
+    results.write_results(results.rows("network", [outcome("tempest.api.network.x.X.y", "passed")], [], 4), path)
+    table = results.read_results(path)
+    assert list(table) == ["smoke", "network"]
+    assert (table["network"]["passed"], table["network"]["failed"], table["network"]["seconds"]) == ("1", "0", "4")
+    assert (table["smoke"]["tests"], table["smoke"]["passed"], table["smoke"]["excluded"]) == ("2", "1", "1")
+
+
+def test_failures_that_differ_in_names_only_are_one_group():
+    def failed(test: str, server: str) -> Outcome:
+        why = (
+            'Traceback (most recent call last):\n  File "x.py", line 3, in y\n    z()\nKeyError: 1\n\n'
+            "During handling of the above exception, another exception occurred:\n\n"
+            'Traceback (most recent call last):\n  File "x.py", line 9, in test\n    raise\n'
+            f"tempest.lib.exceptions.NotFound: Object not found\nDetails: Server {server} could not be found.\n"
+        )
+        return Outcome(id=test, status="failed", why=why)
+
+    groups = failures.grouped([
+        failed("a", "11111111-2222-3333-4444-555555555555"), failed("b", "11111111-2222-3333-4444-666666666666"),
+        Outcome(id="c", status="failed", why="its worker died"),
+    ])
+    assert groups == [
+        ("tempest.lib.exceptions.NotFound: Object not found Details: Server UUID could not be found.", ["a", "b"]),
+        ("its worker died", ["c"]),
+    ]
