@@ -71,7 +71,7 @@ def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
 
 
 def _request(fr: falcon.asgi.Request, edge: Edge) -> Request:
-    return Request(fr, edge.services, edge.ids.request())
+    return Request(fr, edge.services, edge.ids.request(), edge.policy)
 
 
 def _responder(api: Api, routes: list[Route], edge: Edge):

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from falcon.asgi import Request as FalconRequest
 
     from pileus.core.http.microversion import Version
+    from pileus.core.policy import Policy
 
 TRUE, FALSE = frozenset({"1", "t", "true", "on", "y", "yes"}), frozenset({"0", "f", "false", "off", "n", "no"})
 
@@ -63,10 +65,10 @@ class Query:
 class Request:
     """One request, as far as handlers are concerned. `services` is the cloud's services; `who` is the verified caller."""
 
-    __slots__ = ("_query", "falcon", "id", "params", "route", "services", "version", "who")
+    __slots__ = ("_query", "falcon", "id", "params", "policy", "route", "services", "version", "who")
 
-    def __init__(self, falcon: FalconRequest, services: Any, request_id: str):
-        self.falcon, self.services, self.id = falcon, services, request_id
+    def __init__(self, falcon: FalconRequest, services: Any, request_id: str, policy: Policy | None = None):
+        self.falcon, self.services, self.id, self.policy = falcon, services, request_id, policy
         self.who: Context = Context(request_id=request_id)
         self.version: Version = (0, 0)
         self.params: dict[str, str] = {}
@@ -91,6 +93,16 @@ class Request:
     def stream(self):
         """The body's bytes as an asynchronous iterator of chunks."""
         return self.falcon.stream
+
+    def enforce(self, rule: str, target: Mapping[str, Any] | None = None) -> None:
+        """Enforce one more rule, against the caller's own project unless a target is given. Raises PolicyForbids."""
+        self.policy.enforce(rule, self.who, target if target is not None else self._own())
+
+    def allows(self, rule: str, target: Mapping[str, Any] | None = None) -> bool:
+        return self.policy.check(rule, self.who, target if target is not None else self._own())
+
+    def _own(self) -> Mapping[str, Any]:
+        return {"project_id": self.who.project_id, "user_id": self.who.user_id, "domain_id": self.who.domain_id}
 
     def header(self, name: str, default: str | None = None) -> str | None:
         return self.falcon.get_header(name, default=default)
