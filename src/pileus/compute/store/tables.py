@@ -89,7 +89,7 @@ quotas = sa.Table(
 servers = sa.Table(
     "compute_servers", METADATA,
     Id("id", primary_key=True),
-    sa.Column("number", sa.Integer, nullable=False),                 # for instance-%08x
+    sa.Column("number", sa.Integer, nullable=False, unique=True),    # for instance-%08x
     Id("project_id", nullable=False),
     Id("user_id", nullable=False),
     sa.Column("name", sa.String(255), nullable=False),

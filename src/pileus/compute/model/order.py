@@ -1,0 +1,40 @@
+"""What a user orders: the API's request for new servers, after its syntax was checked and before anything was looked up."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import msgspec
+
+
+class WantedNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    network_id: str | None = None
+    port_id: str | None = None
+    fixed_ip: str | None = None
+    tag: str | None = None
+
+
+class ServerOrder(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    flavor_id: str
+    image_id: str
+    networks: tuple[WantedNetwork, ...] | str | None = None       # or "auto" or "none"
+    key_name: str | None = None
+    metadata: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
+    description: str | None = None
+    hostname: str | None = None
+    user_data: str | None = None
+    config_drive: bool = False
+    security_groups: tuple[str, ...] = ("default",)
+    availability_zone: str | None = None
+    force_host: str | None = None
+    force_node: str | None = None
+    scheduler_hints: dict = {}
+    min_count: int = 1
+    max_count: int = 1
+    disk_config: str = "MANUAL"
+    access_ip_v4: str | None = None
+    access_ip_v6: str | None = None
+    admin_pass: str | None = None
+    files: dict[str, bytes] = {}                                   # personality
+    trusted_image_certificates: list[str] | None = None

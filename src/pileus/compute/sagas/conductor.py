@@ -1,0 +1,45 @@
+"""What the sagas of compute work with."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pileus.compute.config import ComputeConfig
+from pileus.compute.interface import ComputeAgent
+from pileus.compute.model.server import ERROR, Fault, Server
+from pileus.compute.service.scheduling import Scheduling
+from pileus.compute.store.servers import Servers
+from pileus.core.errors import CloudError
+from pileus.core.kit import Kit
+
+
+class Conductor(msgspec.Struct, frozen=True, kw_only=True):
+    kit: Kit
+    config: ComputeConfig
+    servers: Servers
+    scheduling: Scheduling
+    images: Any
+    network: Any
+    actions: Any                            # the record of what was done to servers
+
+    def now(self):
+        return self.kit.clock.now()
+
+    def agent(self, host: str) -> ComputeAgent:
+        return ComputeAgent.at(host, self.kit.bus)
+
+    async def server(self, server_id: str) -> Server | None:
+        """The server, unless its row is gone or marked deleted."""
+        found = await self.servers.find(server_id)
+        return found if found is not None and found.deleted_at is None else None
+
+    def fault(self, error: CloudError) -> Fault:
+        """What a user may know of a failure (OSSA-2019-003): our own errors' words, nothing of hosts and paths."""
+        return Fault(code=error.status if error.status >= 400 else 500, message=str(error)[:255], created=self.now(), details=error.detail)
+
+    async def mark_error(self, server_id: str, task: str, error: CloudError) -> None:
+        """ERROR with its fault, unless a delete took the server over."""
+        await self.servers.end_task(server_id, self.now(), task, vm_state=ERROR, fault=self.fault(error))

@@ -1,0 +1,191 @@
+"""Create a server: place it, give it ports, build it on a host, show it as active.
+
+The server's row and its ids exist before the saga begins. `servers.host` is written before anything is done on that host,
+so an undo after a crash knows where to look. A host that says no is followed by the next of the ranking, here and not in
+the agent.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import msgspec
+
+from pileus.compute.errors import NoValidHost
+from pileus.compute.hypervisor.base import GuestSpec, Power, RootDisk
+from pileus.compute.hypervisor.base import Nic as GuestNic
+from pileus.compute.interface import Build, ImageRef
+from pileus.compute.model.server import ACTIVE, BUILDING, SCHEDULING, SPAWNING, Nic, Server
+from pileus.compute.sagas.conductor import Conductor
+from pileus.core.bus import HostUnreachable
+from pileus.core.errors import CloudError, NotFound
+from pileus.core.log import Log
+from pileus.core.saga import Saga, Step
+from pileus.network.datapath.base import tap_name
+
+log = Log("pileus.compute.create")
+
+
+class CreateServer(msgspec.Struct, kw_only=True):
+    """Grows as the saga goes on."""
+
+    server_id: str
+    request_id: str
+    image: ImageRef | None
+    image_properties: dict[str, str] = {}
+    admin_pass: str | None = None
+    files: dict[str, bytes] = {}            # personality, on the config drive
+    force_host: str | None = None
+    force_node: str | None = None
+    tried: list[str] = []                   # hosts that said no
+    hosts: list[tuple[str, str]] = []       # (provider id, host) still to be tried, best first
+
+
+async def place(s: CreateServer, c: Conductor) -> None:
+    """Choose a host and hold its resources. Repeatable: the claim is keyed by the server's id and replaces itself."""
+    server = await _building(s, c)
+    choices = await c.scheduling.rank(server, ignore=frozenset(s.tried), force_host=s.force_host, force_node=s.force_node,
+                                      image_properties=s.image_properties)
+    chosen = await c.scheduling.claim(server, choices)
+    s.hosts = [(choice.id, choice.host) for choice in choices if choice.id != chosen.id]
+    await _settle_on(chosen.id, chosen.host, server, c)
+
+
+async def _settle_on(host_id: str, host: str, server: Server, c: Conductor) -> None:
+    zone = await c.scheduling.hosts.zone_of(host)
+    await c.servers.update(server.id, c.now(), host=host, host_id=host_id, availability_zone=zone)
+
+
+async def unplace(s: CreateServer, c: Conductor) -> None:
+    server = await c.servers.find(s.server_id)
+    if server is not None:
+        await c.scheduling.release(server)
+        await c.servers.update(server.id, c.now(), host=None, host_id=None)
+
+
+async def create_ports(s: CreateServer, c: Conductor) -> None:
+    """Make the ports that the user did not bring. Their ids were chosen when the server was ordered."""
+    server = await _building(s, c)
+    for nic in server.nics:
+        if not nic.existing:
+            await c.network.create_server_port(
+                nic.port_id, nic.network_id, project_id=server.project_id, device_id=server.id, device_owner=_owner(server),
+                host=server.host, security_groups=server.security_groups, fixed_ip=nic.fixed_ip)
+        else:
+            await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=_owner(server), host=server.host)
+
+
+async def delete_ports(s: CreateServer, c: Conductor) -> None:
+    server = await c.servers.find(s.server_id)
+    for nic in server.nics if server is not None else ():
+        await release_port(nic, server.id, c)
+
+
+async def release_port(nic: Nic, server_id: str, c: Conductor) -> None:
+    """Delete a port that came with the server; let go of one that the user brought."""
+    if not nic.existing:
+        await c.network.delete_port(nic.port_id)
+    elif any(port.id == nic.port_id for port in await c.network.ports_of(server_id)):
+        await c.network.unbind_port(nic.port_id)
+
+
+async def build(s: CreateServer, c: Conductor) -> None:
+    """Wire the ports and start the guest on the host; when it says no, on the next host of the ranking."""
+    while True:
+        server = await _building(s, c)
+        await c.servers.update(server.id, c.now(), task_state=SPAWNING)
+        try:
+            await _build_on(server, s, c)
+            return
+        except CloudError as refusal:
+            if not refusal.temporary:
+                raise
+            log.warning("a host could not build a server", server=server.id, host=server.host, error=str(refusal), detail=refusal.detail)
+            await end_guest(server, c)
+            await _next_host(server, s, c, refusal)
+
+
+async def _build_on(server: Server, s: CreateServer, c: Conductor) -> None:
+    if server.nics:
+        await c.network.wire(server.host)
+    await c.agent(server.host).spawn(Build(guest=await guest_spec(server, s, c), image=s.image))
+
+
+async def _next_host(server: Server, s: CreateServer, c: Conductor, refusal: CloudError) -> None:
+    """Move the claim and the ports to another host. Raises what the last host said when there is none."""
+    s.tried.append(server.host)
+    if len(s.tried) >= c.config.max_attempts or s.force_host or s.force_node:
+        raise NoValidHost(reason="Exceeded maximum number of retries.", detail=f"{refusal} {refusal.detail}") from refusal
+    try:
+        choices = await c.scheduling.rank(server, ignore=frozenset(s.tried), image_properties=s.image_properties)
+        await c.scheduling.release(server)
+        chosen = await c.scheduling.claim(server, choices)
+    except NoValidHost as nowhere:
+        raise NoValidHost(reason="Exceeded maximum number of retries.", detail=f"{refusal} {refusal.detail}") from nowhere
+    await _settle_on(chosen.id, chosen.host, server, c)
+    for nic in server.nics:
+        await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=_owner(server), host=chosen.host)
+
+
+async def destroy_guest(s: CreateServer, c: Conductor) -> None:
+    server = await c.servers.find(s.server_id)
+    if server is not None and server.host is not None:
+        await end_guest(server, c)
+
+
+async def end_guest(server: Server, c: Conductor) -> None:
+    """A host that does not answer is not waited for: its audit will destroy the guest when it is back."""
+    try:
+        await c.agent(server.host).destroy(server.id)
+    except HostUnreachable:
+        log.warning("host unreachable; its audit will remove the guest", host=server.host, server=server.id)
+
+
+async def mark_active(s: CreateServer, c: Conductor) -> None:
+    server = await c.server(s.server_id)
+    if server is None or server.vm_state == ACTIVE:
+        return
+    now = c.now()
+    await c.servers.end_task(server.id, now, SPAWNING, vm_state=ACTIVE, power_state=int(Power.RUNNING), launched_at=now, progress=0)
+    await c.actions.finish(s.request_id, server.id)
+
+
+async def mark_failed(s: CreateServer, c: Conductor, error: CloudError) -> None:
+    for task in (SCHEDULING, SPAWNING):
+        await c.mark_error(s.server_id, task, error)
+    await c.actions.finish(s.request_id, s.server_id, error=str(error))
+
+
+async def guest_spec(server: Server, s: CreateServer, c: Conductor) -> GuestSpec:
+    """The guest as the hypervisor driver wants it."""
+    ports = {port.id: port for port in await c.network.ports_of(server.id)} if server.nics else {}
+    nics = tuple(GuestNic(port_id=nic.port_id, mac=ports[nic.port_id].mac, device=tap_name(nic.port_id), mtu=ports[nic.port_id].mtu,
+                          model=s.image_properties.get("hw_vif_model", "virtio")) for nic in server.nics)
+    drive = None
+    if server.config_drive:
+        from pileus.compute.metadata import config_drive
+
+        drive = await config_drive(server, c.network, admin_pass=s.admin_pass, files=s.files)
+    root = RootDisk(base="", format=s.image.format if s.image else "raw", size_gib=server.flavor.root_gib,
+                    bus=s.image_properties.get("hw_disk_bus", "virtio"), kernel_args=s.image_properties.get("os_command_line", ""))
+    return GuestSpec(id=server.id, name=server.guest_name, vcpus=server.flavor.vcpus, memory_mb=server.flavor.memory_mb, root=root,
+                     ephemeral_gib=server.flavor.ephemeral_gib, swap_mb=server.flavor.swap_mb, nics=nics, config_drive=drive,
+                     properties={k: v for k, v in s.image_properties.items() if k.startswith(("hw_", "os_"))})
+
+
+async def _building(s: CreateServer, c: Conductor) -> Server:
+    server = await c.server(s.server_id)
+    if server is None or server.vm_state != BUILDING:
+        raise NotFound("The server was deleted while it was built.")
+    return server
+
+
+def _owner(server: Server) -> str:
+    return f"compute:{server.availability_zone or ''}"
+
+
+CREATE_SERVER = Saga(name="server.create", state=CreateServer, failed=mark_failed, abortable=True, steps=[
+    Step(place, undo=unplace),
+    Step(create_ports, undo=delete_ports),
+    Step(build, undo=destroy_guest),
+    Step(mark_active),
+])

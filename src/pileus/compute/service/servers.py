@@ -1,0 +1,208 @@
+"""Servers: ordering them, finding them, and beginning what is done to them."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pileus.compute.config import ComputeConfig
+from pileus.compute.errors import HostNotFound, InvalidInput, ServerInWrongState, ServerLocked, ServerNotFound
+from pileus.compute.interface import ComputeAgent, ImageRef
+from pileus.compute.model.order import ServerOrder
+from pileus.compute.model.server import ACTIONS, BUILDING, DELETING, Nic, Server
+from pileus.compute.sagas.create_server import CREATE_SERVER, CreateServer
+from pileus.compute.sagas.delete_server import DELETE_SERVER, DeleteServer
+from pileus.compute.sagas.power import CHANGE_POWER, ChangePower
+from pileus.compute.store.actions import ServerActions
+from pileus.compute.store.servers import ServerFilter
+from pileus.compute.store.servers import Servers as ServerStore
+from pileus.core.context import EVERYONE, Context
+from pileus.core.errors import Conflict, Invalid, NotFound
+from pileus.core.kit import Kit
+
+
+class Servers:
+    def __init__(self, kit: Kit, config: ComputeConfig, *, flavors: Any, keypairs: Any, quotas: Any, server_groups: Any, hosts: Any,
+                 aggregates: Any, images: Any, network: Any, store: ServerStore, actions: ServerActions):
+        self.kit, self.config, self.store, self.actions = kit, config, store, actions
+        self.flavors, self.keypairs, self.quotas, self.server_groups = flavors, keypairs, quotas, server_groups
+        self.hosts, self.aggregates, self.images, self.network = hosts, aggregates, images, network
+
+    # ---- ordering ----------------------------------------------------------------------------------------------------
+    async def create(self, who: Context, order: ServerOrder) -> tuple[list[Server], str]:
+        """Accept an order: rows, quotas and sagas in one transaction. Returns the servers and their reservation's id.
+
+        Raises Invalid, NotFound, Conflict or ComputeOverQuota, and then nothing was made."""
+        image = await self._image(who, order)
+        flavor = await self._flavor(who, order, image)
+        key = await self.keypairs.get(who.user_id, order.key_name) if order.key_name else None
+        await self._check_placement(who, order)
+        planned = await self.network.plan(who, order.networks, security_groups=order.security_groups)
+        if order.max_count > 1 and any(p.port_id or p.fixed_ip for p in planned):
+            raise InvalidInput(reason="Multiple servers cannot be created with one port or one fixed address.")
+        now, reservation = self.kit.clock.now(), "r-" + self.kit.ids.hex()[:8]
+        made: list[Server] = []
+        async with self.kit.db.transaction():
+            count = await self._affordable(who, order, flavor)
+            for index in range(count):
+                server = await self.store.add(Server(
+                    id=self.kit.ids.uuid(), number=0, project_id=who.project_id, user_id=who.user_id,
+                    name=order.name if count == 1 else f"{order.name}-{index + 1}",
+                    hostname=order.hostname or hostname(order.name if count == 1 else f"{order.name}-{index + 1}"),
+                    description=order.description, pinned_zone=order.availability_zone, availability_zone=order.availability_zone,
+                    image_id=image.id, flavor=flavor, flavor_id=flavor.id, vcpus=flavor.vcpus, memory_mb=flavor.memory_mb,
+                    key_name=order.key_name, public_key=key.public_key if key else None, metadata=order.metadata,
+                    system_metadata={f"image_{k}": str(v) for k, v in image.properties.items()}, tags=list(order.tags),
+                    user_data=order.user_data, config_drive=order.config_drive, access_ip_v4=order.access_ip_v4, access_ip_v6=order.access_ip_v6,
+                    disk_config=order.disk_config, reservation_id=reservation, launch_index=index, security_groups=list(order.security_groups),
+                    scheduler_hints=order.scheduler_hints, trusted_image_certificates=order.trusted_image_certificates,
+                    nics=[Nic(port_id=p.port_id or self.kit.ids.uuid(), network_id=p.network_id, existing=p.port_id is not None,
+                              fixed_ip=p.fixed_ip, tag=p.tag) for p in planned],
+                    created_at=now, updated_at=now))
+                if group := order.scheduler_hints.get("group"):
+                    await self.server_groups.add_member(group, server.id)
+                await self.actions.begin(server.id, "create", who)
+                await self.kit.sagas.begin(CREATE_SERVER, server.id, CreateServer(
+                    server_id=server.id, request_id=who.request_id, image=_image_ref(image), image_properties=_properties(image),
+                    admin_pass=order.admin_pass, files=order.files, force_host=order.force_host, force_node=order.force_node))
+                made.append(server)
+        return made, reservation
+
+    async def _image(self, who: Context, order: ServerOrder) -> Any:
+        try:
+            image = await self.images.get(order.image_id, who.scope)
+        except NotFound as absent:
+            raise InvalidInput(reason=f"Image {order.image_id} could not be found.") from absent
+        if image.status != "active":
+            raise InvalidInput(reason=f"Image {image.id} is not active.")
+        return image
+
+    async def _flavor(self, who: Context, order: ServerOrder, image: Any) -> Any:
+        try:
+            flavor = await self.flavors.get(order.flavor_id, who)
+        except NotFound as absent:
+            raise InvalidInput(reason=f"Flavor {order.flavor_id} could not be found.") from absent
+        if image.min_ram and flavor.memory_mb < image.min_ram:
+            raise Invalid("Flavor's memory is too small for requested image.")
+        if image.min_disk and flavor.root_gib and flavor.root_gib < image.min_disk:
+            raise Invalid("The created instance's disk would be too small.")
+        if flavor.root_gib and max(image.size or 0, image.virtual_size or 0) > flavor.root_gib << 30:
+            raise Invalid("Flavor's disk is too small for requested image.")
+        return flavor
+
+    async def _check_placement(self, who: Context, order: ServerOrder) -> None:
+        """Zones, hosts and groups that the order names must exist."""
+        if order.availability_zone is not None and order.availability_zone not in await self.hosts.zones():
+            raise Invalid("The requested availability zone is not available")
+        for host in filter(None, (order.force_host, order.force_node)):
+            if not any(host in (known.host, known.inventory.hypervisor_hostname) for known in await self.hosts.all()):
+                raise Invalid(str(HostNotFound(host=host)))
+        if group := order.scheduler_hints.get("group"):
+            try:
+                await self.server_groups.get(group, who.scope)
+            except NotFound as absent:
+                raise Invalid(str(absent)) from absent
+
+    async def _affordable(self, who: Context, order: ServerOrder, flavor: Any) -> int:
+        """How many of the wanted servers the quota allows: at least `min_count`, or ComputeOverQuota is raised."""
+        for count in range(order.max_count, order.min_count - 1, -1):
+            wanted = {"instances": count, "cores": count * flavor.vcpus, "ram": count * flavor.memory_mb}
+            if count == order.min_count:
+                await self.quotas.check(who.project_id, who.user_id, wanted)
+            elif not await self.quotas.allows(who.project_id, who.user_id, wanted):
+                continue
+            return count
+        return order.min_count
+
+    # ---- finding -----------------------------------------------------------------------------------------------------
+    async def get(self, id: str, who: Context) -> Server:
+        """Raises ServerNotFound, also when it is someone else's."""
+        return await self.store.get(id, who.scope)
+
+    async def list(self, wanted: ServerFilter, *, limit: int | None, marker: str | None) -> list[Server]:
+        return await self.store.list(wanted, limit=limit, marker=marker)
+
+    # ---- doing -------------------------------------------------------------------------------------------------------
+    async def delete(self, id: str, who: Context) -> None:
+        """Begin to delete; a second order while the first is carried out changes nothing."""
+        server = await self.get(id, who)
+        self._unlocked(server, who)
+        async with self.kit.db.transaction():
+            if await self.store.begin_delete(id, self.kit.clock.now()):
+                await self.actions.begin(id, "delete", who)
+                await self.kit.sagas.begin(DELETE_SERVER, id, DeleteServer(server_id=id, request_id=who.request_id))
+
+    async def change_power(self, id: str, name: str, who: Context) -> None:
+        """Begin one of ACTIONS. Raises ServerInWrongState with the state, ServerLocked."""
+        server, action = await self.get(id, who), ACTIONS[name]
+        self._unlocked(server, who)
+        async with self.kit.db.transaction():
+            if not await self.store.begin(id, self.kit.clock.now(), task=action.task, allowed=action.allowed, over=action.over):
+                raise await self._wrong_state(id, name.split("_")[0], action.allowed)
+            await self.actions.begin(id, name.split("_")[0], who)
+            await self.kit.sagas.begin(CHANGE_POWER, id, ChangePower(server_id=id, request_id=who.request_id, action=name))
+
+    async def update(self, id: str, who: Context, **values: Any) -> Server:
+        """Change what describes a server: name, description, access addresses, disk config, hostname."""
+        await self.get(id, who)
+        if "name" in values and "hostname" not in values:
+            values["name"] = values["name"].strip()
+        await self.store.update(id, self.kit.clock.now(), **values)
+        return await self.get(id, who)
+
+    async def lock(self, id: str, who: Context, reason: str | None) -> None:
+        server = await self.get(id, who)
+        owner = "owner" if who.project_id == server.project_id else "admin"
+        await self.store.update(id, self.kit.clock.now(), locked_by=server.locked_by or owner, locked_reason=reason)
+
+    async def unlock(self, id: str, who: Context) -> None:
+        server = await self.get(id, who)
+        if server.locked_by == "admin" and not who.is_admin:
+            raise ServerLocked(id=id)
+        await self.store.update(id, self.kit.clock.now(), locked_by=None, locked_reason=None)
+
+    async def reset_state(self, id: str, who: Context, vm_state: str) -> None:
+        """An administrator's word on what a server is."""
+        await self.get(id, who)
+        await self.store.update(id, self.kit.clock.now(), vm_state=vm_state, task_state=None)
+
+    async def console_log(self, id: str, who: Context) -> str:
+        """What the guest wrote to its serial console. Raises Conflict while there is no guest."""
+        server = await self.get(id, who)
+        if server.host is None or server.vm_state == BUILDING:
+            raise Conflict(f"Instance {id} is not ready")
+        raw = await ComputeAgent.at(server.host, self.kit.bus).console_log(id)
+        return raw.decode("utf-8", "replace")
+
+    def _unlocked(self, server: Server, who: Context) -> None:
+        if server.locked_by is not None and not who.is_admin:
+            raise ServerLocked(id=server.id)
+
+    async def _wrong_state(self, id: str, action: str, allowed: frozenset[str]) -> Exception:
+        server = await self.store.find(id)
+        if server is None or server.deleted_at is not None:
+            return ServerNotFound(id=id)
+        if server.vm_state in allowed or server.task_state == DELETING:
+            return ServerInWrongState(action=action, id=id, attribute="task_state", state=server.task_state)
+        return ServerInWrongState(action=action, id=id, attribute="vm_state", state=server.vm_state)
+
+    async def metadata_at(self, id: str) -> Server:
+        """The server, for the metadata service: anybody's."""
+        return await self.store.get(id, EVERYONE)
+
+
+def hostname(name: str) -> str:
+    """A host name made of a display name (RFC 1123: letters, digits and hyphens, at most 63)."""
+    made = re.sub(r"[^a-z0-9-]", "", re.sub(r"[ _.]", "-", name.lower())).strip("-")[:63].rstrip("-")
+    return made or "server"
+
+
+def _image_ref(image: Any) -> ImageRef:
+    return ImageRef(id=image.id, format=image.disk_format if image.disk_format == "qcow2" else "raw", size=image.size or 0,
+                    kernel_id=image.properties.get("kernel_id") or None, ramdisk_id=image.properties.get("ramdisk_id") or None)
+
+
+def _properties(image: Any) -> dict[str, str]:
+    return {k: str(v) for k, v in image.properties.items()}
+
