@@ -236,18 +236,6 @@ async def guests_outlive_the_agent(host: Host):
     assert host.leftovers() == []
 
 
-async def an_agent_that_never_stopped_is_no_obstacle(host: Host):
-    """The process was killed: `stop` was never called."""
-    first = host.driver()
-    await first.start()
-    state = await first.spawn(host.spec(1))
-    async with running(host) as driver:
-        assert await driver.guests() == [state]
-        assert await driver.spawn(host.spec(1)) == state
-        await driver.destroy(state.id)
-    assert host.leftovers() == []
-
-
 async def the_console_can_be_read(host: Host):
     async with running(host) as driver:
         spec = host.spec(1)
@@ -311,7 +299,6 @@ CHECKS = [
     reboot_ends_in_running,
     strangers_are_not_found,
     guests_outlive_the_agent,
-    an_agent_that_never_stopped_is_no_obstacle,
     the_console_can_be_read,
     a_config_drive_is_taken,
     interfaces_come_and_go,

@@ -12,6 +12,7 @@ from pileus.compute.hypervisor.base import Hypervisor
 
 #: Name in the configuration → where its class is. Imported when it is chosen, so that no other driver costs start-up time.
 HYPERVISORS = {
+    "qemu": "pileus.compute.hypervisor.qemu:Qemu",
     "simulated": "pileus.compute.hypervisor.simulated:Simulated",
 }
 

@@ -1,0 +1,226 @@
+"""One guest of this host: its folder, its record and, while it runs, its machine. What brings it from state to state.
+
+Nothing here puts calls in order: the driver does, one call at a time per guest.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+
+from pileus.compute.hypervisor.base import REACHABLE, GuestInWrongState, GuestState, HypervisorFailed, Nic, Power
+from pileus.compute.hypervisor.files import read_tail, write_atomically
+from pileus.compute.hypervisor.qemu.command import command, netdev, nic_device
+from pileus.compute.hypervisor.qemu.disks import make_config_drive
+from pileus.compute.hypervisor.qemu.layout import Folder, Record
+from pileus.compute.hypervisor.qemu.machine import Machine
+from pileus.compute.hypervisor.qemu.probe import Abilities
+
+#: How long the guest's system may take to let go of an interface.
+UNPLUG_TIMEOUT_S = 5.0
+
+
+@contextlib.contextmanager
+def failing(what: str) -> Iterator[None]:
+    """What the host refuses (a full disk, no permission) is a failure of the hypervisor, not a bug."""
+    try:
+        yield
+    except OSError as error:
+        raise HypervisorFailed(what=what, detail=str(error)) from error
+
+
+class Guest:
+    def __init__(self, folder: Folder, record: Record, host: Abilities, *, cpu: str | None):
+        self.folder = folder
+        self.record = record
+        self._host = host
+        self._cpu = cpu
+        self._machine: Machine | None = None
+
+    @property
+    def machine(self) -> Machine | None:
+        return self._machine if self._machine and not self._machine.gone.is_set() else None
+
+    @property
+    def power(self) -> Power:
+        if machine := self.machine:
+            return machine.power
+        if self.folder.memory.exists():
+            return Power.SUSPENDED
+        return Power.CRASHED if self.folder.crash.exists() else Power.SHUTDOWN
+
+    def state(self) -> GuestState:
+        guest_id, power = self.record.spec.id, self.power
+        if machine := self.machine:
+            return GuestState(id=guest_id, power=power, pid=machine.pid, vnc=machine.vnc, error=machine.stuck or machine.error)
+        error = read_tail(self.folder.crash, 2000).decode(errors="replace") if power is Power.CRASHED else ""
+        return GuestState(id=guest_id, power=power, error=error)
+
+    async def adopt(self, pid: int | None) -> None:
+        """Take over the process that runs this guest, if one does, and end what a killed agent left half done."""
+        self._machine = await Machine.attach(pid, self.folder, self._note_crash) if pid else None
+        machine = self.machine
+        if machine is None or machine.stuck:
+            return
+        status = await machine.status()
+        if status in ("inmigrate", "prelaunch"):      # it was to wake; its memory is still in the file
+            await machine.kill()
+        elif status == "postmigrate" and self.folder.memory.exists():
+            await machine.end()
+        else:
+            if status == "postmigrate":               # saved, but not known to be: go on as if nothing had happened
+                await machine.resume()
+            self._forget_memory()
+            machine.leaving = await machine.nic_slots() - set(self.record.slots.values())
+
+    async def take(self, record: Record) -> None:
+        """Another spec, while it does not run. A saved memory of another machine is of no use."""
+        if record != self.record:
+            self._forget_memory()
+        with failing("store the guest"):
+            await make_config_drive(record.spec, self.folder)
+            self.folder.write(record)
+        self.record = record
+
+    async def bring(self, to: Power, timeout_s: float) -> None:
+        """See `Hypervisor.power`."""
+        power = self.power
+        if power not in REACHABLE[to]:
+            raise GuestInWrongState(id=self.record.spec.id, what=f"become {to.name.lower()}", state=power.name.lower())
+        match to:
+            case Power.RUNNING:
+                await self.run()
+            case Power.PAUSED if power is Power.RUNNING:
+                await self._running().pause()
+            case Power.SHUTDOWN:
+                await self.shut_down(timeout_s)
+            case Power.SUSPENDED if power is not Power.SUSPENDED:
+                await self._suspend()
+
+    async def run(self) -> None:
+        """Resume, wake from memory, or boot."""
+        if machine := self.machine:
+            if machine.paused:
+                await machine.resume()
+        elif self.folder.memory.exists():
+            await self._wake()
+        else:
+            await self._launch()
+
+    async def shut_down(self, timeout_s: float = 0) -> None:
+        """End it, by the guest's own means if it does so in time. What it left in memory is forgotten."""
+        if (machine := self.machine) and not await machine.press_power_button(timeout_s):
+            await machine.end()
+        self._forget_memory()
+        self.folder.crash.unlink(missing_ok=True)
+
+    async def reboot_softly(self, timeout_s: float) -> None:
+        if self.power is not Power.RUNNING:
+            raise GuestInWrongState(id=self.record.spec.id, what="be rebooted softly", state=self.power.name.lower())
+        machine = self._running()
+        if await machine.press_power_button(timeout_s):
+            await self._launch()
+        else:
+            await machine.reset()
+
+    async def plug(self, nic: Nic) -> None:
+        """Recorded first: a plug that was cut off is completed by the next one, or by the next start."""
+        before, busy = self.record, self.machine.leaving if self.machine else set()
+        record = before if nic.port_id in before.slots else before.with_nic(nic, busy)
+        slot = record.slots[nic.port_id]
+        self._check_device(nic)
+        with failing("store the guest"):
+            self.folder.write(record)
+        self.record = record
+        if machine := self.machine:
+            try:
+                await machine.add_nic(slot, netdev(nic, slot, self._host), nic_device(nic, slot, record.spec))
+            except HypervisorFailed:
+                self.folder.write(before)
+                self.record = before
+                raise
+
+    async def unplug(self, port_id: str) -> None:
+        """Recorded last, for the same reason."""
+        if port_id not in self.record.slots:
+            return
+        if machine := self.machine:
+            await machine.remove_nic(self.record.slots[port_id], UNPLUG_TIMEOUT_S)
+        record = self.record.without_nic(port_id)
+        with failing("store the guest"):
+            self.folder.write(record)
+        self.record = record
+
+    async def _launch(self, *, wake: bool = False) -> None:
+        for nic in self.record.spec.nics:
+            self._check_device(nic)
+        with failing("start QEMU"):
+            self.folder.crash.unlink(missing_ok=True)
+            argv = command(self.record, self.folder, self._host, cpu=self._cpu, wake=wake)
+            self._machine = await Machine.launch(argv, self.folder, self._note_crash)
+
+    async def _suspend(self) -> None:
+        """The memory has its final name when it is complete, and before the process ends: one of the two is always whole."""
+        machine = self._running()
+        if machine.leaving:
+            raise HypervisorFailed(what="suspend", detail="the guest has not let go of an interface yet")
+        was_paused = machine.paused
+        await machine.pause()
+        try:
+            with failing("save the guest's memory"):
+                with _opened(self.folder.memory_new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as fd:
+                    await machine.save(fd)
+                self.folder.memory_new.replace(self.folder.memory)
+        except BaseException:
+            self._forget_memory()
+            if not was_paused and self.machine:
+                await machine.resume()
+            raise
+        await machine.end()
+
+    async def _wake(self) -> None:
+        """The file goes once QEMU has its content, and before the guest runs: it would not fit the disk any more."""
+        await self._launch(wake=True)
+        machine = self._running()
+        try:
+            with failing("load the guest's memory"), _opened(self.folder.memory, os.O_RDONLY) as fd:
+                await machine.load(fd)
+        except BaseException:
+            await machine.kill()
+            raise
+        self._forget_memory()
+        await machine.resume()
+
+    def _running(self) -> Machine:
+        """For what was running a moment ago."""
+        if machine := self.machine:
+            return machine
+        raise HypervisorFailed(what="reach the guest", detail="its process has just ended")
+
+    def _forget_memory(self) -> None:
+        self.folder.memory_new.unlink(missing_ok=True)
+        self.folder.memory.unlink(missing_ok=True)
+
+    def _note_crash(self, machine: Machine) -> None:
+        said = read_tail(self.folder.log, 2000).strip() or b"QEMU ended without a word."
+        with contextlib.suppress(OSError):            # the folder may be gone, or the disk full: then it is only shut down
+            write_atomically(self.folder.crash, said)
+
+    def _check_device(self, nic: Nic) -> None:
+        """QEMU would make a tap device that does not exist, and the guest would be on no network."""
+        try:
+            socket.if_nametoindex(nic.device)
+        except OSError:
+            raise HypervisorFailed(what="make an interface", detail=f"device {nic.device} does not exist") from None
+
+
+@contextlib.contextmanager
+def _opened(path, flags: int) -> Iterator[int]:
+    fd = os.open(path, flags, 0o600)
+    try:
+        yield fd
+    finally:
+        os.close(fd)

@@ -1,0 +1,68 @@
+"""What this host has, read from the kernel each time it is asked."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+
+from pileus.compute.hypervisor.base import Inventory
+from pileus.compute.hypervisor.qemu.probe import Abilities
+
+#: What every guest here can be given, in Placement's standard names.
+TRAITS = (
+    "COMPUTE_GRAPHICS_MODEL_CIRRUS",
+    "COMPUTE_GRAPHICS_MODEL_NONE",
+    "COMPUTE_GRAPHICS_MODEL_VGA",
+    "COMPUTE_GRAPHICS_MODEL_VIRTIO",
+    "COMPUTE_IMAGE_TYPE_QCOW2",
+    "COMPUTE_IMAGE_TYPE_RAW",
+    "COMPUTE_NET_VIF_MODEL_E1000",
+    "COMPUTE_NET_VIF_MODEL_E1000E",
+    "COMPUTE_NET_VIF_MODEL_NE2K_PCI",
+    "COMPUTE_NET_VIF_MODEL_PCNET",
+    "COMPUTE_NET_VIF_MODEL_RTL8139",
+    "COMPUTE_NET_VIF_MODEL_VIRTIO",
+    "COMPUTE_STORAGE_BUS_IDE",
+    "COMPUTE_STORAGE_BUS_SATA",
+    "COMPUTE_STORAGE_BUS_SCSI",
+    "COMPUTE_STORAGE_BUS_VIRTIO",
+)
+
+
+def inventory(host: Abilities, state: Path, hostname: str, traits: tuple[str, ...]) -> Inventory:
+    disk = os.statvfs(state)
+    return Inventory(
+        vcpus=len(os.sched_getaffinity(0)),
+        memory_mb=_memory_mb(),
+        disk_gib=max(1, disk.f_frsize * disk.f_blocks >> 30),
+        hypervisor_type="KVM" if host.kvm else "QEMU",
+        hypervisor_version=host.version_number,
+        hypervisor_hostname=hostname,
+        cpu_arch=platform.machine(),
+        cpu_info=_cpu_info(),
+        traits=(*TRAITS, *traits),
+    )
+
+
+def _memory_mb() -> int:
+    found = re.search(r"^MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
+    return int(found[1]) >> 10 if found else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
+def _cpu_info() -> dict:
+    text = Path("/proc/cpuinfo").read_text()
+    return {
+        "arch": platform.machine(),
+        "vendor": _field(text, "vendor_id"),
+        "model": _field(text, "model name"),
+        "features": _field(text, "flags").split(),
+        "topology": {"sockets": 1, "cores": len(os.sched_getaffinity(0)), "threads": 1},
+    }
+
+
+def _field(text: str, name: str) -> str:
+    found = re.search(rf"^{name}\s*:\s*(.*)$", text, re.M)
+    return found[1].strip() if found else ""

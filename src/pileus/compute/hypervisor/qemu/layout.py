@@ -1,0 +1,117 @@
+"""Which files a guest has, and its record. The only module that knows their names."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from pileus.compute.hypervisor.base import GuestSpec, HypervisorFailed, Nic
+from pileus.compute.hypervisor.files import write_atomically
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+#: Interfaces that a guest can have at one time: what the PCI bus of the `pc` machine leaves free.
+NICS_MAX = 20
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What the driver stores of a guest. An interface keeps its slot, so that a saved memory finds its devices again."""
+
+    spec: GuestSpec
+    slots: dict[str, int] = {}                        # port id → slot of its device
+
+    def with_spec(self, spec: GuestSpec) -> Record:
+        """The record for another spec: known ports keep their slots, new ones get the first that is free."""
+        slots = {nic.port_id: self.slots[nic.port_id] for nic in spec.nics if nic.port_id in self.slots}
+        for nic in spec.nics:
+            slots.setdefault(nic.port_id, _free(slots.values(), spec))
+        return replace(self, spec=spec, slots=slots)
+
+    def with_nic(self, nic: Nic, busy: set[int]) -> Record:
+        """The record with one interface more, in a slot that no interface has and that is not in `busy`."""
+        slot = _free({*self.slots.values(), *busy}, self.spec)
+        spec = replace(self.spec, nics=(*self.spec.nics, nic))
+        return replace(self, spec=spec, slots={**self.slots, nic.port_id: slot})
+
+    def without_nic(self, port_id: str) -> Record:
+        spec = replace(self.spec, nics=tuple(nic for nic in self.spec.nics if nic.port_id != port_id))
+        return replace(self, spec=spec, slots={port: slot for port, slot in self.slots.items() if port != port_id})
+
+
+def _free(taken, spec: GuestSpec) -> int:
+    for slot in range(NICS_MAX):
+        if slot not in taken:
+            return slot
+    raise HypervisorFailed(what="plug an interface", detail=f"{spec.id} has {NICS_MAX} interfaces already")
+
+
+class Folder:
+    """The files of one guest."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.record = path / "spec.json"
+        self.disk = path / "disk.qcow2"
+        self.ephemeral = path / "ephemeral.raw"
+        self.swap = path / "swap.raw"
+        self.config_drive = path / "config.iso"
+        self.console = path / "console.log"           # QEMU appends to it and may be cut short under QEMU
+        self.console_before = path / "console.log.1"  # the part that was cut off last
+        self.log = path / "qemu.log"                  # QEMU's own standard error
+        self.pid = path / "qemu.pid"
+        self.qmp = "qmp.sock"
+        self.serial = "serial.sock"
+        self.memory = path / "memory"                 # a complete saved memory: the guest is suspended
+        self.memory_new = path / "memory.new"         # one that is being written
+        self.crash = path / "crash.txt"               # why the process ended without being asked
+
+    def read(self) -> Record | None:
+        """The guest's record; None when it is half made."""
+        try:
+            return msgspec.json.decode(self.record.read_bytes(), type=Record)
+        except FileNotFoundError:
+            return None
+
+    def write(self, record: Record) -> None:
+        write_atomically(self.record, msgspec.json.encode(record))
+
+
+class Home:
+    """The folder of the driver on this host: `guests/<uuid>/`, `trash/` and the result of the probe."""
+
+    def __init__(self, state: Path):
+        self.path = state.absolute()
+        self.guests = self.path / "guests"
+        self.trash = self.path / "trash"
+        self.probe = self.path / "probe.json"
+
+    def make(self) -> None:
+        for folder in (self.guests, self.trash):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def folder(self, guest_id: str) -> Folder:
+        return Folder(self.guests / guest_id)
+
+    def known(self) -> list[str]:
+        """The ids of all guests that have a folder, half-made ones too."""
+        return sorted(entry.name for entry in os.scandir(self.guests) if UUID.fullmatch(entry.name))
+
+    def discard(self, guest_id: str) -> None:
+        """Remove a guest's folder. It is gone at once, whatever happens while its files are removed."""
+        gone = self.trash / guest_id
+        shutil.rmtree(gone, ignore_errors=True)
+        try:
+            os.rename(self.guests / guest_id, gone)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def empty_trash(self) -> None:
+        for entry in os.scandir(self.trash):
+            shutil.rmtree(entry.path, ignore_errors=True)
