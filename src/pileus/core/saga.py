@@ -144,6 +144,12 @@ class Sagas:
                     step.cancel()
             await asyncio.wait([entry_task])
 
+    async def wait(self, entry_id: str) -> None:
+        """Wait for a saga of this process to end; raises the error it was undone for. One that is not running has ended."""
+        task = self.running.get(entry_id)
+        if task is not None and (error := await asyncio.shield(task)) is not None:
+            raise error
+
     async def open(self, subject: str | None = None) -> list[Entry]:
         stmt = sa.select(journal) if subject is None else sa.select(journal).where(journal.c.subject == subject)
         return await self.db.all(Entry, stmt)
@@ -173,8 +179,9 @@ class Sagas:
         self.subjects.pop(entry_id, None)
         self.aborting.discard(entry_id)
 
-    async def _run(self, saga: Saga, deps: Any, entry: Entry) -> None:
-        """Carry out every step, or undo every step that may have begun. Safe to call again after a crash."""
+    async def _run(self, saga: Saga, deps: Any, entry: Entry) -> CloudError | None:
+        """Carry out every step, or undo every step that may have begun; returns what it was undone for. Safe to call again
+        after a crash."""
         error: CloudError | None = None
         try:
             while entry.at < len(saga.steps) and entry.why is None:
@@ -194,9 +201,11 @@ class Sagas:
             await self.db.execute(CLOSE, {"row": entry.id})
         except asyncio.CancelledError:
             raise
-        except Exception:
+        except Exception as stuck:
+            error = error or CloudError(detail=repr(stuck))
             # An undo that raised: the journal stays, and `resume` tries again.
             log.exception("saga could not be undone yet", saga=saga.name, subject=entry.subject)
+        return error
 
     async def _do(self, step: Step, entry: Entry, deps: Any) -> None:
         if entry.id in self.aborting:

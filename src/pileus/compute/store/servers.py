@@ -128,6 +128,10 @@ class Servers:
         rows = await self.db.rows(sa.select(servers.c.id, servers.c.host).where(LIVE, servers.c.host.is_not(None)))
         return [(r[0], r[1]) for r in rows]
 
+    async def tags(self) -> list[tuple[str, list[str]]]:
+        """(id, tags) of every live server."""
+        return [(r[0], r[1]) for r in await self.db.rows(sa.select(servers.c.id, servers.c.tags).where(LIVE))]
+
     async def stuck(self, before: datetime) -> list[Server]:
         """Servers in a task since before a moment."""
         return await self.db.all(Server, sa.select(servers).where(LIVE, servers.c.task_state.is_not(None), servers.c.updated_at < before))
