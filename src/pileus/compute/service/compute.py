@@ -44,7 +44,7 @@ class Compute(Resources):
         self.conductor = Conductor(kit=kit, config=config, servers=self.store, scheduling=self.scheduling, images=images, network=network,
                                    actions=self.actions)
 
-    def serve(self) -> None:
+    async def start(self) -> None:
         """Answer hosts' reports, and take up sagas."""
         self.kit.bus.serve(ComputeReports, CONTROL, self.reports)
         for saga in SAGAS:
