@@ -32,6 +32,31 @@ class FlavorExists(Conflict):
     code, message = "flavor.exists", "Flavor with {what} {value} already exists."
 
 
+class FlavorAccessExists(Conflict):
+    code = "flavor.access_exists"
+    message = "Flavor access already exists for flavor {id} and project {project} combination."
+
+
+class FlavorAccessNotFound(NotFound):
+    code, message = "flavor.access_not_found", "Flavor access not found for {id} / {project} combination."
+
+
+class FlavorIsPublic(Conflict):
+    code, message = "flavor.is_public", "Can not add access to a public flavor."
+
+
+class NoAccessList(NotFound):
+    code, message = "flavor.no_access_list", "Access list not available for public flavors."
+
+
+class ExtraSpecNotFound(NotFound):
+    code, message = "flavor.extra_spec_not_found", "Flavor {id} has no extra specs with key {key}."
+
+
+class ExtraSpecInvalid(Invalid):
+    code, message = "flavor.extra_spec_invalid", "Validation failed; {why}"
+
+
 class KeypairNotFound(NotFound):
     code, message = "keypair.not_found", "Keypair {name} not found for user {user}"
 
@@ -40,12 +65,70 @@ class KeypairExists(Conflict):
     code, message = "keypair.exists", "Key pair '{name}' already exists."
 
 
+class KeypairInvalid(Invalid):
+    code, message = "keypair.invalid", "Keypair data is invalid: {reason}"
+
+
+class TooManyKeypairs(ComputeOverQuota):
+    code, message = "keypair.over_quota", "Quota exceeded, too many key pairs."
+
+
+class TooManyServerGroups(ComputeOverQuota):
+    code, message = "server_group.over_quota", "Quota exceeded, too many server groups."
+
+
+class TooManyGroupMembers(ComputeOverQuota):
+    code, message = "server_group.members_over_quota", "Quota exceeded, too many servers in group"
+
+
+class QuotaOutOfRange(Invalid):
+    code, message = "quota.out_of_range", "Quota limit {limit} for {resource} must be {relation} {bound}."
+
+
 class ServerGroupNotFound(NotFound):
     code, message = "server_group.not_found", "Instance group {id} could not be found."
 
 
 class AggregateNotFound(NotFound):
     code, message = "aggregate.not_found", "Aggregate {id} could not be found."
+
+
+class AggregateExists(Conflict):
+    code, message = "aggregate.exists", "Aggregate {name} already exists."
+
+
+class AggregateInUse(Invalid):
+    code, message = "aggregate.in_use", "Cannot {action} aggregate {id}. Reason: {reason}."
+
+
+class AggregateHostExists(Conflict):
+    code, message = "aggregate.host_exists", "Aggregate {id} already has host {host}."
+
+
+class AggregateHostNotFound(NotFound):
+    code, message = "aggregate.host_not_found", "Aggregate {id} has no host {host}."
+
+
+class ServiceNotFound(NotFound):
+    code, message = "service.not_found", "Service {id} could not be found."
+
+
+class ServiceNotUpdatable(Invalid):
+    code = "service.not_updatable"
+    message = "Updating a {binary} service is not supported. Only nova-compute services can be updated."
+
+
+class HostHasServers(Conflict):
+    code = "host.has_servers"
+    message = "Unable to delete compute service that is hosting instances. Migrate or delete the instances first."
+
+
+class HypervisorNotFound(NotFound):
+    code, message = "hypervisor.not_found", "Hypervisor with ID '{id}' could not be found."
+
+
+class NoHypervisorMatches(NotFound):
+    code, message = "hypervisor.no_match", "No hypervisor matching '{pattern}' could be found."
 
 
 class HostNotFound(NotFound):

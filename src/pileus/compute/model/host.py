@@ -8,13 +8,14 @@ from datetime import datetime
 import msgspec
 
 from pileus.compute.hypervisor.base import Inventory
+from pileus.compute.model.flavor import Flavor
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
-    id: str                                 # UUID of the hypervisor: compute node and resource provider
-    service_id: str                         # UUID of the nova-compute service
-    number: int                             # the ids that microversions before 2.53 show
-    host: str                               # name of the host, the bus address of its agent
+    id: str  # UUID of the hypervisor: compute node and resource provider
+    service_id: str  # UUID of the nova-compute service
+    number: int  # the ids that microversions before 2.53 show
+    host: str  # name of the host, the bus address of its agent
     inventory: Inventory
     disabled: bool = False
     disabled_reason: str | None = None
@@ -23,3 +24,37 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     reported_at: datetime
     created_at: datetime
     updated_at: datetime | None = None
+
+
+class Used(msgspec.Struct, frozen=True, kw_only=True):
+    """What the servers of a host take together, by their flavors."""
+
+    servers: int = 0
+    vcpus: int = 0
+    memory_mb: int = 0
+    disk_gib: int = 0
+
+    def plus(self, flavor: Flavor, count: int) -> Used:
+        """With `count` more servers of a flavor."""
+        disk = flavor.root_gib + flavor.ephemeral_gib + (flavor.swap_mb + 1023) // 1024
+        return Used(
+            servers=self.servers + count,
+            vcpus=self.vcpus + count * flavor.vcpus,
+            memory_mb=self.memory_mb + count * flavor.memory_mb,
+            disk_gib=self.disk_gib + count * disk,
+        )
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """A process of compute, as os-services shows it: nova-compute on a host, or one of the control plane."""
+
+    id: str
+    number: int
+    binary: str
+    host: str
+    zone: str
+    up: bool = True
+    disabled: bool = False
+    disabled_reason: str | None = None
+    forced_down: bool = False
+    seen_at: datetime

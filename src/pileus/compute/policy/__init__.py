@@ -1,6 +1,1 @@
-"""Who may do what in compute, one file per noun."""
-
-# SPDX-License-Identifier: Apache-2.0
-from pileus.compute.policy import resources, servers
-
-DEFAULTS = {**resources.DEFAULTS, **servers.DEFAULTS}
+"""One file per noun."""

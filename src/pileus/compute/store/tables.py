@@ -40,9 +40,15 @@ hosts = sa.Table(
     sa.Column("disabled_reason", sa.Text),
     sa.Column("forced_down", sa.Boolean, nullable=False),
     sa.Column("running_vms", sa.Integer, nullable=False),
+    sa.Column("generation", sa.BigInteger, nullable=False, index=True),     # of the table, when this row changed last
     sa.Column("reported_at", Time, nullable=False),
     sa.Column("created_at", Time, nullable=False),
     sa.Column("updated_at", Time),
+)
+generations = sa.Table(
+    "compute_generations", METADATA,
+    sa.Column("name", sa.String(128), primary_key=True),    # of what processes keep in memory, or count in turns
+    sa.Column("value", sa.BigInteger, nullable=False),
 )
 keypairs = sa.Table(
     "compute_keypairs", METADATA,

@@ -1,0 +1,1 @@
+"""What each microversion brought, as converters around handlers that know only the newest one."""

@@ -1,0 +1,21 @@
+"""Everything of compute that is not a server: one service per noun, made together because some lean on others."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.compute.config import ComputeConfig
+from pileus.compute.service.flavors import Flavors
+from pileus.compute.service.hosts import Hosts
+from pileus.compute.service.keypairs import Keypairs
+from pileus.compute.service.quotas import Quotas
+from pileus.core.kit import Kit
+
+
+class Resources:
+    """The attributes that `req.services.compute` has besides the servers'."""
+
+    def __init__(self, kit: Kit, config: ComputeConfig):
+        self.flavors = Flavors(kit, config)
+        self.quotas = Quotas(kit, config)
+        self.keypairs = Keypairs(kit, config, quotas=self.quotas)
+        self.hosts = Hosts(kit, config)
