@@ -1,0 +1,5 @@
+"""`python -m pileus` is `pileus`."""
+
+from pileus.cli import main
+
+main()

@@ -1,0 +1,146 @@
+"""What a new cloud starts with: its own accounts, and with `demo` two projects, flavors, networks and an image to try.
+
+Everything is made through the services' ordinary methods, each only when it is missing, so that it may run at every start.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from pileus.cloud import Cloud
+from pileus.compute.model.flavor import Flavor
+from pileus.core.context import CLOUD, Context
+
+#: Service types of the catalog with what Keystone calls them: (type, name, path).
+CATALOG = [
+    ("identity", "keystone", "/identity"),
+    ("image", "glance", "/image"),
+    ("placement", "placement", "/placement"),
+    ("compute", "nova", "/compute/v2.1"),
+    ("network", "neutron", "/network"),
+]
+#: name, id, virtual CPUs, memory in MiB, disk in GiB
+FLAVORS = [("m1.nano", "42", 1, 192, 1), ("m1.tiny", "1", 1, 512, 1), ("m1.small", "2", 1, 2048, 20), ("m1.medium", "3", 2, 4096, 40),
+           ("m1.large", "4", 4, 8192, 80), ("m1.xlarge", "5", 8, 16384, 160)]
+
+
+class Credentials(msgspec.Struct, kw_only=True):
+    """Passwords that this cloud chose for its own accounts; kept in the state folder, readable by its owner only."""
+
+    admin: str
+    demo: str
+    alt_demo: str
+
+    @classmethod
+    def load(cls, cloud: Cloud) -> Credentials:
+        path = cloud.state / "credentials.json"
+        if path.exists():
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        made = cls(**{name: cloud.ids.secret(12).hex() for name in cls.__struct_fields__})
+        _write_private(path, msgspec.json.encode(made))
+        return made
+
+
+async def bootstrap(cloud: Cloud) -> None:
+    """Make what is missing, and write `clouds.yaml`."""
+    credentials = Credentials.load(cloud)
+    endpoint = cloud.endpoint
+    await cloud.services.identity.bootstrap(admin_password=credentials.admin, region=cloud.config.api.region,
+                                            services=[(kind, name, endpoint + path) for kind, name, path in CATALOG])
+    _write_private(cloud.state / "clouds.yaml", yaml.safe_dump(clouds(endpoint, cloud.config.api.region, credentials), sort_keys=False).encode())
+    if cloud.config.bootstrap.demo:
+        await _flavors(cloud)
+        who = await _project(cloud, "demo", credentials.demo)
+        await _project(cloud, "alt_demo", credentials.alt_demo)
+        await _networks(cloud, who)
+        await _image(cloud)
+
+
+async def _flavors(cloud: Cloud) -> None:
+    flavors = cloud.services.compute.flavors
+    known = {f.name for f in await flavors.all()}
+    for name, id, vcpus, memory, disk in FLAVORS:
+        if name not in known:
+            await flavors.create(Flavor(id=id, name=name, vcpus=vcpus, memory_mb=memory, root_gib=disk))
+
+
+async def _project(cloud: Cloud, name: str, password: str) -> Context:
+    """A project and a user of the same name who is a member of it; returns that user as a caller."""
+    identity = cloud.services.identity
+    project = await identity.ensure_project(name)
+    user = await identity.ensure_user(name, password, project_id=project.id, role="member")
+    return Context(user_id=user.id, user_name=name, project_id=project.id, project_name=name, roles=frozenset({"member", "reader"}),
+                   user_domain_id="default", project_domain_id="default")
+
+
+async def _networks(cloud: Cloud, demo: Context) -> None:
+    """An external network `public`; for the demo project a network `private` and a router between them."""
+    network, wanted = cloud.services.network, cloud.config.bootstrap
+    await network.ensure_external_network("public", public_cidr(cloud), public_bridge(cloud))
+    await network.ensure_private_network(demo, "private", wanted.private_cidr, router="router", external="public")
+
+
+def public_cidr(cloud: Cloud) -> str:
+    """The external network's addresses: as configured, or a /24 that no interface of this host is in. Remembered."""
+    if cloud.config.bootstrap.public_cidr:
+        return cloud.config.bootstrap.public_cidr
+    remembered = cloud.state / "public_cidr"
+    if not remembered.exists():
+        remembered.write_text(_free_cidr() if cloud.config.network.datapath == "linux" else "172.24.4.0/24")
+    return remembered.read_text()
+
+
+def public_bridge(cloud: Cloud) -> str:
+    from pileus.cloud import tag
+
+    return cloud.config.bootstrap.public_bridge or f"br-ex-{tag(cloud.state)}"
+
+
+def _free_cidr() -> str:
+    from pyroute2 import IPRoute
+
+    with IPRoute() as ip:
+        taken = [ipaddress.ip_network(f"{a.get_attr('IFA_ADDRESS')}/{a['prefixlen']}", strict=False) for a in ip.get_addr(family=socket.AF_INET)]
+    candidates = (ipaddress.ip_network(f"172.24.{i}.0/24") for i in range(4, 256))
+    return str(next(c for c in candidates if not any(c.overlaps(t) for t in taken)))
+
+
+async def _image(cloud: Cloud) -> None:
+    """Simulated guests need an image too: one of a mebibyte of zeros, which nothing ever boots."""
+    if cloud.config.compute.hypervisor == "simulated" and not await cloud.services.image.named("tiny", CLOUD):
+        async def content():
+            yield bytes(1 << 20)
+
+        await cloud.services.image.add(CLOUD, name="tiny", disk_format="raw", container_format="bare", visibility="public", data=content())
+
+
+def clouds(endpoint: str, region: str, credentials: Credentials) -> dict:
+    """The contents of `clouds.yaml`."""
+    def entry(user: str, password: str, **scope: str) -> dict:
+        auth = {"auth_url": f"{endpoint}/identity/v3", "username": user, "password": password, "user_domain_name": "Default"} | scope
+        return {"auth": auth, "region_name": region, "identity_api_version": 3, "interface": "public"}
+
+    def in_project(name: str) -> dict[str, str]:
+        return {"project_name": name, "project_domain_name": "Default"}
+
+    return {"clouds": {
+        "pileus": entry("demo", credentials.demo, **in_project("demo")),
+        "pileus-alt": entry("alt_demo", credentials.alt_demo, **in_project("alt_demo")),
+        "pileus-admin": entry("admin", credentials.admin, **in_project("admin")),
+        "pileus-system": entry("admin", credentials.admin, system_scope="all"),
+    }}
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    """Replace a file by one that only its owner can read."""
+    temporary = path.with_suffix(".new")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        out.write(data)
+    os.replace(temporary, path)

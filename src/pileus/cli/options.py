@@ -1,0 +1,67 @@
+"""Options that several commands share: the state folder, the configuration and the address."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+from pathlib import Path
+
+from pileus.config import CloudConfig
+from pileus.core.config import load
+
+
+def default_state() -> Path:
+    """The state folder when none is named: PILEUS_STATE, else the system's place for root and the user's for others."""
+    if chosen := os.environ.get("PILEUS_STATE"):
+        return Path(chosen)
+    return Path("/var/lib/pileus") if os.geteuid() == 0 else Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / "pileus"
+
+
+def parser(command: str, description: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog=f"pileus {command}", description=description)
+    made.add_argument("--state", type=Path, default=default_state(), metavar="DIR", help="the cloud's state folder (default: %(default)s)")
+    return made
+
+
+def configuration(state: Path, file: Path | None = None, *, listen: str | None = None, simulated: bool = False) -> CloudConfig:
+    """The configuration: the file named, or `pileus.toml` in the state folder, with the command line on top."""
+    found = file or (state / "pileus.toml" if (state / "pileus.toml").exists() else None)
+    overrides: dict = {}
+    if listen:
+        overrides["api"] = {"listen": listen if ":" in listen else f"127.0.0.1:{listen}"}
+    if simulated:
+        overrides |= {"compute": {"hypervisor": "simulated"}, "network": {"datapath": "simulated"}}
+    return load(CloudConfig, found, overrides)
+
+
+class Running:
+    """The lock on a state folder: one process runs a cloud, and the file says which."""
+
+    def __init__(self, state: Path):
+        self.path = state / "pileus.pid"
+
+    def take(self) -> bool:
+        """Become the one; False when another process is."""
+        self.file = open(self.path, "a+")                # noqa: SIM115 held until the process ends
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        self.file.truncate(0)
+        self.file.write(str(os.getpid()))
+        self.file.flush()
+        return True
+
+    def pid(self) -> int | None:
+        """The process that runs the cloud of this folder, if one does."""
+        try:
+            with open(self.path) as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    return int(file.read())
+        except (OSError, ValueError):
+            pass
+        return None
