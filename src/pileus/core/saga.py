@@ -23,7 +23,7 @@ import sqlalchemy as sa
 
 from pileus.core.clock import Clock
 from pileus.core.db import METADATA, Database, Id, Json, Time
-from pileus.core.errors import CloudError, Conflict
+from pileus.core.errors import CloudError, Conflict, revive
 from pileus.core.ids import Ids
 from pileus.core.log import Log
 
@@ -36,7 +36,7 @@ journal = sa.Table(
     Id("subject", nullable=False, index=True),
     sa.Column("state", Json, nullable=False),
     sa.Column("at", sa.Integer, nullable=False, default=0),           # steps that are done
-    sa.Column("why", sa.Text),                                         # set once: why it is being undone
+    sa.Column("why", Json),                                            # set once: why it is being undone
     sa.Column("owner", sa.String(255), nullable=False),
     sa.Column("lease", Time, nullable=False),                          # until when the owner is believed to be alive
     sa.Column("begun_at", Time, nullable=False),
@@ -74,6 +74,14 @@ class Saga(msgspec.Struct, frozen=True, kw_only=True):
     abortable: bool = False
 
 
+class Why(msgspec.Struct, frozen=True):
+    """The error a saga is undone for, as it survives a crash: `message` is for users, `detail` is not."""
+
+    code: str
+    message: str
+    detail: str = ""
+
+
 class Entry(msgspec.Struct, kw_only=True):
     """An open journal."""
 
@@ -82,7 +90,7 @@ class Entry(msgspec.Struct, kw_only=True):
     subject: str
     state: Any
     at: int = 0
-    why: str | None = None
+    why: Why | None = None
     owner: str
     lease: datetime
     begun_at: datetime
@@ -144,6 +152,12 @@ class Sagas:
                     step.cancel()
             await asyncio.wait([entry_task])
 
+    async def wait(self, entry_id: str) -> None:
+        """Wait for a saga of this process to end; raises the error it was undone for. One that is not running has ended."""
+        task = self.running.get(entry_id)
+        if task is not None and (error := await asyncio.shield(task)) is not None:
+            raise error
+
     async def open(self, subject: str | None = None) -> list[Entry]:
         stmt = sa.select(journal) if subject is None else sa.select(journal).where(journal.c.subject == subject)
         return await self.db.all(Entry, stmt)
@@ -173,8 +187,9 @@ class Sagas:
         self.subjects.pop(entry_id, None)
         self.aborting.discard(entry_id)
 
-    async def _run(self, saga: Saga, deps: Any, entry: Entry) -> None:
-        """Carry out every step, or undo every step that may have begun. Safe to call again after a crash."""
+    async def _run(self, saga: Saga, deps: Any, entry: Entry) -> CloudError | None:
+        """Carry out every step, or undo every step that may have begun; returns what it was undone for. Safe to call again
+        after a crash."""
         error: CloudError | None = None
         try:
             while entry.at < len(saga.steps) and entry.why is None:
@@ -184,19 +199,22 @@ class Sagas:
                     error = failure if isinstance(failure, CloudError) else CloudError(detail=repr(failure))
                     if not isinstance(failure, CloudError):
                         log.exception("saga step broke", saga=saga.name, step=saga.steps[entry.at].name, subject=entry.subject)
-                    await self._fail(entry, f"{saga.steps[entry.at].name}: {error} {error.detail}".strip())
+                    await self._fail(entry, error)
                     break
                 entry.at += 1
                 await self._save(entry)
             if entry.why is not None:
-                await self._undo(saga, deps, entry, error or CloudError(entry.why))
+                error = error or revive(entry.why.code, {}, entry.why.message)
+                await self._undo(saga, deps, entry, error)
             self._traced("close", entry)
             await self.db.execute(CLOSE, {"row": entry.id})
         except asyncio.CancelledError:
             raise
-        except Exception:
+        except Exception as stuck:
+            error = error or CloudError(detail=repr(stuck))
             # An undo that raised: the journal stays, and `resume` tries again.
             log.exception("saga could not be undone yet", saga=saga.name, subject=entry.subject)
+        return error
 
     async def _do(self, step: Step, entry: Entry, deps: Any) -> None:
         if entry.id in self.aborting:
@@ -228,10 +246,10 @@ class Sagas:
         lease = self.clock.now() + self.LEASE
         await self.db.execute(SAVE, {"row": entry.id, "state_": entry.state, "at_": entry.at, "lease_": lease})
 
-    async def _fail(self, entry: Entry, why: str) -> None:
-        entry.why = why
+    async def _fail(self, entry: Entry, error: CloudError) -> None:
+        entry.why = Why(error.code, str(error), error.detail)
         self._traced("fail", entry)
-        await self.db.execute(FAIL, {"row": entry.id, "why_": why, "state_": entry.state})
+        await self.db.execute(FAIL, {"row": entry.id, "why_": entry.why, "state_": entry.state})
 
     def _traced(self, event: str, entry: Entry) -> None:
         if self.trace is not None:

@@ -11,7 +11,6 @@ returns. Nothing in here depends on the clock or on chance.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from pileus.compute.hypervisor.base import (
     traits_of,
 )
 from pileus.compute.hypervisor.files import write_atomically
+from pileus.core.clock import Clock
 
 
 class SimulatedGuest(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class Simulated:
         hostname: str = "simulated",
         fails: Iterable[str] = (),
         delays: Mapping[str, float] | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[None]] = Clock().sleep,
         state: Path | None = None,
     ):
         self.size = Inventory(

@@ -1,1 +1,6 @@
-"""One file per noun."""
+"""Who may do what in compute, one file per noun."""
+
+# SPDX-License-Identifier: Apache-2.0
+from pileus.compute.policy import resources, servers
+
+DEFAULTS = {**resources.DEFAULTS, **servers.DEFAULTS}

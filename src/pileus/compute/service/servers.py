@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from pileus.compute.config import ComputeConfig
-from pileus.compute.errors import HostNotFound, InvalidInput, ServerInWrongState, ServerLocked, ServerNotFound
+from pileus.compute.errors import ComputeOverQuota, HostNotFound, InvalidInput, ServerInWrongState, ServerLocked, ServerNotFound
 from pileus.compute.interface import ComputeAgent, ImageRef
 from pileus.compute.model.order import ServerOrder
 from pileus.compute.model.server import ACTIONS, BUILDING, DELETING, Nic, Server
@@ -23,22 +23,8 @@ from pileus.core.kit import Kit
 
 
 class Servers:
-    def __init__(
-        self,
-        kit: Kit,
-        config: ComputeConfig,
-        *,
-        flavors: Any,
-        keypairs: Any,
-        quotas: Any,
-        server_groups: Any,
-        hosts: Any,
-        aggregates: Any,
-        images: Any,
-        network: Any,
-        store: ServerStore,
-        actions: ServerActions,
-    ):
+    def __init__(self, kit: Kit, config: ComputeConfig, *, flavors: Any, keypairs: Any, quotas: Any, server_groups: Any, hosts: Any,
+                 aggregates: Any, images: Any, network: Any, store: ServerStore, actions: ServerActions):
         self.kit, self.config, self.store, self.actions = kit, config, store, actions
         self.flavors, self.keypairs, self.quotas, self.server_groups = flavors, keypairs, quotas, server_groups
         self.hosts, self.aggregates, self.images, self.network = hosts, aggregates, images, network
@@ -52,6 +38,7 @@ class Servers:
         flavor = await self._flavor(who, order, image)
         key = await self.keypairs.get(who.user_id, order.key_name) if order.key_name else None
         await self._check_placement(who, order)
+        await self._check_metadata(who, order.metadata)
         planned = await self.network.plan(who, order.networks, security_groups=order.security_groups)
         if order.max_count > 1 and any(p.port_id or p.fixed_ip for p in planned):
             raise InvalidInput(reason="Multiple servers cannot be created with one port or one fixed address.")
@@ -60,68 +47,26 @@ class Servers:
         async with self.kit.db.transaction():
             count = await self._affordable(who, order, flavor)
             for index in range(count):
-                server = await self.store.add(
-                    Server(
-                        id=self.kit.ids.uuid(),
-                        number=0,
-                        project_id=who.project_id,
-                        user_id=who.user_id,
-                        name=order.name if count == 1 else f"{order.name}-{index + 1}",
-                        hostname=order.hostname or hostname(order.name if count == 1 else f"{order.name}-{index + 1}"),
-                        description=order.description,
-                        pinned_zone=order.availability_zone,
-                        availability_zone=order.availability_zone,
-                        image_id=image.id,
-                        flavor=flavor,
-                        flavor_id=flavor.id,
-                        vcpus=flavor.vcpus,
-                        memory_mb=flavor.memory_mb,
-                        key_name=order.key_name,
-                        public_key=key.public_key if key else None,
-                        metadata=order.metadata,
-                        system_metadata={f"image_{k}": str(v) for k, v in image.properties.items()},
-                        tags=list(order.tags),
-                        user_data=order.user_data,
-                        config_drive=order.config_drive,
-                        access_ip_v4=order.access_ip_v4,
-                        access_ip_v6=order.access_ip_v6,
-                        disk_config=order.disk_config,
-                        reservation_id=reservation,
-                        launch_index=index,
-                        security_groups=list(order.security_groups),
-                        scheduler_hints=order.scheduler_hints,
-                        trusted_image_certificates=order.trusted_image_certificates,
-                        nics=[
-                            Nic(
-                                port_id=p.port_id or self.kit.ids.uuid(),
-                                network_id=p.network_id,
-                                existing=p.port_id is not None,
-                                fixed_ip=p.fixed_ip,
-                                tag=p.tag,
-                            )
-                            for p in planned
-                        ],
-                        created_at=now,
-                        updated_at=now,
-                    )
-                )
+                server = await self.store.add(Server(
+                    id=self.kit.ids.uuid(), number=0, project_id=who.project_id, user_id=who.user_id,
+                    name=order.name if count == 1 else f"{order.name}-{index + 1}",
+                    hostname=order.hostname or hostname(order.name if count == 1 else f"{order.name}-{index + 1}"),
+                    description=order.description, pinned_zone=order.availability_zone, availability_zone=order.availability_zone,
+                    image_id=image.id, flavor=flavor, flavor_id=flavor.id, vcpus=flavor.vcpus, memory_mb=flavor.memory_mb,
+                    key_name=order.key_name, public_key=key.public_key if key else None, metadata=order.metadata,
+                    system_metadata={f"image_{k}": str(v) for k, v in image.properties.items()}, tags=list(order.tags),
+                    user_data=order.user_data, config_drive=order.config_drive, access_ip_v4=order.access_ip_v4, access_ip_v6=order.access_ip_v6,
+                    disk_config=order.disk_config, reservation_id=reservation, launch_index=index, security_groups=list(order.security_groups),
+                    scheduler_hints=order.scheduler_hints, trusted_image_certificates=order.trusted_image_certificates,
+                    nics=[Nic(port_id=p.port_id or self.kit.ids.uuid(), network_id=p.network_id, existing=p.port_id is not None,
+                              fixed_ip=p.fixed_ip, tag=p.tag) for p in planned],
+                    created_at=now, updated_at=now))
                 if group := order.scheduler_hints.get("group"):
                     await self.server_groups.add_member(group, server.id)
                 await self.actions.begin(server.id, "create", who)
-                await self.kit.sagas.begin(
-                    CREATE_SERVER,
-                    server.id,
-                    CreateServer(
-                        server_id=server.id,
-                        request_id=who.request_id,
-                        image=_image_ref(image),
-                        image_properties=_properties(image),
-                        admin_pass=order.admin_pass,
-                        files=order.files,
-                        force_host=order.force_host,
-                        force_node=order.force_node,
-                    ),
-                )
+                await self.kit.sagas.begin(CREATE_SERVER, server.id, CreateServer(
+                    server_id=server.id, request_id=who.request_id, image=_image_ref(image), image_properties=_properties(image),
+                    admin_pass=order.admin_pass, files=order.files, force_host=order.force_host, force_node=order.force_node))
                 made.append(server)
         return made, reservation
 
@@ -172,8 +117,10 @@ class Servers:
         return order.min_count
 
     # ---- finding -----------------------------------------------------------------------------------------------------
-    async def get(self, id: str, who: Context) -> Server:
-        """Raises ServerNotFound, also when it is someone else's."""
+    async def get(self, id: str, who: Context, *, deleted: bool = False) -> Server:
+        """Raises ServerNotFound, also when it is someone else's; a deleted one only when asked for."""
+        if deleted and (found := await self.store.find(id)) is not None and who.scope in (EVERYONE, found.project_id):
+            return found
         return await self.store.get(id, who.scope)
 
     async def list(self, wanted: ServerFilter, *, limit: int | None, marker: str | None) -> list[Server]:
@@ -183,7 +130,7 @@ class Servers:
     async def delete(self, id: str, who: Context) -> None:
         """Begin to delete; a second order while the first is carried out changes nothing."""
         server = await self.get(id, who)
-        self._unlocked(server, who)
+        self.refuse_locked(server, who)
         async with self.kit.db.transaction():
             if await self.store.begin_delete(id, self.kit.clock.now()):
                 await self.actions.begin(id, "delete", who)
@@ -192,7 +139,7 @@ class Servers:
     async def change_power(self, id: str, name: str, who: Context) -> None:
         """Begin one of ACTIONS. Raises ServerInWrongState with the state, ServerLocked."""
         server, action = await self.get(id, who), ACTIONS[name]
-        self._unlocked(server, who)
+        self.refuse_locked(server, who)
         async with self.kit.db.transaction():
             if not await self.store.begin(id, self.kit.clock.now(), task=action.task, allowed=action.allowed, over=action.over):
                 raise await self._wrong_state(id, name.split("_")[0], action.allowed)
@@ -206,6 +153,46 @@ class Servers:
             values["name"] = values["name"].strip()
         await self.store.update(id, self.kit.clock.now(), **values)
         return await self.get(id, who)
+
+    async def set_metadata(self, id: str, who: Context, items: dict[str, str], *, replace: bool) -> dict[str, str]:
+        """Replace the metadata, or change some of it; returns all of it. Raises ComputeOverQuota for too many items."""
+        async with self.kit.db.transaction():
+            server = await self._describable(id, who)
+            metadata = dict(items) if replace else {**server.metadata, **items}
+            await self._check_metadata(who, metadata)
+            await self.store.update(id, self.kit.clock.now(), metadata=metadata)
+        return metadata
+
+    async def delete_metadata(self, id: str, who: Context, key: str) -> None:
+        async with self.kit.db.transaction():
+            server = await self._describable(id, who)
+            if key not in server.metadata:
+                raise NotFound("Metadata item was not found")
+            await self.store.update(id, self.kit.clock.now(), metadata={k: v for k, v in server.metadata.items() if k != key})
+
+    async def set_tags(self, id: str, who: Context, tags: list[str]) -> list[str]:
+        await self._describable(id, who)
+        await self.store.update(id, self.kit.clock.now(), tags=tags)
+        return tags
+
+    async def tagged(self, how: str, tags: set[str]) -> set[str]:
+        """Ids of the servers with all (`tags`) or any (`tags-any`) of the tags, or not all or not any of them."""
+        tests = {"tags": tags.issubset, "tags-any": lambda has: bool(tags & set(has)), "not-tags": lambda has: not tags.issubset(has),
+                 "not-tags-any": lambda has: not tags & set(has)}
+        return {id for id, has in await self.store.tags() if tests[how](has)}
+
+    async def _describable(self, id: str, who: Context) -> Server:
+        """A server whose description may be changed: not locked, not being deleted."""
+        server = await self.get(id, who)
+        self.refuse_locked(server, who)
+        if server.task_state == DELETING:
+            raise ServerInWrongState(action="update", id=id, attribute="task_state", state=server.task_state)
+        return server
+
+    async def _check_metadata(self, who: Context, metadata: dict[str, str]) -> None:
+        most = (await self.quotas.limits(who.project_id, who.user_id))["metadata_items"]
+        if 0 <= most < len(metadata):
+            raise ComputeOverQuota(resource="metadata_items", requested=len(metadata), used=0, limit=most)
 
     async def lock(self, id: str, who: Context, reason: str | None) -> None:
         server = await self.get(id, who)
@@ -231,7 +218,7 @@ class Servers:
         raw = await ComputeAgent.at(server.host, self.kit.bus).console_log(id)
         return raw.decode("utf-8", "replace")
 
-    def _unlocked(self, server: Server, who: Context) -> None:
+    def refuse_locked(self, server: Server, who: Context) -> None:
         if server.locked_by is not None and not who.is_admin:
             raise ServerLocked(id=server.id)
 
@@ -243,10 +230,6 @@ class Servers:
             return ServerInWrongState(action=action, id=id, attribute="task_state", state=server.task_state)
         return ServerInWrongState(action=action, id=id, attribute="vm_state", state=server.vm_state)
 
-    async def metadata_at(self, id: str) -> Server:
-        """The server, for the metadata service: anybody's."""
-        return await self.store.get(id, EVERYONE)
-
 
 def hostname(name: str) -> str:
     """A host name made of a display name (RFC 1123: letters, digits and hyphens, at most 63)."""
@@ -255,14 +238,10 @@ def hostname(name: str) -> str:
 
 
 def _image_ref(image: Any) -> ImageRef:
-    return ImageRef(
-        id=image.id,
-        format=image.disk_format if image.disk_format == "qcow2" else "raw",
-        size=image.size or 0,
-        kernel_id=image.properties.get("kernel_id") or None,
-        ramdisk_id=image.properties.get("ramdisk_id") or None,
-    )
+    return ImageRef(id=image.id, format=image.disk_format if image.disk_format == "qcow2" else "raw", size=image.size or 0,
+                    kernel_id=image.properties.get("kernel_id") or None, ramdisk_id=image.properties.get("ramdisk_id") or None)
 
 
 def _properties(image: Any) -> dict[str, str]:
     return {k: str(v) for k, v in image.properties.items()}
+

@@ -20,31 +20,13 @@ LIVE = servers.c.deleted_at.is_(None)
 GET = sa.select(servers).where(servers.c.id == sa.bindparam("id"), LIVE)
 #: Columns by which a list may be sorted, by the API's names.
 SORT_KEYS = {
-    "access_ip_v4": servers.c.access_ip_v4,
-    "access_ip_v6": servers.c.access_ip_v6,
-    "availability_zone": servers.c.availability_zone,
-    "config_drive": servers.c.config_drive,
-    "created_at": servers.c.created_at,
-    "display_description": servers.c.description,
-    "display_name": servers.c.name,
-    "host": servers.c.host,
-    "hostname": servers.c.hostname,
-    "image_ref": servers.c.image_id,
-    "instance_type_id": servers.c.flavor_id,
-    "key_name": servers.c.key_name,
-    "launch_index": servers.c.launch_index,
-    "launched_at": servers.c.launched_at,
-    "locked_by": servers.c.locked_by,
-    "node": servers.c.host_id,
-    "power_state": servers.c.power_state,
-    "progress": servers.c.progress,
-    "project_id": servers.c.project_id,
-    "root_device_name": servers.c.id,
-    "task_state": servers.c.task_state,
-    "terminated_at": servers.c.terminated_at,
-    "updated_at": servers.c.updated_at,
-    "user_id": servers.c.user_id,
-    "uuid": servers.c.id,
+    "access_ip_v4": servers.c.access_ip_v4, "access_ip_v6": servers.c.access_ip_v6, "availability_zone": servers.c.availability_zone,
+    "config_drive": servers.c.config_drive, "created_at": servers.c.created_at, "display_description": servers.c.description,
+    "display_name": servers.c.name, "host": servers.c.host, "hostname": servers.c.hostname, "image_ref": servers.c.image_id,
+    "instance_type_id": servers.c.flavor_id, "key_name": servers.c.key_name, "launch_index": servers.c.launch_index,
+    "launched_at": servers.c.launched_at, "locked_by": servers.c.locked_by, "node": servers.c.host_id, "power_state": servers.c.power_state,
+    "progress": servers.c.progress, "project_id": servers.c.project_id, "root_device_name": servers.c.id, "task_state": servers.c.task_state,
+    "terminated_at": servers.c.terminated_at, "updated_at": servers.c.updated_at, "user_id": servers.c.user_id, "uuid": servers.c.id,
     "vm_state": servers.c.vm_state,
 }
 
@@ -55,7 +37,7 @@ class ServerFilter(msgspec.Struct, frozen=True, kw_only=True):
     scope: str | None
     project_id: str | None = None
     user_id: str | None = None
-    name: str | None = None  # a regular expression, like description, hostname and the access addresses
+    name: str | None = None                 # a regular expression, like description, hostname and the access addresses
     vm_states: Collection[str] | None = None
     task_states: Collection[str | None] | None = None
     host: str | None = None
@@ -79,7 +61,7 @@ class ServerFilter(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime | None = None
     launched_at: datetime | None = None
     terminated_at: datetime | None = None
-    deleted: bool | None = False  # None: both
+    deleted: bool | None = False            # None: both
     sort: tuple[tuple[str, str], ...] = (("created_at", "desc"),)
 
 
@@ -114,9 +96,7 @@ class Servers:
         plain = {k: msgspec.to_builtins(v) if isinstance(v, (msgspec.Struct, list)) else v for k, v in values.items()}
         return await self.db.execute(servers.update().where(servers.c.id == id).values(updated_at=now, **plain))
 
-    async def begin(
-        self, id: str, now: datetime, *, task: str, allowed: Collection[str], over: Collection[str] = (), **values: Any
-    ) -> bool:
+    async def begin(self, id: str, now: datetime, *, task: str, allowed: Collection[str], over: Collection[str] = (), **values: Any) -> bool:
         """Enter a task state. One statement, so that two callers cannot both win."""
         free = servers.c.task_state.is_(None)
         if over:
@@ -127,11 +107,7 @@ class Servers:
     async def begin_delete(self, id: str, now: datetime) -> bool:
         """Enter `deleting`, whatever else is being done; False when that is so already."""
         busy = sa.or_(servers.c.task_state.is_(None), servers.c.task_state != "deleting")
-        return bool(
-            await self.db.execute(
-                servers.update().where(servers.c.id == id, LIVE, busy).values(task_state="deleting", updated_at=now)
-            )
-        )
+        return bool(await self.db.execute(servers.update().where(servers.c.id == id, LIVE, busy).values(task_state="deleting", updated_at=now)))
 
     async def end_task(self, id: str, now: datetime, task: str, **values: Any) -> bool:
         """Leave a task state, unless a delete took over in between."""
@@ -144,9 +120,7 @@ class Servers:
 
     async def hosts_of(self, ids: Collection[str]) -> dict[str, str]:
         """id → host, of those that have one."""
-        rows = await self.db.rows(
-            sa.select(servers.c.id, servers.c.host).where(servers.c.id.in_(list(ids)), LIVE, servers.c.host.is_not(None))
-        )
+        rows = await self.db.rows(sa.select(servers.c.id, servers.c.host).where(servers.c.id.in_(list(ids)), LIVE, servers.c.host.is_not(None)))
         return {r[0]: r[1] for r in rows}
 
     async def placed(self) -> list[tuple[str, str]]:
@@ -154,11 +128,13 @@ class Servers:
         rows = await self.db.rows(sa.select(servers.c.id, servers.c.host).where(LIVE, servers.c.host.is_not(None)))
         return [(r[0], r[1]) for r in rows]
 
+    async def tags(self) -> list[tuple[str, list[str]]]:
+        """(id, tags) of every live server."""
+        return [(r[0], r[1]) for r in await self.db.rows(sa.select(servers.c.id, servers.c.tags).where(LIVE))]
+
     async def stuck(self, before: datetime) -> list[Server]:
         """Servers in a task since before a moment."""
-        return await self.db.all(
-            Server, sa.select(servers).where(LIVE, servers.c.task_state.is_not(None), servers.c.updated_at < before)
-        )
+        return await self.db.all(Server, sa.select(servers).where(LIVE, servers.c.task_state.is_not(None), servers.c.updated_at < before))
 
     async def list(self, wanted: ServerFilter, *, limit: int | None = None, marker: str | None = None) -> list[Server]:
         """The servers asked for, sorted, from behind `marker`. Raises ServerNotFound for a marker nobody knows."""
@@ -177,23 +153,10 @@ class Servers:
 
 def _conditions(w: ServerFilter) -> list[sa.ColumnElement]:
     c = servers.c
-    exact = {
-        c.project_id: w.project_id,
-        c.user_id: w.user_id,
-        c.host: w.host,
-        c.host_id: w.host_id,
-        c.flavor_id: w.flavor_id,
-        c.image_id: w.image_id,
-        c.reservation_id: w.reservation_id,
-        c.availability_zone: w.availability_zone,
-        c.key_name: w.key_name,
-        c.config_drive: w.config_drive,
-        c.power_state: w.power_state,
-        c.launch_index: w.launch_index,
-        c.created_at: w.created_at,
-        c.launched_at: w.launched_at,
-        c.terminated_at: w.terminated_at,
-    }
+    exact = {c.project_id: w.project_id, c.user_id: w.user_id, c.host: w.host, c.host_id: w.host_id, c.flavor_id: w.flavor_id,
+             c.image_id: w.image_id, c.reservation_id: w.reservation_id, c.availability_zone: w.availability_zone, c.key_name: w.key_name,
+             c.config_drive: w.config_drive, c.power_state: w.power_state, c.launch_index: w.launch_index, c.created_at: w.created_at,
+             c.launched_at: w.launched_at, c.terminated_at: w.terminated_at}
     found = [column == value for column, value in exact.items() if value is not None]
     if w.scope != EVERYONE:
         found.append(c.project_id == w.scope)
@@ -202,13 +165,7 @@ def _conditions(w: ServerFilter) -> list[sa.ColumnElement]:
     if w.task_states is not None:
         some = c.task_state.in_([t for t in w.task_states if t is not None])
         found.append(sa.or_(some, c.task_state.is_(None)) if None in w.task_states else some)
-    matched = {
-        c.name: w.name,
-        c.description: w.description,
-        c.hostname: w.hostname,
-        c.access_ip_v4: w.access_ip_v4,
-        c.access_ip_v6: w.access_ip_v6,
-    }
+    matched = {c.name: w.name, c.description: w.description, c.hostname: w.hostname, c.access_ip_v4: w.access_ip_v4, c.access_ip_v6: w.access_ip_v6}
     found += [column.regexp_match(pattern) for column, pattern in matched.items() if pattern is not None]
     if w.locked is not None:
         found.append(c.locked_by.is_not(None) if w.locked else c.locked_by.is_(None))
@@ -227,9 +184,7 @@ def _behind(keys: list[tuple[sa.Column, bool]], last: Server) -> sa.ColumnElemen
     """Rows that sort behind `last`: a comparison of tuples, spelled out because directions may differ and values be null."""
     ways = []
     for i, (column, down) in enumerate(keys):
-        equal = [
-            same == getattr(last, same.name) if getattr(last, same.name) is not None else same.is_(None) for same, _ in keys[:i]
-        ]
+        equal = [same == getattr(last, same.name) if getattr(last, same.name) is not None else same.is_(None) for same, _ in keys[:i]]
         value = getattr(last, column.name)
         if value is None:
             # Nulls sort first going up (SQLite, MySQL): everything else is behind them, or nothing when going down.

@@ -17,10 +17,24 @@ class Server:
 
         self.granian = Granian(app, address=host, port=port, interface=Interfaces.ASGINL, http=HTTPModes.http1, log_enabled=False,
                                backlog=2048, http1_settings=HTTP1Settings(keep_alive=True, pipeline_flush=True), websockets=False)
+        self.host, self.port = host, port
         self.task: asyncio.Task | None = None
 
     async def start(self) -> None:
         self.task = asyncio.create_task(self.granian.serve(), name="http")
+
+    async def listening(self) -> None:
+        """Return when connections are taken. Raises OSError when the server ended instead: the port is in use."""
+        while True:
+            if self.task is not None and self.task.done():
+                raise OSError(f"cannot listen on {self.host}:{self.port}") from self.task.exception()
+            try:
+                _, writer = await asyncio.open_connection(self.host, self.port)
+            except OSError:
+                await asyncio.sleep(0.005)
+                continue
+            writer.close()
+            return
 
     async def stop(self) -> None:
         self.granian.stop()

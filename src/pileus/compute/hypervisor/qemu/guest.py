@@ -66,15 +66,13 @@ class Guest:
         if machine is None or machine.stuck:
             return
         status = await machine.status()
-        if status in ("inmigrate", "prelaunch"):      # it was to wake; its memory is still in the file
+        if status == "inmigrate":                     # it was to wake; its memory is still in the file
             await machine.kill()
-        elif status == "postmigrate" and self.folder.memory.exists():
-            await machine.end()
-        else:
-            if status == "postmigrate":               # saved, but not known to be: go on as if nothing had happened
-                await machine.resume()
-            self._forget_memory()
-            machine.leaving = await machine.nic_slots() - set(self.record.slots.values())
+            return
+        if status == "postmigrate":                   # it was to be suspended, and is still here: go on as if nothing had been
+            await machine.resume()
+        self._forget_memory()
+        machine.leaving = await machine.nic_slots() - set(self.record.slots.values())
 
     async def take(self, record: Record) -> None:
         """Another spec, while it does not run. A saved memory of another machine is of no use."""

@@ -21,6 +21,7 @@ from pileus.compute.hypervisor.qemu.layout import Folder
 from pileus.compute.hypervisor.qemu.qmp import Qmp, QmpFailed, QmpLost, QmpRefused
 
 START_TIMEOUT_S = 60
+ASK_TIMEOUT_S = 10
 ATTACH_TIMEOUT_S = 5
 END_TIMEOUT_S = 10
 MIGRATE_TIMEOUT_S = 600
@@ -89,7 +90,7 @@ class Machine:
         sock = process.connect(self.folder.path, self.folder.qmp)
         try:
             if sock is None:
-                raise QmpLost("nobody listens at the monitor")
+                raise QmpLost("nobody listens there, or too many wait")
             await self._talk(sock, ATTACH_TIMEOUT_S)
             self.stuck = ""
         except QmpFailed as error:
@@ -112,7 +113,7 @@ class Machine:
         if self._qmp is None or self.stuck:
             raise HypervisorFailed(what=command, detail=self.stuck)
         try:
-            return await self._qmp.execute(command, arguments, fd=fd)
+            return await self._qmp.execute(command, arguments, timeout_s=ASK_TIMEOUT_S, fd=fd)
         except QmpFailed as error:
             raise HypervisorFailed(what=command, detail=str(error)) from None
 

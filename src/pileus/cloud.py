@@ -1,0 +1,199 @@
+"""The composition root: configuration → database → bus → services → agents → HTTP. The only module that knows everything.
+
+Nothing below it knows whether it is alone in its process: services get each other through their constructors, agents are
+reached over the bus.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from pileus.compute.agent import Agent as ComputeAgent
+from pileus.compute.agent import periodic as compute_agent_tasks
+from pileus.compute.api import API as COMPUTE
+from pileus.compute.hypervisor.base import Hypervisor
+from pileus.compute.periodic import PERIODIC as COMPUTE_TASKS
+from pileus.compute.policy import DEFAULTS as COMPUTE_POLICY
+from pileus.compute.service.compute import Compute
+from pileus.config import CloudConfig
+from pileus.core.bus import Loopback
+from pileus.core.clock import Clock
+from pileus.core.db import Database
+from pileus.core.http.app import Edge, build
+from pileus.core.ids import Ids
+from pileus.core.kit import Kit
+from pileus.core.log import Log
+from pileus.core.metrics import Metrics
+from pileus.core.periodic import Ticker
+from pileus.core.policy import Policy, load_overrides
+from pileus.core.saga import Sagas
+from pileus.identity.api import API as IDENTITY
+from pileus.identity.periodic import PERIODIC as IDENTITY_TASKS
+from pileus.identity.policy import DEFAULTS as IDENTITY_POLICY
+from pileus.identity.service import Identity
+from pileus.image.api import API as IMAGE
+from pileus.image.periodic import PERIODIC as IMAGE_TASKS
+from pileus.image.policy import DEFAULTS as IMAGE_POLICY
+from pileus.image.service import Images
+from pileus.network.agent import Agent as NetworkAgent
+from pileus.network.api import API as NETWORK
+from pileus.network.datapath.base import Datapath
+from pileus.network.periodic import PERIODIC as NETWORK_TASKS
+from pileus.network.policy import DEFAULTS as NETWORK_POLICY
+from pileus.network.service import Network
+from pileus.placement.api import API as PLACEMENT
+from pileus.placement.policy import DEFAULTS as PLACEMENT_POLICY
+from pileus.placement.service import Placement
+from pileus.status import API as STATUS
+
+log = Log("pileus.cloud")
+
+POLICY = {**IDENTITY_POLICY, **IMAGE_POLICY, **PLACEMENT_POLICY, **COMPUTE_POLICY, **NETWORK_POLICY}
+APIS = [IDENTITY, IMAGE, PLACEMENT, COMPUTE, NETWORK, STATUS]
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """What handlers reach as `req.services`."""
+
+    identity: Identity
+    image: Images
+    placement: Placement
+    compute: Compute
+    network: Network
+    kit: Kit
+
+
+class LocalImages:
+    """Image bytes for a host that shares the image store's file system: no copy at all."""
+
+    def __init__(self, images: Images):
+        self.images = images
+
+    async def path(self, image_id: str) -> str:
+        return str(await self.images.local_path(image_id))
+
+
+class Host(msgspec.Struct, kw_only=True):
+    """One host of this process: its agents and their drivers."""
+
+    name: str
+    compute: ComputeAgent
+    network: NetworkAgent
+    hypervisor: Hypervisor
+    datapath: Datapath
+
+
+class Cloud:
+    """A whole cloud in this process. `make_host` gives the drivers of a host by its name."""
+
+    def __init__(self, config: CloudConfig, state: Path, make_host: Callable[[str, Kit], tuple[Hypervisor, Datapath]], *,
+                 clock: Clock | None = None, ids: Ids | None = None, strict_bus: bool = False):
+        self.config, self.state, self.make_host = config, state, make_host
+        self.clock, self.ids, self.strict_bus = clock or Clock(), ids or Ids(), strict_bus
+        self.hosts: dict[str, Host] = {}
+
+    async def start(self) -> None:
+        """Bring everything up; when it returns, requests can be answered."""
+        self.kit = await self._kit()
+        self.services = await self._services()
+        self.app = build(APIS, Edge(services=self.services, authenticate=self.services.identity.authenticate_request, policy=self.kit.policy,
+                                    ids=self.ids, metrics=self.kit.metrics))
+        for name in self.host_names():
+            await self.add_host(name)
+        self._periodic()
+        await self.kit.sagas.resume(at_start=True)
+
+    async def stop(self) -> None:
+        """Let go of everything: guests and networks go on, interrupted operations are taken up at the next start."""
+        await self.kit.ticker.stop()
+        await self.kit.sagas.stop()
+        for host in self.hosts.values():
+            await host.compute.stop()
+            await host.network.stop()
+        await self.services.network.stop()
+        await self.kit.db.close()
+
+    @property
+    def endpoint(self) -> str:
+        return self.config.api.endpoint or f"http://{self.config.api.listen}"
+
+    def host_names(self) -> list[str]:
+        own = self.config.host or socket.gethostname()
+        more = self.config.compute.hosts
+        return [own] if more == 1 else [f"{own}-{i:04d}" for i in range(1, more + 1)]
+
+    async def add_host(self, name: str) -> Host:
+        """Start the agents of one more host."""
+        hypervisor, datapath = self.make_host(name, self.kit)
+        host = Host(name=name, hypervisor=hypervisor, datapath=datapath,
+                    network=NetworkAgent(name, datapath, self.kit.bus, self.config.network),
+                    compute=ComputeAgent(name, hypervisor, LocalImages(self.services.image), self.kit.bus,
+                                         spawn_concurrency=self.config.compute.spawn_concurrency))
+        await host.network.start()
+        await host.compute.start()
+        self.hosts[name] = host
+        self.kit.ticker.add(f"compute agent {name}", host.compute, compute_agent_tasks(self.config.compute.report_interval_s))
+        return host
+
+    async def _kit(self) -> Kit:
+        db = await Database.open(self.config.database.url or f"sqlite:///{self.state / 'pileus.db'}")
+        await _prepare(db)
+        metrics = Metrics()
+        overrides, unknown = load_overrides(self.config.api.policy_file, POLICY) if self.config.api.policy_file else ({}, ())
+        for name in unknown:
+            log.warning("the policy file names a rule that does not exist", rule=name)
+        kit = Kit(db=db, bus=Loopback(strict=self.strict_bus), clock=self.clock, ids=self.ids, metrics=metrics, region=self.config.api.region,
+                  sagas=Sagas(db, self.clock, self.ids, self.config.host or socket.gethostname()), ticker=Ticker(self.clock, self.ids),
+                  policy=Policy(POLICY, overrides))
+        metrics.gauge("pileus_sagas_running", "Long operations being carried out", lambda: len(kit.sagas.running))
+        return kit
+
+    async def _services(self) -> Services:
+        config, kit = self.config, self.kit
+        identity, images, placement = Identity(kit, config.identity), Images(kit, config.image), Placement(kit, config.placement)
+        network = Network(kit, config.network)
+        compute = Compute(kit, config.compute, images=images, placement=placement, network=network)
+        for service in (identity, images, placement, network, compute):
+            await service.start()
+        return Services(identity=identity, image=images, placement=placement, compute=compute, network=network, kit=kit)
+
+    def _periodic(self) -> None:
+        tasks = [("identity", self.services.identity, IDENTITY_TASKS), ("image", self.services.image, IMAGE_TASKS),
+                 ("compute", self.services.compute, COMPUTE_TASKS), ("network", self.services.network, NETWORK_TASKS)]
+        for name, service, periodic in tasks:
+            self.kit.ticker.add(name, service, periodic)
+
+
+async def _prepare(db: Database) -> None:
+    """Make the schema of an empty database at once; migrate one that has tables."""
+    from pileus.migrations import prepare
+
+    await prepare(db)
+
+
+def tag(state: Path) -> str:
+    """Four characters that set what this cloud makes on a host apart from what another one makes."""
+    return hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:4]
+
+
+async def serve(cloud: Cloud, ready: Callable[[], None], until: asyncio.Event) -> None:
+    """Answer HTTP until the event is set."""
+    from pileus.core.http.server import Server
+
+    host, _, port = cloud.config.api.listen.rpartition(":")
+    server = Server(cloud.app, host, int(port))
+    await server.start()
+    try:
+        await server.listening()
+        ready()
+        await until.wait()
+    finally:
+        await server.stop()
+

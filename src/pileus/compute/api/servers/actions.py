@@ -1,0 +1,140 @@
+"""What is done to a server: `POST /servers/{id}/action` with one key that names the action.
+
+`ACTIONS` is the list: name → handler, the policy rule that is enforced, the type of the value, and the microversions in
+which it exists.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pileus.compute.api.servers.bodies import Closed
+from pileus.compute.model.server import ACTIVE, ERROR
+from pileus.core.errors import Invalid, NotFound
+from pileus.core.http import Reply, Request, Route
+
+Version = tuple[int, int]
+
+
+class Reboot(Closed):
+    type: Annotated[str, Meta(pattern=r"^(?i:soft|hard)$")]
+
+
+class ConsoleOutput(Closed):
+    length: int | Annotated[str, Meta(pattern=r"^-?[0-9]+$")] | None = None
+
+
+class ResetState(Closed):
+    state: Literal["active", "error"]
+
+
+class Lock(Closed):
+    locked_reason: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+
+
+class ServerAction(msgspec.Struct, frozen=True, kw_only=True):
+    run: Callable[..., Awaitable[Any]]
+    policy: str
+    body: Any = None                        # type of the value; None: any value, which is ignored
+    first: Version = (2, 1)
+    last: Version = (999, 999)
+
+
+async def server_action(req: Request, server_id: str, body: dict[str, Any]):
+    if len(body) != 1:
+        raise Invalid("There must be exactly one action.")
+    name, value = next(iter(body.items()))
+    action = ACTIONS.get(name)
+    if action is None or not action.first <= req.version <= action.last:
+        raise Invalid(f"There is no such action: {name}")
+    server = await req.services.compute.servers.get(server_id, req.who)
+    req.enforce(action.policy, {"project_id": server.project_id, "user_id": server.user_id})
+    if action.body is None:
+        return await action.run(req, server_id)
+    try:
+        return await action.run(req, server_id, msgspec.convert(value, action.body))
+    except msgspec.ValidationError as problem:
+        raise Invalid(f"Invalid input for {name}: {problem}") from problem
+
+
+def power(action: str) -> Callable[[Request, str], Awaitable[None]]:
+    """The handler of an action that only changes the power of a server."""
+
+    async def change(req: Request, server_id: str) -> None:
+        await req.services.compute.servers.change_power(server_id, action, req.who)
+
+    return change
+
+
+async def reboot(req: Request, server_id: str, body: Reboot) -> None:
+    await req.services.compute.servers.change_power(server_id, f"reboot_{body.type.lower()}", req.who)
+
+
+async def lock(req: Request, server_id: str, body: Lock | None) -> None:
+    await req.services.compute.servers.lock(server_id, req.who, body.locked_reason if body else None)
+
+
+async def unlock(req: Request, server_id: str) -> None:
+    await req.services.compute.servers.unlock(server_id, req.who)
+
+
+async def reset_state(req: Request, server_id: str, body: ResetState) -> None:
+    await req.services.compute.servers.reset_state(server_id, req.who, ACTIVE if body.state == "active" else ERROR)
+
+
+async def force_delete(req: Request, server_id: str) -> None:
+    await req.services.compute.servers.delete(server_id, req.who)
+
+
+async def console_output(req: Request, server_id: str, body: ConsoleOutput) -> Reply:
+    """The last lines of the serial console."""
+    text = await req.services.compute.servers.console_log(server_id, req.who)
+    length = None if body.length is None else int(body.length)
+    if length is not None and length >= 0:
+        text = "\n".join(text.rstrip("\n").split("\n")[-length:]) if length else ""
+    return Reply(200, {"output": text})
+
+
+async def add_security_group(req: Request, server_id: str, body: dict[str, str]) -> None:
+    await req.services.compute.security_groups.add(server_id, _group(body), req.who)
+
+
+async def remove_security_group(req: Request, server_id: str, body: dict[str, str]) -> None:
+    await req.services.compute.security_groups.remove(server_id, _group(body), req.who)
+
+
+def _group(body: dict[str, str]) -> str:
+    if set(body) != {"name"} or not body["name"].strip():
+        raise Invalid("Security group name is required")
+    return body["name"]
+
+
+async def refuse_networking(req: Request, server_id: str) -> None:
+    """Upstream's network drivers never could, either (`injectNetworkInfo`, `resetNetwork`)."""
+    raise NotFound("The requested network operation is not supported by this network back end.")
+
+
+ACTIONS: dict[str, ServerAction] = {
+    "os-start": ServerAction(run=power("start"), policy="os_compute_api:servers:start"),
+    "os-stop": ServerAction(run=power("stop"), policy="os_compute_api:servers:stop"),
+    "reboot": ServerAction(run=reboot, policy="os_compute_api:servers:reboot", body=Reboot),
+    "pause": ServerAction(run=power("pause"), policy="os_compute_api:os-pause-server:pause"),
+    "unpause": ServerAction(run=power("unpause"), policy="os_compute_api:os-pause-server:unpause"),
+    "suspend": ServerAction(run=power("suspend"), policy="os_compute_api:os-suspend-server:suspend"),
+    "resume": ServerAction(run=power("resume"), policy="os_compute_api:os-suspend-server:resume"),
+    "lock": ServerAction(run=lock, policy="os_compute_api:os-lock-server:lock", body=Lock | None),
+    "unlock": ServerAction(run=unlock, policy="os_compute_api:os-lock-server:unlock"),
+    "os-resetState": ServerAction(run=reset_state, policy="os_compute_api:os-admin-actions:reset_state", body=ResetState),
+    "forceDelete": ServerAction(run=force_delete, policy="os_compute_api:os-deferred-delete:force"),
+    "os-getConsoleOutput": ServerAction(run=console_output, policy="os_compute_api:os-console-output", body=ConsoleOutput),
+    "addSecurityGroup": ServerAction(run=add_security_group, policy="os_compute_api:os-security-groups:add", body=dict[str, str]),
+    "removeSecurityGroup": ServerAction(run=remove_security_group, policy="os_compute_api:os-security-groups:remove", body=dict[str, str]),
+    "resetNetwork": ServerAction(run=refuse_networking, policy="os_compute_api:os-admin-actions:reset_network", last=(2, 92)),
+    "injectNetworkInfo": ServerAction(run=refuse_networking, policy="os_compute_api:os-admin-actions:inject_network_info", last=(2, 92)),
+}
+ROUTES = [Route("POST", "/v2.1/servers/{server_id}/action", server_action, policy="compute:server_action", body=dict[str, Any], ok=202)]

@@ -1,0 +1,32 @@
+"""Who may do what with servers: upstream's rule names and personas."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.core.policy import Default
+
+ADMIN = "rule:admin_required"
+READER = "rule:admin_required or (role:reader and project_id:%(project_id)s)"
+MEMBER = "rule:admin_required or (role:member and project_id:%(project_id)s)"
+MANAGER = "rule:admin_required or (role:manager and project_id:%(project_id)s)"
+PREFIX = "os_compute_api:"
+
+RULES = {
+    READER: ["servers:index", "servers:detail", "servers:show", "server-metadata:index", "server-metadata:show", "os-server-tags:index",
+             "os-server-tags:show", "ips:index", "ips:show", "os-attach-interfaces:list", "os-attach-interfaces:show",
+             "os-security-groups:list", "os-instance-actions:list", "os-instance-actions:show", "os-flavor-extra-specs:index"],
+    MEMBER: ["servers:create", "servers:update", "servers:delete", "servers:start", "servers:stop", "servers:reboot",
+             "server-metadata:update_all", "server-metadata:create", "server-metadata:update", "server-metadata:delete",
+             "os-server-tags:update_all", "os-server-tags:delete_all", "os-server-tags:update", "os-server-tags:delete",
+             "os-attach-interfaces:create", "os-attach-interfaces:delete", "os-security-groups:add", "os-security-groups:remove",
+             "os-pause-server:pause", "os-pause-server:unpause", "os-suspend-server:suspend", "os-suspend-server:resume",
+             "os-lock-server:lock", "os-lock-server:unlock", "os-console-output", "os-deferred-delete:force"],
+    ADMIN: ["servers:index:get_all_tenants", "servers:detail:get_all_tenants", "servers:create:forced_host", "servers:show:host_status",
+            "os-extended-server-attributes", "os-admin-actions:reset_state", "os-admin-actions:reset_network",
+            "os-admin-actions:inject_network_info", "os-instance-actions:events"],
+}
+DEFAULTS: dict[str, Default] = {PREFIX + name: Default(rule, ("project",)) for rule, names in RULES.items() for name in names} | {
+    "compute:servers:create:requested_destination": Default(ADMIN, ("project",)),
+    # The rule of the action itself is enforced when the body is known.
+    "compute:server_action": Default("@", ("project",), "Any action; each has a rule of its own."),
+}

@@ -1,0 +1,51 @@
+"""Compute as the other parts of the cloud see it: its resources, put together."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.compute.config import ComputeConfig
+from pileus.compute.interface import CONTROL, ComputeReports
+from pileus.compute.sagas.conductor import Conductor
+from pileus.compute.sagas.create_server import CREATE_SERVER
+from pileus.compute.sagas.delete_server import DELETE_SERVER
+from pileus.compute.sagas.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
+from pileus.compute.sagas.power import CHANGE_POWER
+from pileus.compute.service.interfaces import Interfaces
+from pileus.compute.service.reports import Reports
+from pileus.compute.service.resources import Resources
+from pileus.compute.service.scheduling import Scheduling
+from pileus.compute.service.security_groups import SecurityGroups
+from pileus.compute.service.servers import Servers
+from pileus.compute.store.actions import ServerActions
+from pileus.compute.store.servers import Servers as ServerStore
+from pileus.core.kit import Kit
+
+SAGAS = [CREATE_SERVER, DELETE_SERVER, CHANGE_POWER, ATTACH_INTERFACE, DETACH_INTERFACE]
+
+
+class Compute(Resources):
+    """Nova: `flavors`, `keypairs`, `hosts`, … come with `Resources`; servers and what is done to them are added here."""
+
+    def __init__(self, kit: Kit, config: ComputeConfig, *, images: Any, placement: Any, network: Any):
+        super().__init__(kit, config)
+        self.kit, self.config, self.network = kit, config, network
+        self.store = ServerStore(kit.db)
+        self.actions = ServerActions(kit.db, kit.clock)
+        self.scheduling = Scheduling(kit, config, hosts=self.hosts, aggregates=self.aggregates, server_groups=self.server_groups,
+                                     servers=self.store, placement=placement)
+        self.servers = Servers(kit, config, flavors=self.flavors, keypairs=self.keypairs, quotas=self.quotas,
+                               server_groups=self.server_groups, hosts=self.hosts, aggregates=self.aggregates, images=images,
+                               network=network, store=self.store, actions=self.actions)
+        self.interfaces = Interfaces(kit, servers=self.servers, network=network, actions=self.actions)
+        self.security_groups = SecurityGroups(servers=self.servers, network=network)
+        self.reports = Reports(kit, config, hosts=self.hosts, scheduling=self.scheduling, placement=placement, servers=self.store)
+        self.conductor = Conductor(kit=kit, config=config, servers=self.store, scheduling=self.scheduling, images=images, network=network,
+                                   actions=self.actions)
+
+    async def start(self) -> None:
+        """Answer hosts' reports, and take up sagas."""
+        self.kit.bus.serve(ComputeReports, CONTROL, self.reports)
+        for saga in SAGAS:
+            self.kit.sagas.register(saga, self.conductor)

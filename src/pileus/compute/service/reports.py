@@ -1,0 +1,76 @@
+"""What hosts report: their inventory becomes placement's, their guests' power states the servers', and guests whose server
+is gone or elsewhere are disowned. Everything a lost message would have caused is caught here, once a minute."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from pileus.compute.config import ComputeConfig
+from pileus.compute.hypervisor.base import GuestState, Inventory, Power
+from pileus.compute.interface import HostReport, Verdict
+from pileus.compute.model.server import BUILDING, SYNC, Server
+from pileus.compute.store.servers import Servers
+from pileus.core.kit import Kit
+from pileus.core.log import Log
+
+log = Log("pileus.compute.reports")
+
+#: A server that changed so lately is not judged by a report that may be older than the change.
+SETTLED = timedelta(seconds=5)
+
+
+class Reports:
+    """Serves `ComputeReports` in the control plane."""
+
+    def __init__(self, kit: Kit, config: ComputeConfig, *, hosts: Any, scheduling: Any, placement: Any, servers: Servers):
+        self.kit, self.config = kit, config
+        self.hosts, self.scheduling, self.placement, self.servers = hosts, scheduling, placement, servers
+
+    async def report(self, report: HostReport) -> Verdict:
+        known = {h.host: h for h in await self.hosts.all()}.get(report.host)
+        host = await self.hosts.report(report.host, report.inventory, running_vms=len(report.guests))
+        await self.placement.ensure_provider(host.id, report.inventory.hypervisor_hostname)
+        await self.placement.set_inventory(host.id, self._stock(report.inventory))
+        await self.placement.set_traits(host.id, set(report.inventory.traits))
+        if known is None or known.inventory != report.inventory:
+            self.scheduling.forget()
+        return await self._judge(report)
+
+    def _stock(self, has: Inventory) -> dict[str, Any]:
+        from pileus.placement.service import Stock
+
+        config = self.config
+        stock = {
+            "VCPU": Stock(total=has.vcpus, allocation_ratio=config.cpu_allocation_ratio, max_unit=has.vcpus),
+            "MEMORY_MB": Stock(total=has.memory_mb, reserved=min(config.reserved_host_memory_mb, has.memory_mb),
+                               allocation_ratio=config.ram_allocation_ratio, max_unit=has.memory_mb),
+            "DISK_GB": Stock(total=has.disk_gib, reserved=min(config.reserved_host_disk_gib, has.disk_gib),
+                             allocation_ratio=config.disk_allocation_ratio, max_unit=max(has.disk_gib, 1)),
+        }
+        return {name: s for name, s in stock.items() if s.total > 0}
+
+    async def _judge(self, report: HostReport) -> Verdict:
+        here = {s.id: s for s in await self.servers.on_host(report.host)}
+        guests = {g.id: g for g in report.guests}
+        before = self.kit.clock.now() - SETTLED
+        for server in here.values():
+            if server.task_state is None and server.vm_state != BUILDING and server.updated_at < before:
+                await self._sync(server, guests.get(server.id))
+        destroy, unknown = [], []
+        for guest_id in guests.keys() - here.keys():
+            record = await self.servers.find(guest_id)
+            if record is None:
+                unknown.append(guest_id)
+            elif (record.deleted_at is not None or record.host != report.host) and record.updated_at < before:
+                destroy.append(guest_id)
+        return Verdict(destroy=tuple(destroy), unknown=tuple(unknown))
+
+    async def _sync(self, server: Server, guest: GuestState | None) -> None:
+        """Make the recorded power state the hypervisor's, and the vm_state what follows from it."""
+        power = guest.power if guest is not None else Power.NOSTATE
+        then = SYNC.get((server.vm_state, Power(power)), server.vm_state)
+        if server.power_state != power or then != server.vm_state:
+            log.info("power state synchronised", server=server.id, power=Power(power).name, vm_state=then)
+            await self.servers.update(server.id, self.kit.clock.now(), power_state=int(power), vm_state=then)
