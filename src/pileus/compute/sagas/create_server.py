@@ -14,6 +14,8 @@ from pileus.compute.errors import NoValidHost
 from pileus.compute.hypervisor.base import GuestSpec, Power, RootDisk
 from pileus.compute.hypervisor.base import Nic as GuestNic
 from pileus.compute.interface import Build, ImageRef
+from pileus.compute.metadata.documents import config_drive
+from pileus.compute.metadata.service import interfaces_of
 from pileus.compute.model.server import ACTIVE, BUILDING, SCHEDULING, SPAWNING, Nic, Server
 from pileus.compute.sagas.conductor import Conductor
 from pileus.core.bus import HostUnreachable
@@ -162,9 +164,7 @@ async def guest_spec(server: Server, s: CreateServer, c: Conductor) -> GuestSpec
                           model=s.image_properties.get("hw_vif_model", "virtio")) for nic in server.nics)
     drive = None
     if server.config_drive:
-        from pileus.compute.metadata import config_drive
-
-        drive = await config_drive(server, c.network, admin_pass=s.admin_pass, files=s.files)
+        drive = config_drive(server, await interfaces_of(server, c.network), admin_pass=s.admin_pass, files=s.files)
     root = RootDisk(base="", format=s.image.format if s.image else "raw", size_gib=server.flavor.root_gib,
                     bus=s.image_properties.get("hw_disk_bus", "virtio"), kernel_args=s.image_properties.get("os_command_line", ""))
     return GuestSpec(id=server.id, name=server.guest_name, vcpus=server.flavor.vcpus, memory_mb=server.flavor.memory_mb, root=root,

@@ -1,0 +1,87 @@
+"""Answers of the metadata service: which path shows what, for one server."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.compute.metadata import documents
+from pileus.compute.metadata.documents import Address, Interface
+from pileus.compute.model.server import Server
+from pileus.network.datapath.base import tap_name
+
+
+async def interfaces_of(server: Server, network: Any) -> list[Interface]:
+    """The server's network interfaces, in its order."""
+    ports = {p.id: p for p in (await network.ports_of_devices([server.id])).get(server.id, ())}
+    subnets = await network.subnets_by_id({a.subnet_id for p in ports.values() for a in p.addresses})
+    order = [nic.port_id for nic in server.nics if nic.port_id in ports]
+    return [_interface(ports[id], subnets) for id in [*order, *(ports.keys() - set(order))]]
+
+
+def _interface(port: Any, subnets: dict[str, Any]) -> Interface:
+    addresses = [(a.ip, subnets[a.subnet_id]) for a in port.addresses if a.subnet_id in subnets]
+    return Interface(
+        port_id=port.id, network_id=port.network_id, mac=port.mac_address, mtu=port.mtu, device=tap_name(port.id),
+        addresses=tuple(Address(ip=ip, cidr=s.cidr, gateway=s.gateway_ip, dhcp=s.enable_dhcp, dns=s.dns_nameservers) for ip, s in addresses),
+        floating_ips=tuple(floating for _, floating in port.floating_ips), security_groups=port.security_groups)
+
+
+async def answer(server: Server, network: Any, path: str) -> tuple[int, str, bytes]:
+    """(status, content type, body) for a path asked by the server's own guest."""
+    parts = [p for p in path.split("?")[0].split("/") if p]
+    interfaces = await interfaces_of(server, network)
+    if parts[:1] == ["openstack"]:
+        return _openstack(parts[1:], server, interfaces)
+    if not parts:
+        return _listing([*documents.EC2_VERSIONS])
+    if parts[0] in documents.EC2_VERSIONS:
+        return _ec2(parts[1:], server, interfaces)
+    return _missing()
+
+
+def _openstack(parts: list[str], server: Server, interfaces: list[Interface]) -> tuple[int, str, bytes]:
+    if not parts:
+        return _listing([*documents.VERSIONS])
+    if parts[0] not in documents.VERSIONS:
+        return _missing()
+    files = documents.openstack(server, interfaces)
+    if len(parts) == 1:
+        return _listing(sorted(files))
+    if len(parts) == 2 and parts[1] in files:
+        kind = "application/json" if parts[1].endswith(".json") else "application/octet-stream"
+        return 200, kind, files[parts[1]]
+    return _missing()
+
+
+def _ec2(parts: list[str], server: Server, interfaces: list[Interface]) -> tuple[int, str, bytes]:
+    files = documents.openstack(server, interfaces)
+    if not parts:
+        return _listing(["meta-data/", *(["user-data"] if "user_data" in files else [])])
+    if parts == ["user-data"]:
+        return (200, "application/octet-stream", files["user_data"]) if "user_data" in files else _missing()
+    if parts[0] != "meta-data":
+        return _missing()
+    found: Any = documents.ec2(server, interfaces)
+    for part in parts[1:]:
+        if not isinstance(found, dict) or part not in found or part == "_name":
+            return _missing()
+        found = found[part]
+    if isinstance(found, dict):
+        return _listing([_entry(name, value) for name, value in found.items() if name != "_name"])
+    return 200, "text/plain", found.encode()
+
+
+def _entry(name: str, value: Any) -> str:
+    """Folders end in a slash, except key pairs, which show their names."""
+    if isinstance(value, dict):
+        return value.get("_name", name + "/")
+    return name
+
+
+def _listing(names: list[str]) -> tuple[int, str, bytes]:
+    return 200, "text/plain", "\n".join(names).encode()
+
+
+def _missing() -> tuple[int, str, bytes]:
+    return 404, "text/plain", b"404 Not Found"
