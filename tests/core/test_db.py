@@ -91,3 +91,11 @@ async def test_nobody_joins_a_transaction_that_waits():
     with pytest.raises(TransactionAwaited):
         async with db.transaction():
             await asyncio.create_task(innocent())
+
+
+async def test_a_reader_can_tell_whether_it_may_remember():
+    db = await database()
+    assert not db.in_transaction
+    async with db.transaction():
+        assert db.in_transaction
+    assert not db.in_transaction

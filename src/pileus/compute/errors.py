@@ -97,8 +97,16 @@ class AggregateExists(Conflict):
     code, message = "aggregate.exists", "Aggregate {name} already exists."
 
 
-class AggregateInUse(Invalid):
-    code, message = "aggregate.in_use", "Cannot {action} aggregate {id}. Reason: {reason}."
+class AggregateRefuses(Invalid):
+    """Aggregates that would change the zone of servers, or leave hosts in none."""
+
+    code, message = "aggregate.refuses", "Cannot {action} aggregate {id}. Reason: {reason}."
+
+
+class AggregateHostRefused(Conflict):
+    """As above, where Nova says 409."""
+
+    code, message = "aggregate.host_refused", "Cannot {action} aggregate {id}. Reason: {reason}."
 
 
 class AggregateHostExists(Conflict):

@@ -156,6 +156,11 @@ class Database:
         for callback in after:
             callback()
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the caller is inside a transaction: what it reads may yet be undone."""
+        return self._after.get() is not None
+
     def after_commit(self, callback: Callable[[], Any]) -> None:
         """Call `callback` when the transaction around has been committed (at once, when there is none); never if it is undone."""
         after = self._after.get()

@@ -21,7 +21,7 @@ from pileus.compute.errors import (
 from pileus.compute.model.flavor import Flavor
 from pileus.compute.store.flavors import SORT_KEYS
 from pileus.compute.store.flavors import Flavors as Store
-from pileus.core.context import EVERYONE, Context
+from pileus.core.context import CLOUD, EVERYONE, Context
 from pileus.core.db import Duplicate
 from pileus.core.kit import Kit
 
@@ -82,6 +82,10 @@ class Flavors:
             sort_key=wanted.sort_key,
             descending=wanted.descending,
         )
+
+    async def all(self) -> list[Flavor]:
+        """Every flavor by id."""
+        return await self.list(CLOUD, Wanted(public=None))
 
     async def describe(self, id: str, description: str | None, who: Context) -> Flavor:
         """Change the description: the only thing of a flavor that may change."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from pileus.compute.config import ComputeConfig
-from pileus.compute.errors import ComputeOverQuota, QuotaOutOfRange
+from pileus.compute.errors import ComputeOverQuota, QuotaOutOfRange, TooManyServerGroups
 from pileus.compute.model.quota import DEFAULT_CLASS, LEGACY, UNLIMITED, Limit, over
 from pileus.compute.store.quotas import Quotas as Store
 from pileus.compute.store.quotas import class_id
@@ -110,6 +110,15 @@ class Quotas:
         except ComputeOverQuota:
             return False
         return True
+
+    async def check_groups(self, project_id: str, user_id: str) -> None:
+        """Raise TooManyServerGroups when there is no room for one more. Call it in the transaction that inserts it."""
+        await self.store.lock(project_id)
+        limits, own = await self.limits(project_id), await self.limits(project_id, user_id)
+        if over(limits["server_groups"], await self.store.count_groups(project_id) + 1):
+            raise TooManyServerGroups()
+        if own != limits and over(own["server_groups"], await self.store.count_groups(project_id, user_id) + 1):
+            raise TooManyServerGroups()
 
     async def check_metadata(self, project_id: str, user_id: str, items: int) -> None:
         """Raise ComputeOverQuota when a server may not have so many metadata items."""

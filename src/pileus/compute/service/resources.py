@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from pileus.compute.config import ComputeConfig
+from pileus.compute.service.aggregates import Aggregates
 from pileus.compute.service.flavors import Flavors
 from pileus.compute.service.hosts import Hosts
 from pileus.compute.service.keypairs import Keypairs
 from pileus.compute.service.quotas import Quotas
+from pileus.compute.service.server_groups import ServerGroups
 from pileus.core.kit import Kit
 
 
@@ -19,3 +21,5 @@ class Resources:
         self.quotas = Quotas(kit, config)
         self.keypairs = Keypairs(kit, config, quotas=self.quotas)
         self.hosts = Hosts(kit, config)
+        self.aggregates = Aggregates(kit, config, hosts=self.hosts)
+        self.server_groups = ServerGroups(kit, config, quotas=self.quotas)

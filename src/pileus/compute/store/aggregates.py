@@ -22,12 +22,16 @@ class Aggregates:
         self._all: tuple[Aggregate, ...] = ()
 
     async def all(self) -> tuple[Aggregate, ...]:
-        """Every aggregate by id; the same tuple as before when nothing changed."""
+        """Every aggregate by id; the same tuple as before when nothing changed. Inside a transaction nothing is remembered."""
+        if self.db.in_transaction:
+            return await self._read()
         generation = await generations.current(self.db, NAME)
         if generation != self._seen:
-            self._all = tuple(await self.db.all(Aggregate, sa.select(aggregates).order_by(aggregates.c.id)))
-            self._seen = generation
+            self._all, self._seen = await self._read(), generation
         return self._all
+
+    async def _read(self) -> tuple[Aggregate, ...]:
+        return tuple(await self.db.all(Aggregate, sa.select(aggregates).order_by(aggregates.c.id)))
 
     async def find(self, id: int) -> Aggregate | None:
         return await self.db.one(Aggregate, sa.select(aggregates).where(aggregates.c.id == id))

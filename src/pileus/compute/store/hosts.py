@@ -26,7 +26,12 @@ class Hosts:
         self._all: tuple[Host, ...] = ()
 
     async def all(self) -> tuple[Host, ...]:
-        """Every host by name; the same tuple as before when nothing changed. Only rows that changed are read again."""
+        """Every host by name; the same tuple as before when nothing changed. Only rows that changed are read again.
+
+        Inside a transaction, which may yet be undone, nothing is remembered.
+        """
+        if self.db.in_transaction:
+            return tuple(await self.db.all(Host, sa.select(hosts).order_by(hosts.c.host)))
         generation = await generations.current(self.db, NAME)
         if generation == self._seen:
             return self._all
