@@ -7,5 +7,6 @@ from pileus.config import CloudConfig
 from pileus.core.config import describe
 
 
-def command(args: list[str]) -> None:
+def config() -> None:
+    """Print the reference of all configuration options."""
     print("# Configuration\n\nOne TOML file: `DIR/pileus.toml`, or the one named by `pileus up --config`.\n\n" + describe(CloudConfig))

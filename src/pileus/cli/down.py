@@ -9,12 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-from pileus.cli.options import Running, parser
+from pileus.cli.options import STATE, Running, State
 
 
-def command(args: list[str]) -> None:
-    chosen = parser("down", "Stop a cloud. Servers and networks go on running, and are adopted at the next start.").parse_args(args)
-    sys.exit(0 if stop(chosen.state) else 1)
+def down(*, state: State = STATE) -> int:
+    """Stop a cloud. Servers and networks go on running, and are adopted at the next start."""
+    return 0 if stop(state) else 1
 
 
 def stop(state: Path, timeout_s: float = 20) -> bool:

@@ -8,17 +8,23 @@ import sys
 
 import yaml
 
-from pileus.cli.options import parser
+from pileus.cli.options import STATE, State
 
 
-def command(args: list[str]) -> None:
-    options = parser("env", 'Print OS_* variables: eval "$(pileus env)"')
-    options.add_argument("cloud", nargs="?", default="pileus", help="pileus, pileus-alt, pileus-admin or pileus-system")
-    chosen = options.parse_args(args)
+def env(cloud: str = "pileus", *, state: State = STATE) -> int:
+    """Print OS_* variables for the shell: eval "$(pileus env)".
+
+    Parameters
+    ----------
+    cloud
+        pileus, pileus-alt, pileus-admin or pileus-system.
+    """
     try:
-        entry = yaml.safe_load((chosen.state / "clouds.yaml").read_text())["clouds"][chosen.cloud]
+        entry = yaml.safe_load((state / "clouds.yaml").read_text())["clouds"][cloud]
     except (OSError, KeyError):
-        sys.exit(f"pileus: there is no cloud {chosen.cloud} in {chosen.state / 'clouds.yaml'}; start one with `pileus up`")
+        print(f"pileus: there is no cloud {cloud} in {state / 'clouds.yaml'}; start one with `pileus up`", file=sys.stderr)
+        return 1
     values = entry["auth"] | {"region_name": entry["region_name"], "identity_api_version": entry["identity_api_version"], "interface": "public"}
     for name, value in values.items():
         print(f"export OS_{name.upper()}={shlex.quote(str(value))}")
+    return 0

@@ -1,15 +1,19 @@
-"""Options that several commands share: the state folder, the configuration and the address."""
+"""What several commands share: the state folder, the configuration, and the lock that says who runs a cloud."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import argparse
 import fcntl
 import os
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from pileus.config import CloudConfig
 from pileus.core.config import load
+
+State = Annotated[Path, Parameter(help="The cloud's state folder.")]
 
 
 def default_state() -> Path:
@@ -19,10 +23,7 @@ def default_state() -> Path:
     return Path("/var/lib/pileus") if os.geteuid() == 0 else Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / "pileus"
 
 
-def parser(command: str, description: str) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog=f"pileus {command}", description=description)
-    made.add_argument("--state", type=Path, default=default_state(), metavar="DIR", help="the cloud's state folder (default: %(default)s)")
-    return made
+STATE = default_state()
 
 
 def configuration(state: Path, file: Path | None = None, *, listen: str | None = None, simulated: bool = False) -> CloudConfig:
@@ -37,7 +38,7 @@ def configuration(state: Path, file: Path | None = None, *, listen: str | None =
 
 
 class Running:
-    """The lock on a state folder: one process runs a cloud, and the file says which."""
+    """The lock on a state folder: one process runs a cloud, and the file says which, and how it was started."""
 
     def __init__(self, state: Path):
         self.path = state / "pileus.pid"

@@ -11,25 +11,38 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Annotated
 
-from pileus.cli.options import Running, configuration, parser
+from cyclopts import Parameter
+
+from pileus.cli.options import STATE, Running, State, configuration
 
 
-def command(args: list[str]) -> None:
-    options = parser("up", "Start a cloud: identity, image, placement, compute and network in one process.")
-    options.add_argument("--simulated", action="store_true", help="simulated hypervisor and network: no root, no QEMU")
-    options.add_argument("--listen", metavar="HOST:PORT", help="address of all services (default: 127.0.0.1:8787)")
-    options.add_argument("--config", type=Path, metavar="FILE", help="configuration file (default: DIR/pileus.toml)")
-    options.add_argument("-d", "--detach", action="store_true", help="go on in the background once it is ready")
-    chosen = options.parse_args(args)
-    if chosen.detach:
-        sys.exit(detach([a for a in args if a not in ("-d", "--detach")], chosen.state))
-    config = configuration(chosen.state, chosen.config, listen=chosen.listen, simulated=chosen.simulated)
-    chosen.state.mkdir(parents=True, exist_ok=True, mode=0o711)
-    lock = Running(chosen.state)
+def up(*, state: State = STATE, simulated: bool = False, listen: str | None = None, config: Path | None = None,
+       detach: Annotated[bool, Parameter(alias="-d")] = False) -> int | None:
+    """Start a cloud: identity, image, placement, compute and network in one process.
+
+    Parameters
+    ----------
+    simulated
+        Simulated hypervisor and network: needs no root and no QEMU.
+    listen
+        HOST:PORT of all services (default: 127.0.0.1:8787).
+    config
+        Configuration file (default: pileus.toml in the state folder).
+    detach
+        Go on in the background once the cloud is ready.
+    """
+    if detach:
+        return in_background(state, simulated=simulated, listen=listen, config=config)
+    chosen = configuration(state, config, listen=listen, simulated=simulated)
+    state.mkdir(parents=True, exist_ok=True, mode=0o711)
+    lock = Running(state)
     if not lock.take():
-        sys.exit(f"pileus: a cloud is already running on {chosen.state} (process {lock.pid()})")
-    asyncio.run(run(config, chosen.state, time.perf_counter()))
+        print(f"pileus: a cloud is already running on {state} (process {lock.pid()})", file=sys.stderr)
+        return 1
+    asyncio.run(run(chosen, state, time.perf_counter()))
+    return 0
 
 
 async def run(config, state: Path, began: float) -> None:
@@ -56,12 +69,14 @@ async def run(config, state: Path, began: float) -> None:
     await cloud.stop()
 
 
-def detach(args: list[str], state: Path) -> int:
+def in_background(state: Path, *, simulated: bool = False, listen: str | None = None, config: Path | None = None) -> int:
     """Start the cloud as a process of its own, and return when it is ready or has failed."""
     state.mkdir(parents=True, exist_ok=True, mode=0o711)
     if (pid := Running(state).pid()) is not None:
         print(f"pileus: already running on {state} (process {pid})")
         return 0
+    args = ["--state", str(state), *(["--simulated"] if simulated else []), *(["--listen", listen] if listen else []),
+            *(["--config", str(config)] if config else [])]
     with open(state / "pileus.log", "ab") as out:
         begin = out.tell()
         child = subprocess.Popen([sys.executable, "-m", "pileus", "up", *args], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
