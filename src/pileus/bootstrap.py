@@ -17,6 +17,7 @@ import yaml
 from pileus.cloud import Cloud
 from pileus.compute.model.flavor import Flavor
 from pileus.core.context import CLOUD, Context
+from pileus.hosts import tag
 
 #: Service types of the catalog with what Keystone calls them: (type, name, path).
 CATALOG = [
@@ -64,11 +65,8 @@ async def bootstrap(cloud: Cloud) -> None:
 
 
 async def _flavors(cloud: Cloud) -> None:
-    flavors = cloud.services.compute.flavors
-    known = {f.name for f in await flavors.all()}
     for name, id, vcpus, memory, disk in FLAVORS:
-        if name not in known:
-            await flavors.create(Flavor(id=id, name=name, vcpus=vcpus, memory_mb=memory, root_gib=disk))
+        await cloud.services.compute.flavors.ensure(Flavor(id=id, name=name, vcpus=vcpus, memory_mb=memory, root_gib=disk))
 
 
 async def _project(cloud: Cloud, name: str, password: str) -> Context:
@@ -98,8 +96,6 @@ def public_cidr(cloud: Cloud) -> str:
 
 
 def public_bridge(cloud: Cloud) -> str:
-    from pileus.cloud import tag
-
     return cloud.config.bootstrap.public_bridge or f"br-ex-{tag(cloud.state)}"
 
 

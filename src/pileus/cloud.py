@@ -8,13 +8,13 @@ reached over the bus.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from pileus import hosts
 from pileus.compute.agent import Agent as ComputeAgent
 from pileus.compute.agent import periodic as compute_agent_tasks
 from pileus.compute.api import API as COMPUTE
@@ -55,6 +55,7 @@ from pileus.status import API as STATUS
 
 log = Log("pileus.cloud")
 
+MakeHost = Callable[[str, Clock, CloudConfig, Path], tuple[Hypervisor, Datapath]]
 POLICY = {**IDENTITY_POLICY, **IMAGE_POLICY, **PLACEMENT_POLICY, **COMPUTE_POLICY, **NETWORK_POLICY}
 APIS = [IDENTITY, IMAGE, PLACEMENT, COMPUTE, NETWORK, STATUS]
 
@@ -91,9 +92,9 @@ class Host(msgspec.Struct, kw_only=True):
 
 
 class Cloud:
-    """A whole cloud in this process. `make_host` gives the drivers of a host by its name."""
+    """A whole cloud in this process. `make_host` gives the drivers of a host (see `hosts.make_host`)."""
 
-    def __init__(self, config: CloudConfig, state: Path, make_host: Callable[[str, Kit], tuple[Hypervisor, Datapath]], *,
+    def __init__(self, config: CloudConfig, state: Path, *, make_host: MakeHost = hosts.make_host,
                  clock: Clock | None = None, ids: Ids | None = None, strict_bus: bool = False):
         self.config, self.state, self.make_host = config, state, make_host
         self.clock, self.ids, self.strict_bus = clock or Clock(), ids or Ids(), strict_bus
@@ -105,7 +106,7 @@ class Cloud:
         self.services = await self._services()
         self.app = build(APIS, Edge(services=self.services, authenticate=self.services.identity.authenticate_request, policy=self.kit.policy,
                                     ids=self.ids, metrics=self.kit.metrics))
-        for name in self.host_names():
+        for name in hosts.host_names(self.config):
             await self.add_host(name)
         self._periodic()
         await self.kit.sagas.resume(at_start=True)
@@ -124,14 +125,9 @@ class Cloud:
     def endpoint(self) -> str:
         return self.config.api.endpoint or f"http://{self.config.api.listen}"
 
-    def host_names(self) -> list[str]:
-        own = self.config.host or socket.gethostname()
-        more = self.config.compute.hosts
-        return [own] if more == 1 else [f"{own}-{i:04d}" for i in range(1, more + 1)]
-
     async def add_host(self, name: str) -> Host:
         """Start the agents of one more host."""
-        hypervisor, datapath = self.make_host(name, self.kit)
+        hypervisor, datapath = self.make_host(name, self.clock, self.config, self.state)
         host = Host(name=name, hypervisor=hypervisor, datapath=datapath,
                     network=NetworkAgent(name, datapath, self.kit.bus, self.config.network),
                     compute=ComputeAgent(name, hypervisor, LocalImages(self.services.image), self.kit.bus,
@@ -176,11 +172,6 @@ async def _prepare(db: Database) -> None:
     from pileus.migrations import prepare
 
     await prepare(db)
-
-
-def tag(state: Path) -> str:
-    """Four characters that set what this cloud makes on a host apart from what another one makes."""
-    return hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:4]
 
 
 async def serve(cloud: Cloud, ready: Callable[[], None], until: asyncio.Event) -> None:

@@ -3,39 +3,41 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import importlib
+import hashlib
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pileus.compute.hypervisor.base import Hypervisor
 from pileus.config import CloudConfig
-from pileus.core.kit import Kit
+from pileus.core.clock import Clock
 from pileus.network.datapath.base import Datapath
 
-Make = Callable[[str, Kit, CloudConfig, Path], object]
+Make = Callable[[str, Clock, CloudConfig, Path], Any]
 
 
-def qemu(name: str, kit: Kit, config: CloudConfig, state: Path) -> Hypervisor:
+def qemu(name: str, clock: Clock, config: CloudConfig, state: Path) -> Hypervisor:
     from pileus.compute.hypervisor.qemu import Qemu
 
     return Qemu(state, hostname=name)
 
 
-def simulated_hypervisor(name: str, kit: Kit, config: CloudConfig, state: Path) -> Hypervisor:
+def simulated_hypervisor(name: str, clock: Clock, config: CloudConfig, state: Path) -> Hypervisor:
     from pileus.compute.hypervisor.simulated import Simulated
 
     compute = config.compute
     return Simulated(vcpus=compute.host_vcpus, memory_mb=compute.host_memory_mb, disk_gib=compute.host_disk_gib, hostname=name,
-                     sleep=kit.clock.sleep, state=state / "simulated" / name)
+                     sleep=clock.sleep, state=state / "simulated" / name)
 
 
-def linux(name: str, kit: Kit, config: CloudConfig, state: Path) -> Datapath:
-    module = importlib.import_module("pileus.network.datapath.linux")
-    return module.make(name, kit, config, state)
+def linux(name: str, clock: Clock, config: CloudConfig, state: Path) -> Datapath:
+    from pileus.network.datapath.linux import Linux
+
+    return Linux(tag(state), state / "network")
 
 
-def simulated_datapath(name: str, kit: Kit, config: CloudConfig, state: Path) -> Datapath:
+def simulated_datapath(name: str, clock: Clock, config: CloudConfig, state: Path) -> Datapath:
     from pileus.network.datapath.simulated import Simulated
 
     return Simulated()
@@ -45,14 +47,17 @@ HYPERVISORS: dict[str, Make] = {"qemu": qemu, "simulated": simulated_hypervisor}
 DATAPATHS: dict[str, Make] = {"linux": linux, "simulated": simulated_datapath}
 
 
-def maker(config: CloudConfig, state: Path) -> Callable[[str, Kit], tuple[Hypervisor, Datapath]]:
-    """What `Cloud` makes its hosts with."""
-
-    def make(name: str, kit: Kit) -> tuple[Hypervisor, Datapath]:
-        return (HYPERVISORS[config.compute.hypervisor](name, kit, config, state), DATAPATHS[config.network.datapath](name, kit, config, state))
-
-    return make
+def make_host(name: str, clock: Clock, config: CloudConfig, state: Path) -> tuple[Hypervisor, Datapath]:
+    """The drivers of one host."""
+    return HYPERVISORS[config.compute.hypervisor](name, clock, config, state), DATAPATHS[config.network.datapath](name, clock, config, state)
 
 
-def this_host(config: CloudConfig) -> str:
-    return config.host or socket.gethostname()
+def host_names(config: CloudConfig) -> list[str]:
+    """The hosts of this process: this machine, or as many simulated ones as are configured."""
+    own, count = config.host or socket.gethostname(), config.compute.hosts
+    return [own] if count == 1 else [f"{own}-{i:04d}" for i in range(1, count + 1)]
+
+
+def tag(state: Path) -> str:
+    """Four characters that set what this cloud makes on a host apart from what another one makes."""
+    return hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:4]

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 
 from pileus.config import CloudConfig
@@ -35,6 +36,19 @@ def configuration(state: Path, file: Path | None = None, *, listen: str | None =
     if simulated:
         overrides |= {"compute": {"hypervisor": "simulated"}, "network": {"datapath": "simulated"}}
     return load(CloudConfig, found, overrides)
+
+
+def remember(config: CloudConfig, state: Path) -> None:
+    """Keep the configuration a cloud runs with, so that later commands deal with the same drivers."""
+    (state / "running.json").write_bytes(msgspec.json.encode(config))
+
+
+def used_configuration(state: Path) -> CloudConfig:
+    """The configuration the cloud of this folder ran with last."""
+    try:
+        return msgspec.json.decode((state / "running.json").read_bytes(), type=CloudConfig)
+    except (OSError, msgspec.DecodeError):
+        return configuration(state)
 
 
 class Running:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from pileus.cli.down import stop
-from pileus.cli.options import STATE, State, configuration
+from pileus.cli.options import STATE, State, used_configuration
 
 
 def reset(*, state: State = STATE, yes: bool = False) -> int:
@@ -39,18 +39,17 @@ def reset(*, state: State = STATE, yes: bool = False) -> int:
 
 async def clear(state: Path) -> list[str]:
     """End the guests and remove the networks; returns what could not be removed. A half-removed cloud can be reset again."""
-    from pileus.core.bus import Loopback
     from pileus.core.clock import Clock
-    from pileus.hosts import made_here
+    from pileus.hosts import host_names, make_host
 
-    problems = []
-    for driver, datapath in made_here(configuration(state), state, Loopback(), Clock()):
+    problems, config = [], used_configuration(state)
+    for name in host_names(config):
+        hypervisor, datapath = make_host(name, Clock(), config, state)
         try:
-            if driver is not None:
-                await driver.start()
-                for guest in await driver.guests():
-                    await driver.destroy(guest.id)
-                await driver.stop()
+            await hypervisor.start()
+            for guest in await hypervisor.guests():
+                await hypervisor.destroy(guest.id)
+            await hypervisor.stop()
             await datapath.clear()
         except Exception as failure:
             problems.append(f"{type(failure).__name__}: {failure} {getattr(failure, 'detail', '')}".strip())

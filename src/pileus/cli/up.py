@@ -15,7 +15,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pileus.cli.options import STATE, Running, State, configuration
+from pileus.cli.options import STATE, Running, State, configuration, remember
 
 
 def up(*, state: State = STATE, simulated: bool = False, listen: str | None = None, config: Path | None = None,
@@ -41,6 +41,7 @@ def up(*, state: State = STATE, simulated: bool = False, listen: str | None = No
     if not lock.take():
         print(f"pileus: a cloud is already running on {state} (process {lock.pid()})", file=sys.stderr)
         return 1
+    remember(chosen, state)
     asyncio.run(run(chosen, state, time.perf_counter()))
     return 0
 
@@ -50,13 +51,12 @@ async def run(config, state: Path, began: float) -> None:
     from pileus.bootstrap import bootstrap
     from pileus.cloud import Cloud, serve
     from pileus.core import log as logs
-    from pileus.hosts import maker
 
     logs.setup(as_json=config.log.json, level=config.log.level)
     log, until = logs.Log("pileus"), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, until.set)
-    cloud = Cloud(config, state, maker(config, state))
+    cloud = Cloud(config, state)
     await cloud.start()
     await bootstrap(cloud)
     gc.freeze()                                          # what is here now stays: the collector need not look at it again

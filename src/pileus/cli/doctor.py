@@ -1,0 +1,90 @@
+"""`pileus doctor`: what this machine can do for a cloud with real guests, and what to do about what is missing."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import msgspec
+
+from pileus.cli.options import STATE, State
+
+#: Commands that the data plane runs, and the Debian packages that bring them.
+TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "dnsmasq": "dnsmasq-base", "nft": "nftables", "ip": "iproute2",
+         "conntrack": "conntrack", "genisoimage": "genisoimage", "ssh": "openssh-client"}
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """`ok`: True, False (a real cloud cannot run), or None (it can, with something less)."""
+
+    what: str
+    ok: bool | None
+    text: str
+
+
+async def examine(state: Path) -> list[Finding]:
+    """Try everything out; changes nothing on the machine."""
+    found = [Finding(what="Python", ok=True, text=sys.version.split()[0]), _root(), _tools(), *await _qemu(state), *_kernel(), _space(state)]
+    return found
+
+
+def _root() -> Finding:
+    if os.geteuid() == 0:
+        return Finding(what="root", ok=True, text="yes")
+    return Finding(what="root", ok=False, text="real networks need root; run with sudo, or use `pileus up --simulated`")
+
+
+def _tools() -> Finding:
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    missing = {tool: package for tool, package in TOOLS.items() if not shutil.which(tool, path=path)}
+    if missing:
+        return Finding(what="tools", ok=False, text=f"missing {', '.join(missing)}: apt-get install {' '.join(missing.values())}")
+    return Finding(what="tools", ok=True, text=", ".join(TOOLS))
+
+
+async def _qemu(state: Path) -> list[Finding]:
+    from pileus.compute.hypervisor.base import HypervisorFailed
+    from pileus.compute.hypervisor.qemu.probe import abilities
+
+    try:
+        can = await abilities("qemu-system-x86_64", state / "guests" / "abilities.json" if state.exists() else None)
+    except HypervisorFailed as failure:
+        return [Finding(what="QEMU", ok=False, text=failure.detail or str(failure))]
+    found = [Finding(what="QEMU", ok=True, text=".".join(map(str, can.version)))]
+    if can.kvm:
+        return [*found, Finding(what="KVM", ok=True, text="works: guests run at full speed")]
+    why = "/dev/kvm exists, but a guest does not start with it" if os.path.exists("/dev/kvm") else "there is no /dev/kvm"
+    return [*found, Finding(what="KVM", ok=None, text=f"{why}: guests are emulated (TCG), about ten times slower; enable virtualisation in the "
+                            "firmware, or nested virtualisation on the host")]
+
+
+def _kernel() -> list[Finding]:
+    from pileus.network.datapath.linux.probe import capabilities
+
+    return [Finding(what=c.name, ok=True if c.present else None if c.optional else False, text=c.text) for c in capabilities()]
+
+
+def _space(state: Path) -> Finding:
+    place = next(p for p in (state, *state.parents) if p.exists())
+    free = shutil.disk_usage(place).free >> 30
+    return Finding(what="disk", ok=True if free >= 5 else None, text=f"{free} GiB free in {place}")
+
+
+def doctor(*, state: State = STATE) -> int:
+    """Say what this machine can do, and what to do about what is missing."""
+    from rich.console import Console
+
+    console = Console()
+    found = asyncio.run(examine(state))
+    for finding in found:
+        mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]·[/]"}[finding.ok]
+        console.print(f"{mark} [bold]{finding.what:22}[/] {finding.text}")
+    if any(f.ok is False for f in found):
+        console.print("\nA cloud with real guests cannot run here yet; `pileus up --simulated` can.")
+        return 1
+    console.print("\nA cloud with real guests can run here: `pileus demo`.")
+    return 0
