@@ -6,6 +6,8 @@ Network n has subnet 10.<20+n>.0.0/24, its DHCP port at .2, its gateway at .1, a
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
+
 from msgspec.structs import replace
 
 from pileus.network.datapath.base import (
@@ -35,8 +37,9 @@ OPEN = Group(
 
 
 def identity(kind: int, n: int, k: int = 0) -> str:
-    """A UUID whose first eleven characters tell things of one kind apart: device names are made of them."""
-    return f"{kind:02x}{n:04x}{k:02x}-{k:02x}00-4000-8000-0000000{n:05x}"
+    """A UUID whose first eleven characters tell things of one kind apart: device names are made of them. The rest is this
+    process's, so that two runs of the tests on one machine do not meet in the names of namespaces."""
+    return f"{kind:02x}{n:04x}{k:02x}-{k:02x}00-4000-8000-{os.getpid():012x}"
 
 
 def guest(n: int, k: int, *, groups: tuple[str, ...] = (OPEN.id,), net: int | None = None, **fields) -> Port:

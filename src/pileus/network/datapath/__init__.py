@@ -12,6 +12,7 @@ from pileus.network.datapath.base import Datapath
 
 #: Name in the configuration → where its class is. Imported when it is chosen, so that no other driver costs start-up time.
 DATAPATHS = {
+    "linux": "pileus.network.datapath.linux:Linux",
     "simulated": "pileus.network.datapath.simulated:Simulated",
 }
 

@@ -1,0 +1,137 @@
+"""The Linux datapath: bridges, namespaces, nftables and dnsmasq of one host, for the event loop.
+
+All work with the kernel is done by one thread of its own, one call after the other: the loop never waits for it, and the
+thread may move between namespaces, which nothing else in the process can then be surprised by. pyroute2 is imported when
+the driver starts.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from pileus.network.datapath.base import DatapathFailed, HostNetworks
+from pileus.network.datapath.linux import names
+from pileus.network.datapath.linux.model import Listen, Options
+
+if TYPE_CHECKING:
+    from pileus.network.datapath.linux.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """What answers metadata requests, by namespace: `pileus.network.metadata.Metadata` is one."""
+
+    async def open(self, where: str, listen: Listen, listening: socket.socket) -> None: ...
+
+    async def close(self, where: str) -> None: ...
+
+    def listening(self) -> dict[str, Listen]: ...
+
+
+class Linux:
+    """One cloud's network on this host. Clouds with different tags do not know each other."""
+
+    def __init__(
+        self,
+        *,
+        tag: str = "pileus",
+        run: Path = Path("/run/pileus"),
+        underlay: str | None = None,
+        vxlan_port: int = 4789,
+        external_address: Mapping[str, str] | None = None,
+        resolvers: tuple[str, ...] = (),
+        domain: str = "",
+        guest_link: Literal["tap", "veth"] = "tap",
+        host: str = "",
+        listener: Listener | None = None,
+    ):
+        """`run`: a folder for what means nothing after a reboot; dnsmasq reads it as nobody. `underlay`: this host's address
+        for VXLAN. `external_address`: bridge → this host's address on it, the external network's gateway. `resolvers`: name
+        servers that guests' queries go on to. `host`: the network namespace that plays the host; empty: the one we are in."""
+        if not names.TAG.fullmatch(tag):
+            raise ValueError(f"{tag!r} cannot be the tag of a cloud: letters and digits, at most 20, a letter first")
+        self._options = Options(
+            tag=tag,
+            underlay=underlay,
+            vxlan_port=vxlan_port,
+            external_address=dict(external_address or {}),
+            resolvers=resolvers,
+            domain=domain,
+            guest_link=guest_link,
+        )
+        self._run_folder, self._host, self._listener = run / tag, host, listener
+        self._lock = asyncio.Lock()
+        self._thread: ThreadPoolExecutor | None = None
+        self.worker: Worker | None = None
+
+    async def start(self) -> None:
+        async with self._lock:
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(1, thread_name_prefix="datapath")
+                self.worker = await self._do(self._take_up)
+
+    async def stop(self) -> None:
+        async with self._lock:
+            await self._listen({})
+            if self._thread:
+                await asyncio.to_thread(self._thread.shutdown)
+            self._thread = self.worker = None
+
+    async def apply(self, wanted: HostNetworks) -> frozenset[str]:
+        async with self._lock:
+            done = await self._do(self._at_work().apply, wanted)
+            await self._listen(done.listen)
+        self._report(done.failures, done.wired)
+        return done.wired
+
+    async def clear(self) -> None:
+        async with self._lock:
+            await self._listen({})
+            failures = await self._do(self._at_work().clear)
+        self._report(failures, frozenset())
+
+    async def look_again(self) -> None:
+        """Believe nothing of what is remembered: the next `apply` looks at everything, and mends what others changed."""
+        async with self._lock:
+            await self._do(self._at_work().forget)
+
+    # -- helpers ---------------------------------------------------------------------------------------------------
+
+    def _take_up(self) -> Worker:
+        from pileus.network.datapath.linux.worker import Worker
+
+        return Worker(self._options, self._run_folder, self._host)
+
+    def _at_work(self) -> Worker:
+        if self.worker is None:
+            raise DatapathFailed(what="be changed before it was started")
+        return self.worker
+
+    async def _do(self, function, *arguments):
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    async def _listen(self, wanted: dict[str, Listen]) -> None:
+        """Answer metadata in these namespaces and in no other."""
+        if self._listener is None:
+            return
+        for where, listen in self._listener.listening().items():
+            if wanted.get(where) != listen:
+                await self._listener.close(where)
+        for where, listen in wanted.items():
+            if where not in self._listener.listening():
+                opened = await self._do(self._at_work().open_socket, where, listen)
+                await self._listener.open(where, listen, opened)
+
+    def _report(self, failures: list[tuple[str, str]], wired: frozenset[str]) -> None:
+        if failures:
+            detail = "; ".join(f"{what}: {why}" for what, why in failures)
+            log.warning("datapath: %s", detail)
+            raise DatapathFailed(what=failures[0][0], detail=detail, wired=wired)
