@@ -35,7 +35,23 @@ UDHCPC = """#!/bin/sh
 [ "$1" = bound ] || exit 0
 ip addr add "$ip/$mask" dev "$interface"
 echo "ip=$ip mask=$mask router=$router dns=$dns mtu=$mtu hostname=$hostname routes=$staticroutes domain=$domain"
-echo "lease=$lease tftp=$tftp bootfile=$boot_file"
+echo "lease=$lease tftp=$tftp bootfile=$bootfile"
+"""
+
+
+SERVER = """
+import socketserver, sys
+class Answer(socketserver.BaseRequestHandler):
+    def handle(self): self.request.sendall(sys.argv[2].encode())
+class Server(socketserver.ThreadingTCPServer): allow_reuse_address = True
+server = Server(("", int(sys.argv[1])), Answer)
+print("ready", flush=True)
+server.serve_forever()
+"""
+CLIENT = """
+import socket, sys
+try: print(socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3])).recv(99).decode(), end="")
+except OSError: pass
 """
 
 
@@ -119,26 +135,27 @@ class Guest:
     def run(self, *command: str, **options) -> subprocess.CompletedProcess:
         return run(self.space, *command, **options)
 
+    def popen(self, *command: str) -> subprocess.Popen:
+        command = ("ip", "netns", "exec", self.space, *command)
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
     def pings(self, address: str, *, count: int = 1, wait_s: float = 1) -> bool:
         return self.run("ping", "-n", "-q", "-c", str(count), "-i", "0.2", "-W", str(wait_s), address).returncode == 0
 
     @contextlib.contextmanager
     def serving(self, port: int, answer: str = "hello"):
         """Answer every TCP connection to a port."""
-        command = ["ip", "netns", "exec", self.space, "busybox", "nc", "-lk", "-p", str(port), "-e", "/bin/echo", answer]
-        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = self.popen(sys.executable, "-c", SERVER, str(port), answer)
         try:
-            for _ in range(100):
-                if f":{port} " in self.run("ss", "-ltnH").stdout:
-                    break
+            assert server.stdout and server.stdout.readline() == b"ready\n"
             yield self.address
         finally:
             server.kill()
             server.wait()
 
-    def asks(self, address: str, port: int, *, wait_s: int = 1) -> str:
+    def asks(self, address: str, port: int, *, wait_s: float = 1) -> str:
         """What a TCP server answers; nothing when it is not reached."""
-        return self.run("busybox", "nc", "-w", str(wait_s), address, str(port), text="").stdout.strip()
+        return self.run(sys.executable, "-c", CLIENT, address, str(port), str(wait_s)).stdout
 
     def dhcp(self) -> dict[str, str]:
         """Be given an address; what the server said."""

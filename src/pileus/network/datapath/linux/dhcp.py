@@ -70,6 +70,8 @@ def _arguments(network: Network, subnets: list[Subnet], device: str, options: Op
     for subnet in subnets:
         net = ip_network(subnet.cidr)
         yield f"--dhcp-range=set:{tag(subnet)},{net.network_address},static,{net.netmask},{LEASE_TIME_S}s"
+        # Not `set:` in the file of hosts: after a SIGHUP dnsmasq 2.90 of Debian 12 uses such a tag of a lease after it freed it.
+        yield from (f"--dhcp-mac=set:{_lease_tag(lease)},{lease.mac}" for lease in subnet.leases if lease.options)
     if DOMAIN.fullmatch(options.domain):
         yield f"--domain={options.domain}"
         yield f"--local=/{options.domain}/"
@@ -93,7 +95,7 @@ def _host(lease: Lease) -> Iterator[str]:
     if ":" in lease.ip:
         return
     name = _hostname(lease)
-    yield f"{lease.mac},{lease.ip}{name and ',' + name},set:{_lease_tag(lease)}"
+    yield f"{lease.mac},{lease.ip}{name and ',' + name}"
 
 
 def _name(lease: Lease, options: Options) -> Iterator[str]:
