@@ -52,3 +52,11 @@ def pytest_pyfunc_call(pyfuncitem):
         run_virtual(main())
     return True
 
+
+
+@pytest.fixture
+def cloud():
+    """A whole cloud with one simulated host; the test gets it started."""
+    from tests.cloud import TestCloud
+
+    return TestCloud()
