@@ -42,7 +42,7 @@ echo "lease=$lease tftp=$tftp bootfile=$bootfile"
 SERVER = """
 import socketserver, sys
 class Answer(socketserver.BaseRequestHandler):
-    def handle(self): self.request.sendall(sys.argv[2].encode())
+    def handle(self): self.request.sendall((sys.argv[2] or self.client_address[0]).encode())
 class Server(socketserver.ThreadingTCPServer): allow_reuse_address = True
 server = Server(("", int(sys.argv[1])), Answer)
 print("ready", flush=True)
@@ -52,6 +52,20 @@ CLIENT = """
 import socket, sys
 try: print(socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3])).recv(99).decode(), end="")
 except OSError: pass
+"""
+
+
+RECEIVER = """
+import socket, sys
+s = socket.socket(type=socket.SOCK_DGRAM); s.bind(("", int(sys.argv[1]))); s.settimeout(1)
+print("ready", flush=True)
+try: print(s.recv(99).decode(), end="")
+except OSError: pass
+"""
+SENDER = """
+import socket, sys
+s = socket.socket(type=socket.SOCK_DGRAM); s.bind(("", int(sys.argv[1])))
+s.sendto(b"hello", (sys.argv[2], int(sys.argv[3])))
 """
 
 
@@ -143,9 +157,9 @@ class Guest:
         return self.run("ping", "-n", "-q", "-c", str(count), "-i", "0.2", "-W", str(wait_s), address).returncode == 0
 
     @contextlib.contextmanager
-    def serving(self, port: int, answer: str = "hello"):
-        """Answer every TCP connection to a port."""
-        server = self.popen(sys.executable, "-c", SERVER, str(port), answer)
+    def serving(self, port: int, answer: str = "hello", *, tells_peer: bool = False):
+        """Answer every TCP connection to a port, or tell everybody their own address."""
+        server = self.popen(sys.executable, "-c", SERVER, str(port), "" if tells_peer else answer)
         try:
             assert server.stdout and server.stdout.readline() == b"ready\n"
             yield self.address
@@ -156,6 +170,20 @@ class Guest:
     def asks(self, address: str, port: int, *, wait_s: float = 1) -> str:
         """What a TCP server answers; nothing when it is not reached."""
         return self.run(sys.executable, "-c", CLIENT, address, str(port), str(wait_s)).stdout
+
+    def sends_udp(self, port: int, to: Guest, to_port: int, *, address: str = "") -> bool:
+        """Whether a datagram arrives."""
+        receiver = to.popen(sys.executable, "-c", RECEIVER, str(to_port))
+        assert receiver.stdout and receiver.stdout.readline() == b"ready\n"
+        self.run(sys.executable, "-c", SENDER, str(port), address or to.address, str(to_port))
+        return receiver.communicate()[0] == b"hello"
+
+    def serve_echo(self, port: int) -> subprocess.Popen:
+        """Send back what one TCP connection brings; returns when it can be reached."""
+        server = self.popen("busybox", "nc", "-l", "-p", str(port), "-e", "/bin/cat")
+        while f":{port} " not in self.run("ss", "-ltnH").stdout:
+            assert server.poll() is None
+        return server
 
     def dhcp(self) -> dict[str, str]:
         """Be given an address; what the server said."""

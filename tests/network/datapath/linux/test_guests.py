@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import select
 import sys
-import time
 
 import pytest
 from msgspec.structs import replace
@@ -129,6 +128,18 @@ def test_ping_and_overlapping_networks(lab: Lab):
     assert not c.pings(d.address)
 
 
+def test_a_flow_of_one_network_opens_no_other(lab: Lab):
+    """What looks like the answer to a flow of another network, by the same addresses and ports, is no answer."""
+    ones = [states.guest(1, k) for k in range(2)]
+    twos = [states.guest(2, k, net=1, groups=()) for k in range(2)]
+    nets = (states.network(1, *ones, dhcp=False), states.network(2, *twos, net=1, dhcp=False))
+    applied(lab, HostNetworks(networks=nets, ports=(*ones, *twos), groups=(states.OPEN,)))
+    a, b, c, d = (lab.guest(port) for port in (*ones, *twos))
+    assert a.sends_udp(5000, b, 6000)                   # a flow from .10 to .11 on the first network, and its answer
+    assert b.sends_udp(6000, a, 5000)
+    assert not d.sends_udp(6000, c, 5000)
+
+
 def test_security_groups(lab: Lab):
     web = group(1, Rule(direction="ingress", protocol="tcp", port_min=80, port_max=81))
     wanted = two(web, OUT)
@@ -189,8 +200,7 @@ def test_a_removed_rule_cuts_what_it_let_in(lab: Lab):
         if step == 0:
             talk.extend(lab.guest(port) for port in wanted.ports)
             server, client = talk
-            talk.append(server.popen("busybox", "nc", "-l", "-p", "80", "-e", "/bin/cat"))
-            time.sleep(0.2)
+            talk.append(server.serve_echo(80))
             talk.append(client.popen("busybox", "nc", server.address, "80"))
             talk.append(client.popen("ping", "-n", "-i", "0.1", "-D", server.address))
             assert echoes(talk[3], b"one\n")

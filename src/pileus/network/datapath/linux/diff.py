@@ -66,9 +66,12 @@ def without(have: Space, removed: list[Operation]) -> Space:
     return msgspec.structs.replace(have, links={name: link for name, link in have.links.items() if name not in gone})
 
 
-def changes(have: Space, want: Space, tag: str | None) -> list[Operation]:
-    """Everything that comes after the removals."""
-    return [*_links(have, want, tag), *_routes(have, want)]
+def changes(have: Space, want: Space, tag: str | None, *, removed: bool = False) -> list[Operation]:
+    """Everything that comes after the removals. The kernel drops routes together with a device or an address that they need,
+    so all of them are set again after such a removal."""
+    links = list(_links(have, want, tag))
+    shaken = removed or any(isinstance(one, Address) and not one.add for one in links)
+    return [*links, *_routes(have.routes, want.routes, again=shaken)]
 
 
 def _links(have: Space, want: Space, tag: str | None) -> Iterator[Operation]:
@@ -108,9 +111,9 @@ def _stranger(there: Link, link: Link) -> Iterator[Operation]:
         yield SetLink(link=link.name, set={"filtered": True})
 
 
-def _routes(have: Space, want: Space) -> Iterator[Operation]:
-    yield from (SetRoute(route=route, add=False) for route in sorted(have.routes - want.routes, key=_by_destination))
-    yield from (SetRoute(route=route, add=True) for route in sorted(want.routes - have.routes, key=_by_destination))
+def _routes(have: frozenset[Route], want: frozenset[Route], *, again: bool) -> Iterator[Operation]:
+    yield from (SetRoute(route=route, add=False) for route in sorted(have - want, key=_by_destination))
+    yield from (SetRoute(route=route, add=True) for route in sorted(want if again else want - have, key=_by_destination))
 
 
 def _by_destination(route: Route) -> tuple[str, str]:

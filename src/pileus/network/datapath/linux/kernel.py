@@ -7,6 +7,7 @@ so a crash never leaves a device that nobody claims.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import errno
 import fcntl
 import socket
 import struct
@@ -26,6 +27,7 @@ TUNSETIFF, TUNSETPERSIST = 0x400454CA, 0x400454CB
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 IFF_UP = 1
 MAIN_TABLE, PROTO_KERNEL, PROTO_RA = 254, 2, 9
+ABSENT = {errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL}    # what the kernel says of a thing that is gone already
 KINDS = {"tun": "tap"}                      # what the kernel calls it → what we call it
 ANY_MAC = "00:00:00:00:00:00"
 
@@ -115,13 +117,23 @@ class Kernel:
         if done.returncode:
             raise KernelRefused(f"nft: {done.stderr.strip()[:2000]}")
 
+    def settle(self, sysctls: dict[str, str]) -> None:
+        """Settings of the namespace that the thread is in; one that is so already is not written."""
+        for key, value in sysctls.items():
+            if netns.setting(key) != value:
+                self.writes += 1
+                netns.sysctl(key, value)
+
     def change(self, ip: IPRoute, operation: diff.Operation) -> None:
         """Carry out one operation in the namespace that the thread is in. What is done already is done."""
         self.writes += 1
         try:
             self._change(ip, operation)
+        except KernelRefused:
+            raise
         except Exception as failure:
-            raise KernelRefused(f"{operation}: {failure}") from failure
+            if not (_removes(operation) and getattr(failure, "code", None) in ABSENT):
+                raise KernelRefused(f"{operation}: {failure}") from failure
 
     def _change(self, ip: IPRoute, operation: diff.Operation) -> None:
         match operation:
@@ -174,6 +186,10 @@ class Kernel:
             ip.link("set", index=_index(name), kind="bridge", br_nf_call_iptables=1, br_nf_call_ip6tables=1)
         if attributes:
             ip.link("set", index=_index(name), **attributes)
+
+
+def _removes(operation: diff.Operation) -> bool:
+    return isinstance(operation, diff.DeleteLink) or not getattr(operation, "add", True)
 
 
 def _index(name: str) -> int:

@@ -16,6 +16,7 @@ from pileus.network.datapath.linux.model import METADATA, Dhcp, Layout, Link, Li
 
 DHCP_SYSCTLS = {
     "ipv4/ip_forward": "0",
+    "ipv4/conf/all/promote_secondaries": "1",       # an address that goes leaves its neighbours in the subnet alone
     "ipv4/conf/all/rp_filter": "0",
     "ipv4/conf/default/rp_filter": "0",
     "ipv6/conf/all/disable_ipv6": "1",
@@ -23,6 +24,7 @@ DHCP_SYSCTLS = {
 }
 ROUTER_SYSCTLS = {
     "ipv4/ip_forward": "1",
+    "ipv4/conf/all/promote_secondaries": "1",
     "ipv4/conf/all/rp_filter": "0",
     "ipv4/conf/default/rp_filter": "0",
     "ipv4/conf/all/arp_ignore": "1",        # answer only for addresses of the interface that was asked
@@ -152,7 +154,10 @@ class _Plan:
         self.listen[space] = Listen(router_id=router.id, address="0.0.0.0", port=nat.METADATA_PORT)
 
     def done(self) -> Layout:
-        host = Space(links=self.links, rules=security.host(self.wanted, self.options, self.zones, self.links))
+        # Only where this host is an external network's gateway does it have to forward for itself.
+        routes = any(link.addresses for link in self.links.values())
+        sysctls = {"ipv4/ip_forward": "1"} if routes else {}
+        host = Space(links=self.links, sysctls=sysctls, rules=security.host(self.wanted, self.options, self.zones, self.links))
         return Layout(host=host, spaces=self.spaces, dhcp=self.dhcp, listen=self.listen, devices=self.devices)
 
 

@@ -18,22 +18,22 @@ def router(tag: str, router: Router, inside: list[Link]) -> str:
     redirect = f"iifname {interfaces} ip daddr 169.254.169.254 tcp dport 80 redirect to :{METADATA_PORT}"
     parts = [
         # Only what was redirected may speak to the local port: nobody reaches it directly, from neither side.
-        chain("input", f"tcp dport {METADATA_PORT} ct status & dnat == 0 drop", hook="filter hook input priority 0"),
+        chain("to_router", f"tcp dport {METADATA_PORT} ct status & dnat == 0 drop", hook="filter hook input priority 0"),
     ]
     arriving = [redirect] if inside else []
     if router.gateway:
         out = names.inner("qg-", router.gateway.port.id)
         four = [one for one in router.floating_ips if ":" not in one.floating]
         parts += [
-            mapping("floating", "ipv4_addr : ipv4_addr", {one.floating: one.fixed for one in four}),
-            mapping("fixed", "ipv4_addr : ipv4_addr", {one.fixed: one.floating for one in reversed(four)}),
-            chain("mark", f'iifname "{out}" meta mark set {FROM_OUTSIDE}', hook="filter hook prerouting priority -150"),
+            mapping("by_floating", "ipv4_addr : ipv4_addr", {one.floating: one.fixed for one in four}),
+            mapping("by_fixed", "ipv4_addr : ipv4_addr", {one.fixed: one.floating for one in reversed(four)}),
+            chain("from_outside", f'iifname "{out}" meta mark set {FROM_OUTSIDE}', hook="filter hook prerouting priority -150"),
             # A packet that conntrack makes nothing of is not translated, and would carry an inside address out.
-            chain("forward", f'oifname "{out}" ct state invalid drop', hook="filter hook forward priority 0"),
-            chain("leave", *_source(router, out), hook="nat hook postrouting priority 100"),
+            chain("to_outside", f'oifname "{out}" ct state invalid drop', hook="filter hook forward priority 0"),
+            chain("leave_router", *_source(router, out), hook="nat hook postrouting priority 100"),
         ]
-        arriving.append("dnat ip to ip daddr map @floating")
-    parts.append(chain("arrive", *arriving, hook="nat hook prerouting priority -100"))
+        arriving.append("dnat ip to ip daddr map @by_floating")
+    parts.append(chain("enter_router", *arriving, hook="nat hook prerouting priority -100"))
     return replace({("inet", names.table(tag)): "".join(parts)})
 
 
@@ -45,7 +45,7 @@ def _source(router: Router, out: str) -> list[str]:
     rules = [
         f"meta mark {FROM_OUTSIDE} accept",
         f'oifname != "{out}" ct status & dnat == 0 accept',
-        "snat ip to ip saddr map @fixed",
+        "snat ip to ip saddr map @by_fixed",
     ]
     if own:
         hairpin = "" if router.gateway.snat else f'oifname != "{out}" '

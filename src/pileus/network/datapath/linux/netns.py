@@ -87,6 +87,11 @@ def sysctl(key: str, value: str) -> None:
     Path("/proc/sys/net", key).write_text(value)
 
 
+def setting(key: str) -> str:
+    """What `net/<key>` is now, there."""
+    return Path("/proc/sys/net", key).read_text().strip()
+
+
 def _own() -> str:
     return f"/proc/self/task/{threading.get_native_id()}/ns/net"
 

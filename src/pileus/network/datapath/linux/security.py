@@ -71,13 +71,13 @@ def _hooks(wanted: HostNetworks, links: dict[str, Link]) -> Iterator[str]:
     tunnels = [link.name for link in links.values() if link.kind == "vxlan"]
     # The host has no address on these bridges, but it would route what is sent to a bridge's own MAC address.
     unrouted = [f"iifname {quoted(inside)} drop"] if inside else []
-    yield chain("check", "iifname vmap @spoof", hook="filter hook prerouting priority -300")
-    yield chain("leave", "iifname vmap @egress", hook="filter hook forward priority -200")
-    yield chain("enter", "oifname vmap @ingress", hook="filter hook forward priority -190")
+    yield chain("check_source", "iifname vmap @spoof", hook="filter hook prerouting priority -300")
+    yield chain("leave_guest", "iifname vmap @egress", hook="filter hook forward priority -200")
+    yield chain("enter_guest", "oifname vmap @ingress", hook="filter hook forward priority -190")
     yield chain("to_host", *unrouted, "iifname vmap @egress", hook="filter hook input priority -200")
     yield chain("from_host", "oifname vmap @ingress", hook="filter hook output priority 0")
     if tunnels:                             # the mark would stay with the packet around it, and other software reads marks
-        yield chain("wrap", f"oifname {quoted(tunnels)} meta mark set 0", hook="filter hook postrouting priority 0")
+        yield chain("wrap_up", f"oifname {quoted(tunnels)} meta mark set 0", hook="filter hook postrouting priority 0")
 
 
 def _verdicts(name: str, prefix: str, secured: Iterable[str], down: Iterable[str]) -> str:

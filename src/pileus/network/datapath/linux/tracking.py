@@ -33,14 +33,14 @@ CLASSIFY = (
 def table(wanted: HostNetworks, options: Options, zones: dict[str, int]) -> str:
     inner = {names.bridge(network.id): zones[network.id] for network in wanted.networks if not network.physical}
     physical = sorted({network.physical for network in wanted.networks if network.physical})
-    judged = f"iifname {quoted([*inner, *physical])} jump classify"
-    parts = [chain("classify", *CLASSIFY), chain("bridged", judged, hook="filter hook prerouting priority -150")]
+    judged = f"iifname {quoted([*inner, *physical])} jump note_state"
+    parts = [chain("note_state", *CLASSIFY), chain("from_bridges", judged, hook="filter hook prerouting priority -150")]
     if inner:                               # before defragmentation at -400, which keeps fragments apart by zone
         zone = ", ".join(f'"{bridge}" : {zone}' for bridge, zone in sorted(inner.items()))
-        parts.append(chain("zone", f"ct zone set iifname map {{ {zone} }}", hook="filter hook prerouting priority -450"))
+        parts.append(chain("set_zone", f"ct zone set iifname map {{ {zone} }}", hook="filter hook prerouting priority -450"))
     if physical:                            # what the host itself sends to a guest on an external network
         hook = "filter hook postrouting priority -150"
-        parts.append(chain("to_physical", f"oifname {quoted(physical)} jump classify", hook=hook))
+        parts.append(chain("to_physical", f"oifname {quoted(physical)} jump note_state", hook=hook))
     return "".join([*parts, *_outside(physical, options)])
 
 
@@ -52,6 +52,6 @@ def _outside(physical: list[str], options: Options) -> Iterator[str]:
         network = ip_interface(options.external_address[bridge]).network
         source = f"{'ip' if network.version == 4 else 'ip6'} saddr {network}"
         leaving = f'iifname "{bridge}" oifname != "{bridge}" {source} meta mark set {ROUTED}'
-        yield chain(f"out-{bridge}", leaving, hook="filter hook forward priority 10")
+        yield chain(f"leave-{bridge}", leaving, hook="filter hook forward priority 10")
     if routed:
-        yield chain("masquerade", f"meta mark {ROUTED} masquerade", hook="nat hook postrouting priority 100")
+        yield chain("leave_host", f"meta mark {ROUTED} masquerade", hook="nat hook postrouting priority 100")

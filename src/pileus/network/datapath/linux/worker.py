@@ -17,7 +17,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pileus.network.datapath.base import HostNetworks, Router, wireable
+from pileus.network.datapath.base import DatapathFailed, HostNetworks, Router, wireable
 from pileus.network.datapath.linux import announce, closed, conntrack, diff, names, netns
 from pileus.network.datapath.linux.dnsmasq import DhcpFailed, Dnsmasq
 from pileus.network.datapath.linux.kernel import Kernel, KernelRefused
@@ -65,7 +65,7 @@ class Worker:
         if not self._views:
             self._look()
         zones = self._zones(wanted)
-        layout = plan(wanted, self.options, zones)
+        layout = _understood(wanted, self.options, zones)
         self._drop(layout, done)
         known = self._rules.get(HOST)
         guarded = self._guard(HOST, layout.host, done)
@@ -73,6 +73,7 @@ class Worker:
         self._make_spaces(layout, done)
         if guarded:
             self._change(HOST, layout.host, self.options.tag, done)
+            self._try(done, "forward packets", lambda: self.kernel.settle(layout.host.sysctls))
             if known != layout.host.rules:
                 self._try(done, "end connections", lambda: self._end_flows(wanted, zones))
         routers = {names.ROUTER + router.id: router for router in wanted.routers}
@@ -202,7 +203,7 @@ class Worker:
         if tag is None:
             operations += diff.removals(have, space, tag)
             have = diff.without(have, operations)
-        operations += diff.changes(have, space, tag)
+        operations += diff.changes(have, space, tag, removed=bool(operations))
         self._carry_out(name, operations, done)
         self._views[name] = _made(space, have, tag)
         return operations
@@ -229,6 +230,13 @@ class Worker:
             done.failures.append((what, str(failure)))
             return False
         return True
+
+
+def _understood(wanted: HostNetworks, options: Options, zones: dict[str, int]) -> Layout:
+    try:
+        return plan(wanted, options, zones)
+    except (ValueError, KeyError, TypeError) as failure:
+        raise DatapathFailed(what="understand what is wanted", detail=repr(failure)) from failure
 
 
 def _made(space: Space, have: Space, tag: str | None) -> Space:
