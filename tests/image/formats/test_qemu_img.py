@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import random
 import shutil
 import stat
 import subprocess
@@ -15,7 +17,7 @@ from tests.image.formats import images
 from tests.image.formats.images import MIB
 
 from pileus.image.formats import check, inspect, qemu_img
-from pileus.image.formats.qemu_img import Limits, QemuImgFailed, QemuImgMissing
+from pileus.image.formats.qemu_img import DRIVERS, Limits, QemuImgFailed, QemuImgMissing
 
 needs_qemu_img = pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
 
@@ -200,3 +202,24 @@ def test_a_missing_tool_is_said_to_be_missing(monkeypatch, tmp_path):
     (tmp_path / "prlimit").unlink()
     with pytest.raises(QemuImgMissing):
         asyncio.run(qemu_img.info("/x", "raw"))
+
+
+@needs_qemu_img
+def test_what_is_called_safe_is_no_more_than_it_says_to_qemu(tmp_path):
+    """Headers with a few wrong bytes: where QEMU opens what we call safe, it sees no other file and no larger disk."""
+    chance, opened = random.Random(7), 0
+    path = tmp_path / "image"
+    for _ in range(120):
+        name = chance.choice(["qcow2", "vmdk", "vhd", "vdi", "ploop"])
+        data = bytearray(images.GOOD[name])
+        for _ in range(2):
+            data[chance.randrange(chance.choice([120, 1500]))] = chance.choice([0, 1, 2, 255])
+        path.write_bytes(data)
+        found = inspect(path)
+        if found.safe and found.format in DRIVERS:
+            with contextlib.suppress(QemuImgFailed):
+                told = asyncio.run(qemu_img.info(str(path), found.format))
+                opened += 1
+                assert told.backing_filename is None
+                assert told.virtual_size <= found.virtual_size + 511
+    assert opened > 20
