@@ -54,10 +54,14 @@ async def server_action(req: Request, server_id: str, body: dict[str, Any]):
         raise Invalid(f"There is no such action: {name}")
     server = await req.services.compute.servers.get(server_id, req.who)
     req.enforce(action.policy, {"project_id": server.project_id, "user_id": server.user_id})
-    if action.body is None:
-        return await action.run(req, server_id)
+    args = () if action.body is None else (decoded(name, value, action.body),)
+    return await action.run(req, server_id, *args)
+
+
+def decoded(name: str, value: Any, kind: Any) -> Any:
+    """The value of an action as its type. Raises Invalid."""
     try:
-        return await action.run(req, server_id, msgspec.convert(value, action.body))
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as problem:
         raise Invalid(f"Invalid input for {name}: {problem}") from problem
 
