@@ -16,6 +16,7 @@ that the scheduler never picks a host that cannot.
 from __future__ import annotations
 
 import enum
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -46,11 +47,11 @@ REACHABLE: dict[Power, frozenset[Power]] = {
 class RootDisk(msgspec.Struct, frozen=True, kw_only=True):
     """The disk a guest starts from: a new copy-on-write layer over `base`, grown to `size_gib` when that is larger."""
 
-    base: str                               # path of the image's bytes on this host; never written to
-    format: str                             # "raw" or "qcow2": the declared and inspected format, never probed
-    size_gib: int = 0                       # 0: as large as the image
-    bus: str = "virtio"                     # virtio | scsi | ide
-    kernel: str | None = None               # paths for a direct kernel boot
+    base: str  # path of the image's bytes on this host; never written to
+    format: str  # "raw" or "qcow2": the declared and inspected format, never probed
+    size_gib: int = 0  # 0: as large as the image
+    bus: str = "virtio"  # virtio | scsi | ide
+    kernel: str | None = None  # paths for a direct kernel boot
     ramdisk: str | None = None
     kernel_args: str = ""
 
@@ -60,34 +61,34 @@ class Nic(msgspec.Struct, frozen=True, kw_only=True):
 
     port_id: str
     mac: str
-    device: str                             # name of the tap device on this host; made by the network agent beforehand
+    device: str  # name of the tap device on this host; made by the network agent beforehand
     mtu: int = 1500
-    model: str = "virtio"                   # virtio | e1000 | rtl8139 …
+    model: str = "virtio"  # virtio | e1000 | rtl8139 …
 
 
 class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     """All a host needs to run one guest. Stored by the driver, so that a restarted agent can adopt and restart guests."""
 
-    id: str                                 # the server's UUID
-    name: str                               # instance-00000001
+    id: str  # the server's UUID
+    name: str  # instance-00000001
     vcpus: int
     memory_mb: int
     root: RootDisk
     ephemeral_gib: int = 0
     swap_mb: int = 0
     nics: tuple[Nic, ...] = ()
-    config_drive: dict[str, bytes] | None = None      # path on the drive (label config-2) → content
-    properties: dict[str, str] = {}                   # image properties hw_*, os_*
+    config_drive: dict[str, bytes] | None = None  # path on the drive (label config-2) → content
+    properties: dict[str, str] = {}  # image properties hw_*, os_*
 
 
 class GuestState(msgspec.Struct, frozen=True, kw_only=True):
     """What the hypervisor says of a guest it has."""
 
     id: str
-    power: Power                                      # NOSTATE: files without a guest, left by a spawn that was cut off
-    pid: int | None = None                            # None without a process: also SHUTDOWN, SUSPENDED, and simulated guests
-    vnc: tuple[str, int] | None = None                # address and port on this host
-    error: str = ""                                   # why it is CRASHED or NOSTATE, for operators
+    power: Power  # NOSTATE: files without a guest, left by a spawn that was cut off
+    pid: int | None = None  # None without a process: also SHUTDOWN, SUSPENDED, and simulated guests
+    vnc: tuple[str, int] | None = None  # address and port on this host
+    error: str = ""  # why it is CRASHED or NOSTATE, for operators
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,12 +97,13 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     vcpus: int
     memory_mb: int
     disk_gib: int
-    hypervisor_type: str                    # QEMU | KVM | simulated
-    hypervisor_version: int                 # 7002000 for 7.2.0
+    hypervisor_type: str  # QEMU | KVM | simulated
+    hypervisor_version: int  # 7002000 for 7.2.0
     hypervisor_hostname: str
     cpu_arch: str = "x86_64"
     cpu_info: dict = {}
     traits: tuple[str, ...] = ()
+    booted_at: datetime | None = None  # when the host was switched on, if it can tell
 
 
 class GuestNotFound(NotFound):

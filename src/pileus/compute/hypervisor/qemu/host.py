@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 import platform
 import re
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from pileus.compute.hypervisor.base import Inventory
@@ -44,12 +46,20 @@ def inventory(host: Abilities, state: Path, hostname: str, traits: tuple[str, ..
         cpu_arch=platform.machine(),
         cpu_info=_cpu_info(),
         traits=(*TRAITS, *traits),
+        booted_at=_booted_at(),
     )
 
 
 def _memory_mb() -> int:
     found = re.search(r"^MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
     return int(found[1]) >> 10 if found else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
+@cache
+def _booted_at() -> datetime | None:
+    """Read once: the kernel computes it from the time of day, so it wavers by a second, and inventories are compared."""
+    found = re.search(r"^btime (\d+)$", Path("/proc/stat").read_text(), re.M)
+    return datetime.fromtimestamp(int(found[1]), UTC) if found else None
 
 
 def _cpu_info() -> dict:
