@@ -32,7 +32,7 @@ async def test_a_key_pair_lives_its_life():
         assert shown == basic | {
             "user_id": "user-of-p1",
             "id": 1,
-            "created_at": "2026-01-01T00:00:00.000000Z",
+            "created_at": "2026-01-01T00:00:00.000000",
             "updated_at": None,
             "deleted": False,
             "deleted_at": None,

@@ -7,6 +7,7 @@ Nova's schemas take a number as a string and a boolean as a word; handlers see n
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -67,6 +68,11 @@ def count(value: int | str, name: str, low: int = 0) -> int:
 
 def flag(value: bool | str) -> bool:
     return value if isinstance(value, bool) else value.lower() in _TRUE
+
+
+def moment(value: datetime | None) -> str | None:
+    """As Nova shows the times of most resources: with microseconds, without a zone. It is UTC."""
+    return None if value is None else value.strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
 def is_uuid(value: str) -> bool:

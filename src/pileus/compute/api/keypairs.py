@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from pileus.compute.api.fields import moment
 from pileus.compute.api.query import Parameters, next_links, page_of
 from pileus.compute.model.keypair import Keypair
-from pileus.core.clock import iso
 from pileus.core.http import Request, Route, since
 
 OLD_NAME = r"^(?! )[_\- a-zA-Z0-9]+(?<! )\Z"
@@ -61,7 +61,7 @@ async def show_keypair(req: Request, keypair_name: str) -> dict[str, Any]:
         | {
             "user_id": found.user_id,
             "id": found.number,
-            "created_at": iso(found.created_at, micro=True),
+            "created_at": moment(found.created_at),
             "updated_at": None,
             "deleted": False,
             "deleted_at": None,

@@ -27,22 +27,27 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Used(msgspec.Struct, frozen=True, kw_only=True):
-    """What the servers of a host take together, by their flavors."""
+    """What of a host is taken: by its servers, by their flavors, and what is kept back from them."""
 
     servers: int = 0
     vcpus: int = 0
     memory_mb: int = 0
     disk_gib: int = 0
+    busy: int = 0  # servers with something under way
 
-    def plus(self, flavor: Flavor, count: int) -> Used:
-        """With `count` more servers of a flavor."""
+    def plus(self, flavor: Flavor, count: int, busy: int = 0) -> Used:
+        """With `count` more servers of a flavor, `busy` of them with something under way."""
         disk = flavor.root_gib + flavor.ephemeral_gib + (flavor.swap_mb + 1023) // 1024
         return Used(
             servers=self.servers + count,
             vcpus=self.vcpus + count * flavor.vcpus,
             memory_mb=self.memory_mb + count * flavor.memory_mb,
             disk_gib=self.disk_gib + count * disk,
+            busy=self.busy + busy,
         )
+
+    def and_(self, other: Used) -> Used:
+        return Used(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):

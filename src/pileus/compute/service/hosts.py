@@ -92,8 +92,22 @@ class Hosts:
         return not host.forced_down and silent <= timedelta(seconds=self.config.service_down_s)
 
     async def used(self) -> dict[str, Used]:
-        """host → what its servers take."""
-        return await self.store.used()
+        """host → what its servers take, with what the configuration keeps back from them; every host is there."""
+        kept = Used(memory_mb=self.config.reserved_host_memory_mb, disk_gib=self.config.reserved_host_disk_gib)
+        found = await self.store.used()
+        return {host.host: kept.and_(found.get(host.host, Used())) for host in await self.all()}
+
+    async def used_by_project(self, host: str) -> dict[str, Used]:
+        return await self.store.used_by_project(host)
+
+    def uptime(self, host: Host) -> str | None:
+        """For how long the host is up, as `uptime` writes it; None when it is down. Without its word, since its first report."""
+        now = self.kit.clock.now()
+        if not self.is_up(host, now):
+            return None
+        minutes = int((now - (host.inventory.booted_at or host.created_at)).total_seconds()) // 60
+        days, hours = f"{minutes // 1440} days, " if minutes >= 1440 else "", f"{minutes // 60 % 24:2}:{minutes % 60:02}"
+        return f" {now:%H:%M:%S} up {days}{hours}"
 
     async def servers(self, hosts: list[str]) -> dict[str, list[tuple[str, str]]]:
         """host → (id, name) of each of its servers."""

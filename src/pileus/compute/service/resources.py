@@ -10,6 +10,7 @@ from pileus.compute.service.hosts import Hosts
 from pileus.compute.service.keypairs import Keypairs
 from pileus.compute.service.quotas import Quotas
 from pileus.compute.service.server_groups import ServerGroups
+from pileus.compute.service.usage import Usage
 from pileus.core.kit import Kit
 
 
@@ -23,3 +24,4 @@ class Resources:
         self.hosts = Hosts(kit, config)
         self.aggregates = Aggregates(kit, config, hosts=self.hosts)
         self.server_groups = ServerGroups(kit, config, quotas=self.quotas)
+        self.usage = Usage(kit, config)

@@ -69,10 +69,19 @@ class Hosts:
 
     async def used(self) -> dict[str, Used]:
         """host → what the flavors of its servers add up to."""
-        stmt = sa.select(servers.c.host, servers.c.flavor, sa.func.count()).where(servers.c.host.is_not(None), ALIVE)
+        stmt = sa.select(servers.c.host, servers.c.flavor, sa.func.count(), sa.func.count(servers.c.task_state))
         found: dict[str, Used] = {}
-        for host, flavor, count in await self.db.rows(stmt.group_by(servers.c.host, servers.c.flavor)):
-            found[host] = found.get(host, Used()).plus(msgspec.convert(flavor, Flavor), count)
+        stmt = stmt.where(servers.c.host.is_not(None), ALIVE).group_by(servers.c.host, servers.c.flavor)
+        for host, flavor, count, busy in await self.db.rows(stmt):
+            found[host] = found.get(host, Used()).plus(msgspec.convert(flavor, Flavor), count, busy)
+        return found
+
+    async def used_by_project(self, host: str) -> dict[str, Used]:
+        """project → what its servers on a host take."""
+        stmt = sa.select(servers.c.project_id, servers.c.flavor, sa.func.count()).where(servers.c.host == host, ALIVE)
+        found: dict[str, Used] = {}
+        for project, flavor, count in await self.db.rows(stmt.group_by(servers.c.project_id, servers.c.flavor)):
+            found[project] = found.get(project, Used()).plus(msgspec.convert(flavor, Flavor), count)
         return found
 
     async def servers(self, names: list[str]) -> dict[str, list[tuple[str, str]]]:
