@@ -39,7 +39,7 @@ class Reports:
         return await self._judge(report)
 
     def _stock(self, has: Inventory) -> dict[str, Any]:
-        from pileus.placement.service import Stock
+        from pileus.placement.model import Inventory as Stock
 
         config = self.config
         stock = {

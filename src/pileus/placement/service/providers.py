@@ -1,0 +1,203 @@
+"""Resource providers: their inventories, traits and aggregates. Every change is a new generation of the provider."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pileus.core.db import Duplicate
+from pileus.core.kit import Kit
+from pileus.placement import store
+from pileus.placement.errors import (
+    ConcurrentUpdate,
+    DuplicateName,
+    InventoryInUse,
+    InventoryNotFound,
+    NoSuchClass,
+    NoSuchTrait,
+    ProviderHasChildren,
+    ProviderInUse,
+    ProviderNotFound,
+    TreeInvalid,
+)
+from pileus.placement.model import STANDARD_CLASSES, Inventory, Named, Provider, Stock, standard_traits
+from pileus.placement.query import Filters
+
+
+class Providers:
+    def __init__(self, kit: Kit):
+        self.kit = kit
+        self.providers, self.stocks = store.Providers(kit.db), store.Stocks(kit.db)
+        self.class_names, self.trait_names = store.Names.classes(kit.db), store.Names.traits(kit.db)
+
+    # ---- providers ---------------------------------------------------------------------------------------------------
+    async def get_provider(self, id: str) -> Provider:
+        """Raises ProviderNotFound."""
+        found = await self.providers.find(id)
+        if found is None:
+            raise ProviderNotFound(id=id)
+        return found
+
+    async def list_providers(self, filters: Filters) -> list[Provider]:
+        return await self.providers.list(filters)
+
+    async def create_provider(self, id: str, name: str, parent: str | None = None) -> Provider:
+        """Raises DuplicateName, and TreeInvalid for a parent that does not exist."""
+        now = self.kit.clock.now()
+        async with self.kit.db.transaction():
+            if await self.providers.find(id) is not None:
+                raise DuplicateName(what=f"uuid: {id}")
+            root = id
+            if parent is not None:
+                above = await self.providers.find(parent)
+                if above is None:
+                    raise TreeInvalid(why=f"parent provider UUID '{parent}' does not exist.")
+                root = above.root_id
+            made = Provider(id=id, name=name, parent_id=parent, root_id=root, created_at=now, updated_at=now)
+            try:
+                await self.providers.insert(made)
+            except Duplicate as taken:
+                raise DuplicateName(what=f"name: {name}") from taken
+        return made
+
+    async def ensure_provider(self, id: str, name: str, parent: str | None = None) -> Provider:
+        """The provider, made when it is missing, renamed when its name is another."""
+        found = await self.providers.find(id)
+        if found is None:
+            return await self.create_provider(id, name, parent)
+        return found if found.name == name else await self.rename_provider(id, name)
+
+    async def rename_provider(self, id: str, name: str) -> Provider:
+        await self.get_provider(id)
+        try:
+            await self.providers.update(id, name=name, updated_at=self.kit.clock.now())
+        except Duplicate as taken:
+            raise DuplicateName(what=f"name: {name}") from taken
+        return await self.get_provider(id)
+
+    async def move_provider(self, id: str, parent: str | None, *, may_leave: bool) -> Provider:
+        """Hang the provider with all below it under another one. Raises TreeInvalid for a loop, or when it may not leave its parent."""
+        async with self.kit.db.transaction():
+            provider = await self.get_provider(id)
+            if parent == provider.parent_id:
+                return provider
+            if provider.parent_id is not None and not may_leave:
+                raise TreeInvalid(why="re-parenting a provider is not currently allowed." if parent else "un-parenting a provider is not currently allowed.")
+            below = _below(id, await self.providers.tree(provider.root_id))
+            root = id
+            if parent is not None:
+                above = await self.providers.find(parent)
+                if above is None:
+                    raise TreeInvalid(why=f"parent provider UUID '{parent}' does not exist.")
+                if parent in below:
+                    raise TreeInvalid(why="creating loop in the provider tree is not allowed.")
+                root = above.root_id
+            await self.providers.update(id, parent_id=parent, updated_at=self.kit.clock.now())
+            await self.providers.reroot(below, root)
+        return await self.get_provider(id)
+
+    async def delete_provider(self, id: str) -> None:
+        """Raises ProviderNotFound, ProviderInUse or ProviderHasChildren."""
+        async with self.kit.db.transaction():
+            await self.get_provider(id)
+            if await self.providers.has_children(id):
+                raise ProviderHasChildren(id=id)
+            if await self.providers.in_use(id):
+                raise ProviderInUse(id=id)
+            await self.providers.delete(id)
+
+    # ---- inventories -------------------------------------------------------------------------------------------------
+    async def inventory(self, id: str) -> dict[str, Stock]:
+        await self.get_provider(id)
+        return await self.stocks.of(id)
+
+    async def set_inventory(self, id: str, wanted: Mapping[str, Inventory], generation: int | None = None) -> None:
+        """Make the inventories of a provider these. Nothing happens when they are so already and no generation is given.
+
+        Raises ConcurrentUpdate for another generation than the provider's, NoSuchClass, and InventoryInUse for a class that would go."""
+        async with self.kit.db.transaction():
+            now, provider, known = self.kit.clock.now(), await self.get_provider(id), await self.stocks.of(id)
+            if generation is None and {n: _plain(s) for n, s in known.items()} == dict(wanted):
+                return
+            await self._check_classes(wanted)
+            await self._bump(provider, generation)
+            for name in known.keys() - wanted.keys():
+                await self._drop(id, name)
+            for name, inventory in wanted.items():
+                if name not in known:
+                    await self.stocks.insert(id, name, inventory, now)
+                elif _plain(known[name]) != inventory:
+                    await self.stocks.update(id, name, inventory, now)
+
+    async def put_inventory(self, id: str, name: str, inventory: Inventory, generation: int | None) -> None:
+        """One class. Raises InventoryNotFound when the provider has none of it."""
+        known = await self.inventory(id)
+        if name not in known:
+            raise InventoryNotFound(resource_class=name, provider=id)
+        await self.set_inventory(id, {n: _plain(s) for n, s in known.items()} | {name: inventory}, generation)
+
+    async def delete_inventory(self, id: str, name: str) -> None:
+        async with self.kit.db.transaction():
+            provider = await self.get_provider(id)
+            if name not in await self.stocks.of(id):
+                raise InventoryNotFound(resource_class=name, provider=id)
+            await self._bump(provider, None)
+            await self._drop(id, name)
+
+    async def _drop(self, id: str, name: str) -> None:
+        if not await self.stocks.delete(id, name):
+            raise InventoryInUse(resource_class=name, provider=id)
+
+    async def _check_classes(self, names: Mapping[str, object]) -> None:
+        custom = {n for n in names if n not in STANDARD_CLASSES}
+        for name in sorted(custom - await self.class_names.known(custom)) if custom else ():
+            raise NoSuchClass(name=name)
+
+    # ---- traits and aggregates ---------------------------------------------------------------------------------------
+    async def traits(self, id: str) -> set[str]:
+        await self.get_provider(id)
+        return await self.providers.traits(id)
+
+    async def set_traits(self, id: str, wanted: set[str], generation: int | None = None) -> None:
+        """Raises NoSuchTrait and ConcurrentUpdate. Custom traits of a caller in this process are made as they come."""
+        async with self.kit.db.transaction():
+            provider, known = await self.get_provider(id), await self.providers.traits(id)
+            if generation is None and known == wanted:
+                return
+            custom = wanted - standard_traits()
+            for name in sorted(custom - await self.trait_names.known(custom)) if custom else ():
+                if generation is not None or not name.startswith("CUSTOM_"):
+                    raise NoSuchTrait(name=name)
+                await self.trait_names.insert(Named(name=name, updated_at=self.kit.clock.now()))
+            await self._bump(provider, generation)
+            await self.providers.set_traits(id, known, wanted)
+
+    async def aggregates(self, id: str) -> set[str]:
+        await self.get_provider(id)
+        return await self.providers.aggregates(id)
+
+    async def set_aggregates(self, id: str, wanted: set[str], generation: int | None = None) -> None:
+        async with self.kit.db.transaction():
+            provider, known = await self.get_provider(id), await self.providers.aggregates(id)
+            if generation is None and known == wanted:
+                return
+            await self._bump(provider, generation)
+            await self.providers.set_aggregates(id, known, wanted)
+
+    async def _bump(self, provider: Provider, generation: int | None) -> None:
+        if not await self.providers.bump(provider.id, provider.generation if generation is None else generation, self.kit.clock.now()):
+            raise ConcurrentUpdate()
+
+
+def _plain(stock: Stock) -> Inventory:
+    return Inventory(**{f: getattr(stock, f) for f in Inventory.__struct_fields__})
+
+
+def _below(id: str, tree: dict[str, str | None]) -> set[str]:
+    """The provider and all its descendants."""
+    found, more = set(), {id}
+    while more:
+        found |= more
+        more = {child for child, parent in tree.items() if parent in more} - found
+    return found
+
