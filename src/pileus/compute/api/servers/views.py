@@ -42,7 +42,7 @@ async def shown(req: Request, servers: list[Server], *, detail: bool = False) ->
     compute, ids = req.services.compute, [s.id for s in servers]
     groups = {}
     if not detail and req.version >= (2, 71):
-        groups = {s.id: await compute.server_groups.groups_of(s.id) for s in servers}
+        groups = await compute.server_groups.groups_of(ids)
     return Shown(req=req, version=req.version, ports=await req.services.network.ports_of_devices(ids),
                  hosts={h.host: h for h in await compute.hosts.all()} if servers else {}, groups=groups,
                  host_attributes=req.allows("os_compute_api:os-extended-server-attributes"),
