@@ -50,16 +50,20 @@ class Cloud:
 
 
 @contextlib.contextmanager
-def fresh_cloud(*, options: tuple[str, ...] = ("--simulated",), keep_log: Path | None = None) -> Iterator[Cloud]:
-    """Start a cloud on a free port with an empty state; stop it, and remove the state, at the end."""
-    state = Path(tempfile.mkdtemp(prefix="pileus-conformance-"))
-    log = state / "pileus.log"
+def fresh_cloud(*, settings: str = "", keep_log: Path | None = None) -> Iterator[Cloud]:
+    """Start a simulated cloud on a free port with an empty state; stop it, and remove the state, at the end.
+
+    `settings` is the text of its configuration file.
+    """
+    state = Path(tempfile.mkdtemp(prefix="pileus-fresh-"))
+    log = state / "output.log"
     try:
+        (state / "pileus.toml").write_text(settings)
         listen = f"127.0.0.1:{free_port()}"
         with log.open("wb") as output:
             started = time.monotonic()
             process = subprocess.Popen(
-                [*command(), "up", *options, "--state", str(state), "--listen", listen],
+                [*command(), "up", "--simulated", "--state", str(state), "--listen", listen],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment(),
                 start_new_session=True,
             )
@@ -77,7 +81,7 @@ def fresh_cloud(*, options: tuple[str, ...] = ("--simulated",), keep_log: Path |
 
 def command() -> list[str]:
     """How to start this checkout's `pileus` with this interpreter, installed or not."""
-    return [sys.executable, "-c", "from pileus.cli import main; main()"]
+    return [sys.executable, "-m", "pileus"]
 
 
 def environment() -> dict[str, str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import httpx
 
 FLAVORS = [
-    {"id": "42", "name": "conformance-1", "ram": 128, "vcpus": 1, "disk": 1},
-    {"id": "84", "name": "conformance-2", "ram": 192, "vcpus": 1, "disk": 1},
+    {"id": "conformance-1", "name": "conformance-1", "ram": 128, "vcpus": 1, "disk": 1},
+    {"id": "conformance-2", "name": "conformance-2", "ram": 192, "vcpus": 1, "disk": 1},
 ]
 IMAGES = ["conformance-1", "conformance-2"]
 IMAGE_BYTES = 1 << 20

@@ -19,6 +19,8 @@ from conformance.suite import HOME, Outcome, TempestMissing, list_tests, save, s
 from conformance.workers import run_tests
 
 UNUSABLE = 3
+# Two hosts, so that nothing is skipped that needs a second one.
+SETTINGS = "[compute]\nhosts = 2\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +68,7 @@ def run(options: argparse.Namespace, python, tests: list[str]) -> tuple[list[Out
         if not options.quiet or outcome.status == "failed":
             say(f"{outcome.status:7} {outcome.seconds:6.1f} s  {outcome.id}")
 
-    with fresh_cloud(keep_log=HOME / "cloud.log") as cloud:
+    with fresh_cloud(settings=SETTINGS, keep_log=HOME / "cloud.log") as cloud:
         say(f"cloud ready after {cloud.ready_s:.2f} s at {cloud.url}; {len(tests)} tests on {options.workers} workers")
         started = time.monotonic()
         outcomes = run_tests(python, configure(cloud), tests, workers=options.workers, report=report)

@@ -7,7 +7,7 @@ import asyncio
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -35,18 +35,35 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 def bench(
-    *scenarios: str,
-    os_cloud: Annotated[str, "The cloud of clouds.yaml to measure."] = "pileus",
-    clouds: Annotated[Path | None, "A clouds.yaml; else OS_CLIENT_CONFIG_FILE and the usual places."] = None,
-    admin_cloud: Annotated[str | None, "A cloud that may lift the project's quotas; else NAME-admin when there is one."] = None,
-    at: Annotated[str | None, "How many users at once, with commas between; else 1,16."] = None,
-    total: Annotated[int | None, "How often, for stories such as boot-and-delete."] = None,
-    seconds: Annotated[float, "How long to repeat each request."] = 3.0,
-    server_pid: Annotated[int | None, "The cloud's process on this machine, whose processor time is reported."] = None,
-    form: Annotated[Literal["table", "markdown", "json"], "How to print the figures."] = "table",
-    save: Annotated[Path | None, "A file that gets the figures as JSON."] = None,
+    *scenarios: str, os_cloud: str = "pileus", clouds: Path | None = None, admin_cloud: str | None = None, at: str | None = None,
+    total: int | None = None, seconds: float = 3.0, server_pid: int | None = None,
+    form: Literal["table", "markdown", "json"] = "table", save: Path | None = None,
 ) -> int:
-    """Measure a cloud: any OpenStack. Without names all scenarios but the longest run; `list` names them."""
+    """Measure a cloud: any OpenStack.
+
+    Parameters
+    ----------
+    scenarios
+        What to measure; `list` names all there is. Without names all of it but the longest.
+    os_cloud
+        The cloud of clouds.yaml to measure, with a project.
+    clouds
+        The clouds.yaml (default: OS_CLIENT_CONFIG_FILE, then the usual places).
+    admin_cloud
+        A cloud of clouds.yaml that may lift the project's quotas (default: OS_CLOUD-admin when there is one).
+    at
+        How many users at once, with commas between (default: 1,16).
+    total
+        How often, for stories such as boot-and-delete.
+    seconds
+        How long to repeat each request.
+    server_pid
+        The cloud's process, when it runs on this machine: its processor time is reported.
+    form
+        How to print the figures.
+    save
+        A file that gets the figures as JSON.
+    """
     if scenarios == ("list",):
         for one in SCENARIOS:
             print(f"{one.name:18} {one.about}{' (only when named)' if one.name in ON_REQUEST else ''}")
