@@ -120,7 +120,7 @@ ROUTES = [
 
 def _owner(req: Request, user_id: str | None) -> str:
     """Whose the new key pair is. Raises PolicyForbids when the caller may not make one for that user."""
-    owner = user_id or req.who.user_id
+    owner = user_id or req.who.user_id or ""
     req.enforce("os_compute_api:os-keypairs:create", {"user_id": owner, "project_id": req.who.project_id})
     return owner
 

@@ -58,7 +58,7 @@ async def update_host(req: Request, host_name: str, body: HostUpdate) -> dict[st
     if body.status is UNSET and body.maintenance_mode is UNSET:
         raise Invalid("Invalid input: one of 'status' and 'maintenance_mode' is required")
     service = await req.services.compute.hosts.service_on(host_name, "nova-compute")
-    if body.maintenance_mode is not UNSET:
+    if not isinstance(body.status, str) or body.maintenance_mode is not UNSET:
         raise NotImplementedHere()
     disabled = body.status.strip().lower() == "disable"
     await req.services.compute.hosts.change_service(service, disabled=disabled, disabled_reason=None)

@@ -38,7 +38,8 @@ class Parameters(msgspec.Struct, frozen=True):
         return found
 
 
-def number(asked: Mapping[str, str], key: str, default: int | None = None) -> int | None:
+def number(asked: Mapping[str, str], key: str, default: int) -> int:
+    """A number that is not negative. Raises Invalid."""
     value = asked.get(key)
     if value is None:
         return default

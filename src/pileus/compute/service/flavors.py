@@ -69,20 +69,6 @@ class Flavors:
             raise FlavorNotFound(id=id)
         return found
 
-    async def list(self, who: Context, wanted: Wanted) -> list[Flavor]:
-        if wanted.sort_key not in SORT_KEYS:
-            raise InvalidInput(reason=f"sort_key {wanted.sort_key} is not one of {', '.join(sorted(SORT_KEYS))}")
-        return await self.store.list(
-            public=wanted.public if who.is_admin else True,
-            project_id=who.project_id,
-            hide_disabled=not who.is_admin,
-            ram_min=wanted.ram_min,
-            disk_min=wanted.disk_min,
-            name=wanted.name,
-            sort_key=wanted.sort_key,
-            descending=wanted.descending,
-        )
-
     async def all(self) -> list[Flavor]:
         """Every flavor by id."""
         return await self.list(CLOUD, Wanted(public=None))
@@ -157,3 +143,17 @@ class Flavors:
         if found is None:
             raise FlavorNotFound(id=id)
         return found
+
+    async def list(self, who: Context, wanted: Wanted) -> list[Flavor]:
+        if wanted.sort_key not in SORT_KEYS:
+            raise InvalidInput(reason=f"sort_key {wanted.sort_key} is not one of {', '.join(sorted(SORT_KEYS))}")
+        return await self.store.list(
+            public=wanted.public if who.is_admin else True,
+            project_id=who.project_id,
+            hide_disabled=not who.is_admin,
+            ram_min=wanted.ram_min,
+            disk_min=wanted.disk_min,
+            name=wanted.name,
+            sort_key=wanted.sort_key,
+            descending=wanted.descending,
+        )

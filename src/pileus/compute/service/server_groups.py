@@ -29,10 +29,6 @@ class ServerGroups:
             raise ServerGroupNotFound(id=id)
         return found
 
-    async def list(self, scope: str | None) -> list[ServerGroup]:
-        """Oldest first."""
-        return await self.store.list(scope)
-
     async def create(self, who: Context, name: str, policy: str, rules: Mapping[str, int]) -> ServerGroup:
         """Raises Invalid for rules that the policy does not have, TooManyServerGroups."""
         if rules and policy != ANTI_AFFINITY:
@@ -83,3 +79,7 @@ class ServerGroups:
     async def remove_member(self, server_id: str, id: str | None = None) -> None:
         """Take a server out of a group, or of all. One that is in none is out already."""
         await self.store.remove(server_id, id)
+
+    async def list(self, scope: str | None) -> list[ServerGroup]:
+        """Oldest first."""
+        return await self.store.list(scope)

@@ -58,6 +58,26 @@ class Flavors:
         """The flavor, and nobody else changes it until the transaction around ends."""
         return await self.db.one(Flavor, sa.select(flavors).where(flavors.c.id == id).with_for_update())
 
+    async def update(self, id: str, values: dict[str, Any], now: datetime) -> int:
+        return await self.db.execute(flavors.update().where(flavors.c.id == id).values(**values, updated_at=now))
+
+    async def delete(self, id: str) -> int:
+        await self.db.execute(flavor_access.delete().where(flavor_access.c.flavor_id == id))
+        return await self.db.execute(flavors.delete().where(flavors.c.id == id))
+
+    async def access(self, id: str) -> list[str]:
+        """The projects that see a private flavor."""
+        stmt = sa.select(flavor_access.c.project_id).where(flavor_access.c.flavor_id == id).order_by(flavor_access.c.project_id)
+        return [row[0] for row in await self.db.rows(stmt)]
+
+    async def grant(self, id: str, project_id: str) -> None:
+        await self.db.insert(flavor_access, {"flavor_id": id, "project_id": project_id})
+
+    async def revoke(self, id: str, project_id: str) -> int:
+        return await self.db.execute(
+            flavor_access.delete().where(flavor_access.c.flavor_id == id, flavor_access.c.project_id == project_id)
+        )
+
     async def list(
         self,
         *,
@@ -86,23 +106,3 @@ class Flavors:
             stmt = stmt.where(flavors.c.name == name)
         column = SORT_KEYS[sort_key]
         return await self.db.all(Flavor, stmt.order_by(column.desc() if descending else column, flavors.c.id))
-
-    async def update(self, id: str, values: dict[str, Any], now: datetime) -> int:
-        return await self.db.execute(flavors.update().where(flavors.c.id == id).values(**values, updated_at=now))
-
-    async def delete(self, id: str) -> int:
-        await self.db.execute(flavor_access.delete().where(flavor_access.c.flavor_id == id))
-        return await self.db.execute(flavors.delete().where(flavors.c.id == id))
-
-    async def access(self, id: str) -> list[str]:
-        """The projects that see a private flavor."""
-        stmt = sa.select(flavor_access.c.project_id).where(flavor_access.c.flavor_id == id).order_by(flavor_access.c.project_id)
-        return [row[0] for row in await self.db.rows(stmt)]
-
-    async def grant(self, id: str, project_id: str) -> None:
-        await self.db.insert(flavor_access, {"flavor_id": id, "project_id": project_id})
-
-    async def revoke(self, id: str, project_id: str) -> int:
-        return await self.db.execute(
-            flavor_access.delete().where(flavor_access.c.flavor_id == id, flavor_access.c.project_id == project_id)
-        )

@@ -27,10 +27,6 @@ class ServerGroups:
     async def find(self, id: str, scope: str | None) -> ServerGroup | None:
         return await self.db.one(ServerGroup, sa.select(server_groups).where(server_groups.c.id == id, _scoped(scope)))
 
-    async def list(self, scope: str | None) -> list[ServerGroup]:
-        stmt = sa.select(server_groups).where(_scoped(scope))
-        return await self.db.all(ServerGroup, stmt.order_by(server_groups.c.created_at, server_groups.c.id))
-
     async def insert(self, group: ServerGroup) -> None:
         await self.db.insert(server_groups, group)
 
@@ -60,3 +56,7 @@ class ServerGroups:
     async def remove(self, server_id: str, group_id: str | None) -> None:
         stmt = server_group_members.delete().where(server_group_members.c.server_id == server_id)
         await self.db.execute(stmt if group_id is None else stmt.where(server_group_members.c.group_id == group_id))
+
+    async def list(self, scope: str | None) -> list[ServerGroup]:
+        stmt = sa.select(server_groups).where(_scoped(scope))
+        return await self.db.all(ServerGroup, stmt.order_by(server_groups.c.created_at, server_groups.c.id))
