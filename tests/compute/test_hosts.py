@@ -9,6 +9,10 @@ import pytest
 from pileus.compute.errors import HostHasServers, HostNotFound, ServiceNotUpdatable
 from pileus.compute.hypervisor.base import Inventory
 from pileus.compute.service.hosts import Hosts
+from pileus.core.errors import Conflict, NotFound
+from pileus.placement.config import PlacementConfig
+from pileus.placement.model import Inventory as Stock
+from pileus.placement.service import Placement
 from tests.compute.resources import a_server, compute
 
 
@@ -108,3 +112,24 @@ async def test_a_host_with_servers_stays():
         await hosts.delete("h1")
         with pytest.raises(HostNotFound):
             await hosts.delete("h1")
+
+
+async def test_a_deleted_host_is_deleted_in_placement_or_nowhere():
+    async with compute() as c:
+        placement = Placement(c.kit, PlacementConfig())
+        await placement.start()
+        hosts = Hosts(c.kit, c.resources.hosts.config, placement=placement)
+        host = await hosts.report("h1", inventory())
+        await placement.ensure_provider(host.id, "h1")
+        await placement.set_inventory(host.id, {"VCPU": Stock(total=4)})
+        await placement.claim("some-server", {host.id: {"VCPU": 1}}, project_id="p1", user_id="u")
+        with pytest.raises(Conflict):
+            await hosts.delete("h1")
+        assert (await hosts.get("h1")).id == host.id
+        await placement.release("some-server")
+        await hosts.delete("h1")
+        with pytest.raises(NotFound):
+            await placement.get_provider(host.id)
+        await hosts.report("h2", inventory("h2"))
+        await hosts.delete("h2")
+        assert await hosts.all() == ()

@@ -20,6 +20,7 @@ from pileus.compute.hypervisor.base import Inventory
 from pileus.compute.model.host import Host, Service, Used
 from pileus.compute.store.aggregates import Aggregates as AggregateStore
 from pileus.compute.store.hosts import Hosts as Store
+from pileus.core.errors import NotFound
 from pileus.core.kit import Kit
 
 COMPUTE = "nova-compute"
@@ -30,9 +31,9 @@ INTERNAL_ZONE = "internal"
 
 
 class Hosts:
-    def __init__(self, kit: Kit, config: ComputeConfig, *, node: str = ""):
-        """`node`: the name that the control plane's processes go by."""
-        self.kit, self.config = kit, config
+    def __init__(self, kit: Kit, config: ComputeConfig, *, placement: Any = None, node: str = ""):
+        """`node`: the name that the control plane's processes go by. A deleted host is deleted in `placement` too."""
+        self.kit, self.config, self.placement = kit, config, placement
         self.node = node or socket.gethostname()
         self.store, self.aggregates = Store(kit.db), AggregateStore(kit.db)
 
@@ -171,18 +172,29 @@ class Hosts:
         return self._service(await self.get(host), await self.zone_by_host(), now)
 
     async def delete(self, host: str) -> None:
-        """Forget a host, in its aggregates too. Raises HostNotFound, HostHasServers while there are servers on it."""
+        """Forget a host, in its aggregates and in placement too: all or nothing.
+
+        Raises HostNotFound, HostHasServers while there are servers on it, Conflict while placement holds something for one.
+        """
         async with self.kit.db.transaction():
             await self.store.next_generation()
+            known = await self.get(host)
             if await self.store.count_servers(host):
                 raise HostHasServers()
-            if not await self.store.delete(host):
-                raise HostNotFound(host=host)
+            await self.store.delete(host)
+            if self.placement is not None:
+                await self._delete_provider(known.id)
             await self.aggregates.change()
             for aggregate in await self.aggregates.all():
                 if host in aggregate.hosts:
                     rest = [name for name in aggregate.hosts if name != host]
                     await self.aggregates.update(aggregate.id, {"hosts": rest, "updated_at": self.kit.clock.now()})
+
+    async def _delete_provider(self, id: str) -> None:
+        try:
+            await self.placement.delete_provider(id)
+        except NotFound:
+            return
 
     def _service(self, host: Host, zones: dict[str, str], now: datetime) -> Service:
         return Service(

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from typing import Any
+
 from pileus.compute.config import ComputeConfig
 from pileus.compute.service.aggregates import Aggregates
 from pileus.compute.service.flavors import Flavors
@@ -17,11 +19,11 @@ from pileus.core.kit import Kit
 class Resources:
     """The attributes that `req.services.compute` has besides the servers'."""
 
-    def __init__(self, kit: Kit, config: ComputeConfig):
+    def __init__(self, kit: Kit, config: ComputeConfig, *, placement: Any = None):
         self.flavors = Flavors(kit, config)
         self.quotas = Quotas(kit, config)
         self.keypairs = Keypairs(kit, config, quotas=self.quotas)
-        self.hosts = Hosts(kit, config)
+        self.hosts = Hosts(kit, config, placement=placement)
         self.aggregates = Aggregates(kit, config, hosts=self.hosts)
         self.server_groups = ServerGroups(kit, config, quotas=self.quotas)
         self.usage = Usage(kit, config)
