@@ -11,6 +11,7 @@ is recognisable (`Datapath.clear` removes exactly what this cloud made, even whe
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -120,6 +121,27 @@ class HostNetworks(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[Group, ...] = ()          # the groups those ports have
     members: dict[str, tuple[str, ...]] = {}          # id of a remote group → addresses of its members, anywhere
     routers: tuple[Router, ...] = ()
+
+
+class Listen(msgspec.Struct, frozen=True, kw_only=True):
+    """Where guests reach the metadata service: a place inside one network, or inside one router."""
+
+    address: str
+    port: int
+    network_id: str | None = None
+    router_id: str | None = None
+    generation: int = 0                     # tells a place from an earlier one of the same name
+
+
+class Listener(Protocol):
+    """What answers metadata requests in the places that a datapath has opened; `pileus.network.metadata` has one."""
+
+    async def open(self, where: str, listen: Listen, listening: socket.socket) -> None:
+        """Serve on a socket that listens already; it is the listener's from now on."""
+
+    async def close(self, where: str) -> None: ...
+
+    def listening(self) -> dict[str, Listen]: ...
 
 
 class DatapathFailed(CloudError):

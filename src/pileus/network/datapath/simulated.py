@@ -10,9 +10,9 @@ What a packet would do in the state that it keeps is asked in `reach`, which is 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+from pileus.core.clock import Clock
 from pileus.network.datapath.base import DatapathFailed, HostNetworks, wireable
 
 
@@ -24,7 +24,7 @@ class Simulated:
         *,
         fails: Iterable[str] = (),
         delays: Mapping[str, float] | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[None]] = Clock().sleep,
     ):
         self.fails = set(fails)
         self.delays = dict(delays or {})

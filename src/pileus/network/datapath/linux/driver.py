@@ -10,30 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
-from pileus.network.datapath.base import DatapathFailed, HostNetworks
+from pileus.network.datapath.base import DatapathFailed, HostNetworks, Listen, Listener
 from pileus.network.datapath.linux import names
-from pileus.network.datapath.linux.model import Listen, Options
+from pileus.network.datapath.linux.model import Options
 
 if TYPE_CHECKING:
     from pileus.network.datapath.linux.worker import Worker
 
 log = logging.getLogger(__name__)
-
-
-class Listener(Protocol):
-    """What answers metadata requests, by namespace: `pileus.network.metadata.Metadata` is one."""
-
-    async def open(self, where: str, listen: Listen, listening: socket.socket) -> None: ...
-
-    async def close(self, where: str) -> None: ...
-
-    def listening(self) -> dict[str, Listen]: ...
 
 
 class Linux:

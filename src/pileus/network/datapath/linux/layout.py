@@ -10,9 +10,9 @@ from ipaddress import ip_address, ip_interface
 
 import msgspec
 
-from pileus.network.datapath.base import HostNetworks, Network, Port, Router, tap_name, wireable
+from pileus.network.datapath.base import HostNetworks, Listen, Network, Port, Router, tap_name, wireable
 from pileus.network.datapath.linux import dhcp, names, nat, security
-from pileus.network.datapath.linux.model import METADATA, Dhcp, Layout, Link, Listen, Options, Route, Space, Vxlan
+from pileus.network.datapath.linux.model import METADATA, Dhcp, Layout, Link, Options, Route, Space, Vxlan
 
 DHCP_SYSCTLS = {
     "ipv4/ip_forward": "0",

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from pileus.network.datapath.base import Listen
+
 METADATA = "169.254.169.254"
 
 
@@ -67,16 +69,6 @@ class Dhcp(msgspec.Struct, frozen=True, kw_only=True):
     network_id: str
     arguments: tuple[str, ...]
     files: dict[str, str]                   # name → content
-
-
-class Listen(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the metadata service listens in a namespace, and on whose behalf."""
-
-    address: str
-    port: int
-    network_id: str | None = None
-    router_id: str | None = None
-    inode: int = 0                          # the namespace itself, which may be another one of the same name later
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):

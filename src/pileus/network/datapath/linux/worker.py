@@ -17,12 +17,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pileus.network.datapath.base import DatapathFailed, HostNetworks, Router, wireable
+from pileus.network.datapath.base import DatapathFailed, HostNetworks, Listen, Router, wireable
 from pileus.network.datapath.linux import announce, closed, conntrack, diff, names, netns
 from pileus.network.datapath.linux.dnsmasq import DhcpFailed, Dnsmasq
 from pileus.network.datapath.linux.kernel import Kernel, KernelRefused
 from pileus.network.datapath.linux.layout import plan
-from pileus.network.datapath.linux.model import Layout, Listen, Options, Space
+from pileus.network.datapath.linux.model import Layout, Options, Space
 
 ZONES = 65535
 FAILURES = (KernelRefused, DhcpFailed, OSError, subprocess.SubprocessError)
@@ -82,7 +82,7 @@ class Worker:
         for name, dhcp in layout.dhcp.items():
             self._try(done, f"start DHCP in {name}", partial(self.dnsmasq.ensure, name, dhcp))
         here = {name: netns.inode(name) for name in layout.listen if name in self._views}
-        done.listen = {name: replace(layout.listen[name], inode=inode) for name, inode in here.items()}
+        done.listen = {name: replace(layout.listen[name], generation=inode) for name, inode in here.items()}
         done.wired = frozenset(self._wired(wanted, layout, done, None if guarded else plugged))
         self._before = wanted
         if done.failures:

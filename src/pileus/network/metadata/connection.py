@@ -1,0 +1,150 @@
+"""HTTP/1.1 with one guest: requests one after the other, as long as they keep within the limits."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from http import HTTPStatus
+
+import h11
+
+from pileus.core.errors import CloudError
+from pileus.network.datapath.base import Listen
+from pileus.network.metadata.model import Answer, Limits, MetadataRequest, MetadataResponse
+
+log = logging.getLogger(__name__)
+
+CHUNK = 4096                                # small, because h11 compares what it has with its limit after each chunk
+HANG_UP_TIMEOUT_S, HANG_UP_CHUNKS = 1, 16
+
+NOT_ALLOWED = MetadataResponse(status=405, body=b"Only GET is allowed.\n")
+TOO_LONG = MetadataResponse(status=414, body=b"The path is too long.\n")
+UNEXPECTED_BODY = MetadataResponse(status=400, body=b"A GET has no body.\n")
+BROKEN = MetadataResponse(status=500, body=b"The metadata service failed.\n")
+TOO_SLOW = MetadataResponse(status=504, body=b"The metadata service did not answer in time.\n")
+
+
+async def serve(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listen: Listen, answer: Answer, limits: Limits
+) -> None:
+    """Answer the requests of one connection. Ends quietly when the guest goes, is too slow, or speaks something else."""
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
+    source_ip = writer.get_extra_info("peername")[0]
+    try:
+        for left in range(limits.requests, 0, -1):
+            async with asyncio.timeout(limits.head_timeout_s):
+                request = await _next(connection, reader)
+            if request is None:
+                break
+            response = await _respond(connection, request, listen, source_ip, answer, limits)
+            # What follows an unread body is not a request: the conversation ends there.
+            last = left == 1 or response in (UNEXPECTED_BODY, NOT_ALLOWED)
+            async with asyncio.timeout(limits.send_timeout_s):
+                await _send(connection, writer, response, last=last, bodiless=request.method == b"HEAD")
+            if last or connection.our_state is h11.MUST_CLOSE or not await _finished(connection, reader, limits):
+                break
+            connection.start_next_cycle()
+        await _hang_up(reader, writer)
+    except h11.RemoteProtocolError as error:
+        with suppress(TimeoutError, OSError):
+            await _refuse(connection, writer, error)
+            await _hang_up(reader, writer)
+    except (TimeoutError, OSError):
+        pass
+    finally:
+        writer.close()
+
+
+async def _next(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:
+    """The next request's head; None when the guest has no more."""
+    while True:
+        event = connection.next_event()
+        if isinstance(event, h11.Request):
+            return event
+        if isinstance(event, h11.ConnectionClosed):
+            return None
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(CHUNK))
+
+
+async def _respond(
+    connection: h11.Connection, request: h11.Request, listen: Listen, source_ip: str, answer: Answer, limits: Limits
+) -> MetadataResponse:
+    headers = {name: value for name, value in request.headers}
+    if request.method != b"GET":
+        return NOT_ALLOWED
+    if b"transfer-encoding" in headers or headers.get(b"content-length", b"0").strip(b"0"):
+        return UNEXPECTED_BODY
+    if len(request.target) > limits.path_length:
+        return TOO_LONG
+    path, query = _target(request.target.decode("ascii"))
+    asked = MetadataRequest(
+        source_ip=source_ip,
+        path=path,
+        query=query,
+        network_id=listen.network_id,
+        router_id=listen.router_id,
+        user_agent=headers.get(b"user-agent", b"").decode("latin-1")[:256],
+    )
+    try:
+        async with asyncio.timeout(limits.answer_timeout_s):
+            return await answer(asked)
+    except TimeoutError:
+        return TOO_SLOW
+    except CloudError as error:
+        return MetadataResponse(status=error.status, body=f"{error}\n".encode())
+    except Exception:
+        log.exception("metadata: no answer for %s", path)
+        return BROKEN
+
+
+def _target(target: str) -> tuple[str, str]:
+    """Path and query of a request target; a proxy's client sends a whole URL."""
+    if "://" in target.split("?")[0]:
+        target = "/" + target.partition("://")[2].partition("/")[2]
+    path, _, query = target.partition("?")
+    return path if path.startswith("/") else "/" + path, query
+
+
+async def _send(
+    connection: h11.Connection, writer: asyncio.StreamWriter, response: MetadataResponse, *, last: bool, bodiless: bool = False
+) -> None:
+    body = b"" if bodiless else response.body
+    headers = [
+        ("Content-Type", response.content_type),
+        ("Content-Length", str(len(response.body))),
+        *([("Allow", "GET")] if response is NOT_ALLOWED else []),
+        *([("Connection", "close")] if last else []),
+    ]
+    reason = HTTPStatus(response.status).phrase.encode()
+    head = h11.Response(status_code=response.status, reason=reason, headers=headers)
+    events = (head, h11.Data(data=body), h11.EndOfMessage())
+    writer.write(b"".join(connection.send(event) or b"" for event in events))
+    await writer.drain()
+
+
+async def _hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Say that it is over, and hear out a little: closing with bytes unread resets the connection, and the last answer with it."""
+    writer.write_eof()
+    async with asyncio.timeout(HANG_UP_TIMEOUT_S):
+        for _ in range(HANG_UP_CHUNKS):
+            if not await reader.read(CHUNK):
+                break
+
+
+async def _finished(connection: h11.Connection, reader: asyncio.StreamReader, limits: Limits) -> bool:
+    """Whether the request that was answered has ended, and another may follow."""
+    async with asyncio.timeout(limits.head_timeout_s):
+        while connection.their_state is h11.SEND_BODY:
+            if connection.next_event() is h11.NEED_DATA:
+                connection.receive_data(await reader.read(CHUNK))
+    return connection.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
+
+
+async def _refuse(connection: h11.Connection, writer: asyncio.StreamWriter, error: h11.RemoteProtocolError) -> None:
+    """Say why what came is no HTTP request, if there is still somebody to say it to."""
+    if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        response = MetadataResponse(status=error.error_status_hint, body=f"{error}\n".encode())
+        await _send(connection, writer, response, last=True)
