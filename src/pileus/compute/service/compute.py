@@ -29,7 +29,7 @@ class Compute(Resources):
     """Nova: `flavors`, `keypairs`, `hosts`, … come with `Resources`; servers and what is done to them are added here."""
 
     def __init__(self, kit: Kit, config: ComputeConfig, *, images: Any, placement: Any, network: Any):
-        super().__init__(kit, config)
+        super().__init__(kit, config, placement=placement)
         self.kit, self.config, self.network = kit, config, network
         self.store = ServerStore(kit.db)
         self.actions = ServerActions(kit.db, kit.clock)
@@ -40,7 +40,7 @@ class Compute(Resources):
                                network=network, store=self.store, actions=self.actions)
         self.interfaces = Interfaces(kit, servers=self.servers, network=network, actions=self.actions)
         self.security_groups = SecurityGroups(servers=self.servers, network=network)
-        self.reports = Reports(kit, config, hosts=self.hosts, scheduling=self.scheduling, placement=placement, servers=self.store)
+        self.reports = Reports(kit, config, hosts=self.hosts, placement=placement, servers=self.store)
         self.conductor = Conductor(kit=kit, config=config, servers=self.store, scheduling=self.scheduling, images=images, network=network,
                                    actions=self.actions)
 

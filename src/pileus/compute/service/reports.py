@@ -24,18 +24,15 @@ SETTLED = timedelta(seconds=5)
 class Reports:
     """Serves `ComputeReports` in the control plane."""
 
-    def __init__(self, kit: Kit, config: ComputeConfig, *, hosts: Any, scheduling: Any, placement: Any, servers: Servers):
+    def __init__(self, kit: Kit, config: ComputeConfig, *, hosts: Any, placement: Any, servers: Servers):
         self.kit, self.config = kit, config
-        self.hosts, self.scheduling, self.placement, self.servers = hosts, scheduling, placement, servers
+        self.hosts, self.placement, self.servers = hosts, placement, servers
 
     async def report(self, report: HostReport) -> Verdict:
-        known = {h.host: h for h in await self.hosts.all()}.get(report.host)
         host = await self.hosts.report(report.host, report.inventory, running_vms=len(report.guests))
         await self.placement.ensure_provider(host.id, report.inventory.hypervisor_hostname)
         await self.placement.set_inventory(host.id, self._stock(report.inventory))
         await self.placement.set_traits(host.id, set(report.inventory.traits))
-        if known is None or known.inventory != report.inventory:
-            self.scheduling.forget()
         return await self._judge(report)
 
     def _stock(self, has: Inventory) -> dict[str, Any]:

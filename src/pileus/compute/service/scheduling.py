@@ -44,10 +44,8 @@ class Scheduling:
         self.hosts, self.aggregates, self.server_groups, self.servers, self.placement = hosts, aggregates, server_groups, servers, placement
         self._snapshot: Hosts | None = None
         self._read_at = 0.0
-
-    def forget(self) -> None:
-        """Read everything anew at the next decision: hosts or aggregates changed."""
-        self._snapshot = None
+        self._hosts: tuple[Host, ...] = ()
+        self._aggregates: tuple[Any, ...] = ()
 
     async def rank(self, server: Server, *, ignore: frozenset[str] = frozenset(), force_host: str | None = None,
                    force_node: str | None = None, image_properties: dict[str, str] | None = None) -> list[Choice]:
@@ -84,12 +82,20 @@ class Scheduling:
             await self._count(self._snapshot.rows[self._snapshot.row_of[server.host_id]], server, -1)
 
     async def snapshot(self) -> Hosts:
-        now = self.kit.clock.monotonic()
+        now, hosts, aggregates = self.kit.clock.monotonic(), await self.hosts.all(), await self.aggregates.all()
         if self._snapshot is None or now - self._read_at > REFRESH_S:
-            self._snapshot, self._read_at = await self._read(), now
+            self._snapshot, self._read_at = await self._read(hosts), now
+            self._put_aggregates(aggregates)
+        # Both keep what they read: the same tuples and records come back until something changes.
+        elif hosts is not self._hosts:
+            self._put_changed(hosts)
+        if aggregates is not self._aggregates:
+            self._put_aggregates(aggregates)
+        self._hosts, self._aggregates = hosts, aggregates
         return self._snapshot
 
-    async def _read(self) -> Hosts:
+    async def _read(self, hosts: tuple[Host, ...]) -> Hosts:
+        """Everything anew: what is used, and which servers are where."""
         from pileus.compute.scheduler.snapshot import Hosts, Limits
 
         used = await self.placement.usages_by_provider()
@@ -98,11 +104,27 @@ class Scheduling:
             placed.setdefault(host, set()).add(server_id)
         now = self.kit.clock.now()
         known = Hosts(Limits(default_availability_zone=self.config.default_availability_zone))
-        for host in await self.hosts.all():
+        for host in hosts:
             known.put(self._column(host, used.get(host.id, {}), frozenset(placed.get(host.host, ())), now))
-        for aggregate in await self.aggregates.all():
-            known.put_aggregate(str(aggregate.id), aggregate.metadata, aggregate.hosts)
         return known
+
+    def _put_changed(self, hosts: tuple[Host, ...]) -> None:
+        """Hosts that reported, came or went; what is used of them stays as it was counted."""
+        before, now = {h.id: h for h in self._hosts}, self.kit.clock.now()
+        for host in hosts:
+            if before.pop(host.id, None) is not host:
+                row = self._snapshot.row_of.get(host.id)
+                old = self._snapshot.rows[row] if row is not None else None
+                used = {"VCPU": old.vcpus_used, "MEMORY_MB": old.memory_mb_used, "DISK_GB": old.disk_gib_used} if old else {}
+                self._snapshot.put(self._column(host, used, old.servers if old else frozenset(), now))
+        for id in before:
+            self._snapshot.remove(id)
+
+    def _put_aggregates(self, aggregates: tuple[Any, ...]) -> None:
+        for id in list(self._snapshot.aggregates.keys() - {str(a.id) for a in aggregates}):
+            self._snapshot.remove_aggregate(id)
+        for aggregate in aggregates:
+            self._snapshot.put_aggregate(str(aggregate.id), aggregate.metadata, aggregate.hosts)
 
     def _column(self, host: Host, used: dict[str, int], placed: frozenset[str], now: Any):
         from pileus.compute.scheduler.snapshot import Host as Column

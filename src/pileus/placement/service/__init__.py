@@ -1,22 +1,55 @@
-"""What placement does: `providers.py` what there is, `claims.py` who holds it; `Placement` is both."""
+"""What placement does: `providers.py` what there is, `claims.py` who holds it, `names.py` what traits and classes are called."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from pileus.core.kit import Kit
+from pileus.placement.candidates import Candidate, Node, Wanted, candidates
 from pileus.placement.config import PlacementConfig
+from pileus.placement.model import Claim, Inventory
 from pileus.placement.service.claims import Claims
-from pileus.placement.service.providers import Providers
+from pileus.placement.service.names import Names
+from pileus.placement.service.providers import Providers, plain
 
 
-class Placement(Providers, Claims):
+class Placement(Providers, Claims, Names):
     def __init__(self, kit: Kit, config: PlacementConfig):
         Providers.__init__(self, kit)
         Claims.__init__(self, kit)
+        Names.__init__(self, kit)
         self.config = config
 
     async def start(self) -> None:
         """Nothing to take up: all is in the database."""
+
+    async def reshape(self, inventories: dict[str, tuple[int, dict[str, Inventory]]], claims: list[Claim]) -> None:
+        """Set inventories (provider → generation and classes) and allocations at once, so that capacity may move between providers.
+
+        New classes come first and old ones go last, for the allocations that move from these to those."""
+        async with self.kit.db.transaction():
+            for id, (generation, wanted) in inventories.items():
+                known = {n: plain(s) for n, s in (await self.inventory(id)).items()}
+                await self.set_inventory(id, known | wanted, generation)
+            await self.claim_all(claims)
+            for id, (_, wanted) in inventories.items():
+                await self.set_inventory(id, wanted)
+
+    async def consumer_counts(self, project_id: str, user_id: str | None = None) -> dict[str | None, int]:
+        return await self._claims.consumer_counts(project_id, user_id)
+
+    async def nodes(self) -> dict[str, Node]:
+        """Every provider with its inventories, traits and aggregates."""
+        stocks: dict[str, dict] = {}
+        for stock in await self.stocks.everything():
+            stocks.setdefault(stock.provider_id, {})[stock.resource_class] = stock
+        traits, aggregates = await self.providers.all_traits(), await self.providers.all_aggregates()
+        return {p.id: Node(provider=p, stocks=stocks.get(p.id, {}), traits=frozenset(traits.get(p.id, ())),
+                           aggregates=frozenset(aggregates.get(p.id, ()))) for p in await self.providers.everybody()}
+
+    async def candidates(self, wanted: Wanted) -> tuple[list[Candidate], dict[str, Node]]:
+        """Allocations that would satisfy the request now, and all providers."""
+        nodes = await self.nodes()
+        return candidates(list(nodes.values()), wanted, self.config.max_candidates), nodes
 
 
 __all__ = ["Placement"]

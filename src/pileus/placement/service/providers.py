@@ -117,7 +117,7 @@ class Providers:
         Raises ConcurrentUpdate for another generation than the provider's, NoSuchClass, and InventoryInUse for a class that would go."""
         async with self.kit.db.transaction():
             now, provider, known = self.kit.clock.now(), await self.get_provider(id), await self.stocks.of(id)
-            if generation is None and {n: _plain(s) for n, s in known.items()} == dict(wanted):
+            if generation is None and {n: plain(s) for n, s in known.items()} == dict(wanted):
                 return
             await self._check_classes(wanted)
             await self._bump(provider, generation)
@@ -126,7 +126,7 @@ class Providers:
             for name, inventory in wanted.items():
                 if name not in known:
                     await self.stocks.insert(id, name, inventory, now)
-                elif _plain(known[name]) != inventory:
+                elif plain(known[name]) != inventory:
                     await self.stocks.update(id, name, inventory, now)
 
     async def put_inventory(self, id: str, name: str, inventory: Inventory, generation: int | None) -> None:
@@ -134,7 +134,7 @@ class Providers:
         known = await self.inventory(id)
         if name not in known:
             raise InventoryNotFound(resource_class=name, provider=id)
-        await self.set_inventory(id, {n: _plain(s) for n, s in known.items()} | {name: inventory}, generation)
+        await self.set_inventory(id, {n: plain(s) for n, s in known.items()} | {name: inventory}, generation)
 
     async def delete_inventory(self, id: str, name: str) -> None:
         async with self.kit.db.transaction():
@@ -189,7 +189,7 @@ class Providers:
             raise ConcurrentUpdate()
 
 
-def _plain(stock: Stock) -> Inventory:
+def plain(stock: Stock) -> Inventory:
     return Inventory(**{f: getattr(stock, f) for f in Inventory.__struct_fields__})
 
 
