@@ -86,8 +86,8 @@ async def release_port(nic: Nic, server_id: str, c: Conductor) -> None:
     """Delete a port that came with the server; let go of one that the user brought."""
     if not nic.existing:
         await c.network.delete_port(nic.port_id)
-    elif any(port.id == nic.port_id for port in await c.network.ports_of(server_id)):
-        await c.network.unbind_port(nic.port_id)
+    else:
+        await c.network.unbind_port(nic.port_id, device_id=server_id)
 
 
 async def build(s: CreateServer, c: Conductor) -> None:
@@ -160,7 +160,7 @@ async def mark_failed(s: CreateServer, c: Conductor, error: CloudError) -> None:
 async def guest_spec(server: Server, s: CreateServer, c: Conductor) -> GuestSpec:
     """The guest as the hypervisor driver wants it."""
     ports = {port.id: port for port in await c.network.ports_of(server.id)} if server.nics else {}
-    nics = tuple(GuestNic(port_id=nic.port_id, mac=ports[nic.port_id].mac, device=tap_name(nic.port_id), mtu=ports[nic.port_id].mtu,
+    nics = tuple(GuestNic(port_id=nic.port_id, mac=ports[nic.port_id].mac_address, device=tap_name(nic.port_id), mtu=ports[nic.port_id].mtu,
                           model=s.image_properties.get("hw_vif_model", "virtio")) for nic in server.nics)
     drive = None
     if server.config_drive:

@@ -41,7 +41,7 @@ async def release_network(s: DeleteServer, c: Conductor) -> None:
         await release_port(nic, server.id, c)
     for port in await c.network.ports_of(server.id):
         if port.id not in own:
-            await c.network.unbind_port(port.id)
+            await c.network.unbind_port(port.id, device_id=server.id)
 
 
 async def release_resources(s: DeleteServer, c: Conductor) -> None:

@@ -47,7 +47,7 @@ async def plug(s: ChangeInterface, c: Conductor) -> None:
     port = next((p for p in await c.network.ports_of(server.id) if p.id == s.nic.port_id), None)
     if port is None:
         raise NotFound("The port was deleted in the meantime.")
-    await c.agent(server.host).plug(server.id, GuestNic(port_id=port.id, mac=port.mac, device=tap_name(port.id), mtu=port.mtu))
+    await c.agent(server.host).plug(server.id, GuestNic(port_id=port.id, mac=port.mac_address, device=tap_name(port.id), mtu=port.mtu))
 
 
 async def unplug(s: ChangeInterface, c: Conductor) -> None:

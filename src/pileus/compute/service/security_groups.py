@@ -13,8 +13,8 @@ class SecurityGroups:
     def __init__(self, *, servers: Any, network: Any):
         self.servers, self.network = servers, network
 
-    async def of_server(self, server_id: str, who: Context) -> list[dict[str, Any]]:
-        """The groups of the server's ports, each once, as the API shows them."""
+    async def of_server(self, server_id: str) -> list[Any]:
+        """The groups of the server's ports, each once."""
         return await self.network.security_groups_of(server_id)
 
     async def add(self, server_id: str, name: str, who: Context) -> None:
@@ -29,12 +29,10 @@ class SecurityGroups:
         server = await self.servers.get(server_id, who)
         self.servers.refuse_locked(server, who)
         group = await self.network.find_security_group(server.project_id, name)
-        if group is None:
-            raise NotFound(f"Security group {name} not found.")
         ports = await self.network.ports_of(server_id)
         if not ports:
             raise Invalid(f"Instance {server_id} has no ports a security group could be applied to.")
-        if not add and not any(group.id in port.security_group_ids for port in ports):
+        if not add and not any(group.id in port.security_groups for port in ports):
             raise NotFound(f"Security group {name} not associated with the instance {server_id}")
         for port in ports:
             await self.network.set_port_groups(port.id, add={group.id} if add else set(), remove=set() if add else {group.id})

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pileus.compute.api.servers.bodies import InterfaceAttach, MetadataBody, MetaItem, TagsBody
+from pileus.compute.api.security_groups import show_group as show_security_group
 from pileus.compute.api.servers.views import show_addresses
 from pileus.compute.model.order import WantedNetwork
 from pileus.core.clock import iso
@@ -97,8 +98,8 @@ async def show_addresses_of_network(req: Request, server_id: str, network: str):
 
 
 def _show_interface(port: Any, tag: str | None, req: Request) -> dict[str, Any]:
-    view = {"port_id": port.id, "net_id": port.network_id, "mac_addr": port.mac, "port_state": port.status,
-            "fixed_ips": [{"ip_address": ip.ip, "subnet_id": ip.subnet_id} for ip in port.fixed_ips]}
+    view = {"port_id": port.id, "net_id": port.network_id, "mac_addr": port.mac_address, "port_state": port.status,
+            "fixed_ips": [{"ip_address": ip.ip, "subnet_id": ip.subnet_id} for ip in port.addresses]}
     if req.version >= (2, 70):
         view["tag"] = tag
     return view
@@ -131,7 +132,8 @@ async def detach_interface(req: Request, server_id: str, port_id: str):
 
 async def list_security_groups(req: Request, server_id: str):
     await req.services.compute.servers.get(server_id, req.who)
-    return {"security_groups": await req.services.compute.security_groups.of_server(server_id, req.who)}
+    groups = await req.services.compute.security_groups.of_server(server_id)
+    return {"security_groups": [show_security_group(g) for g in groups]}
 
 
 # ---- what was done ---------------------------------------------------------------------------------------------------

@@ -162,11 +162,11 @@ def show_addresses(ports: Any, *, mac: bool) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for port in ports:
         entries = found.setdefault(port.network_name, [])
-        for kind, addresses in (("fixed", port.fixed_ips), ("floating", port.floating_ips)):
+        for kind, addresses in (("fixed", [a.ip for a in port.addresses]), ("floating", [ip for _, ip in port.floating_ips])):
             for ip in addresses:
                 entry: dict[str, Any] = {"version": 6 if ":" in ip else 4, "addr": ip}
                 if mac:
-                    entry |= {"OS-EXT-IPS:type": kind, "OS-EXT-IPS-MAC:mac_addr": port.mac}
+                    entry |= {"OS-EXT-IPS:type": kind, "OS-EXT-IPS-MAC:mac_addr": port.mac_address}
                 entries.append(entry)
     return found
 
