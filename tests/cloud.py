@@ -23,6 +23,7 @@ from pileus.config import CloudConfig
 from pileus.core.clock import VirtualClock
 from pileus.core.context import EVERYONE
 from pileus.core.ids import Ids
+from pileus.hosts import Place
 from pileus.network.datapath.simulated import Simulated as SimulatedDatapath
 from tests.harness import Answer, Caller
 
@@ -79,10 +80,10 @@ class TestCloud:
         await asyncio.sleep(0)
         await kit.db.close()
 
-    def _make_host(self, name, clock, config, state):
-        compute = config.compute
+    def _make_host(self, place: Place):
+        compute, name = place.config.compute, place.name
         driver = self.drivers.setdefault(name, SimulatedHypervisor(
-            vcpus=compute.host_vcpus, memory_mb=compute.host_memory_mb, disk_gib=compute.host_disk_gib, hostname=name, sleep=clock.sleep))
+            vcpus=compute.host_vcpus, memory_mb=compute.host_memory_mb, disk_gib=compute.host_disk_gib, hostname=name, sleep=place.clock.sleep))
         return driver, self.datapaths.setdefault(name, SimulatedDatapath())
 
     # ---- speaking to it ----------------------------------------------------------------------------------------------

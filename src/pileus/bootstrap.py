@@ -6,9 +6,7 @@ Everything is made through the services' ordinary methods, each only when it is 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import ipaddress
 import os
-import socket
 from pathlib import Path
 
 import msgspec
@@ -17,7 +15,7 @@ import yaml
 from pileus.cloud import Cloud
 from pileus.compute.model.flavor import Flavor
 from pileus.core.context import CLOUD, Context
-from pileus.hosts import tag
+from pileus.hosts import public_network
 
 #: Service types of the catalog with what Keystone calls them: (type, name, path).
 CATALOG = [
@@ -53,7 +51,7 @@ async def bootstrap(cloud: Cloud) -> None:
     """Make what is missing, and write `clouds.yaml`."""
     credentials = Credentials.load(cloud)
     endpoint = cloud.endpoint
-    await cloud.services.identity.bootstrap(admin_password=credentials.admin, region=cloud.config.api.region,
+    await cloud.services.identity.bootstrap(admin_password=credentials.admin, generated=True, region=cloud.config.api.region,
                                             services=[(kind, name, endpoint + path) for kind, name, path in CATALOG])
     _write_private(cloud.state / "clouds.yaml", yaml.safe_dump(clouds(endpoint, cloud.config.api.region, credentials), sort_keys=False).encode())
     if cloud.config.bootstrap.demo:
@@ -73,7 +71,7 @@ async def _project(cloud: Cloud, name: str, password: str) -> Context:
     """A project and a user of the same name who is a member of it; returns that user as a caller."""
     identity = cloud.services.identity
     project = await identity.ensure_project(name)
-    user = await identity.ensure_user(name, password, project_id=project.id, role="member")
+    user = await identity.ensure_user(name, password, project_id=project.id, role="member", generated=True)
     return Context(user_id=user.id, user_name=name, project_id=project.id, project_name=name, roles=frozenset({"member", "reader"}),
                    user_domain_id="default", project_domain_id="default")
 
@@ -81,31 +79,9 @@ async def _project(cloud: Cloud, name: str, password: str) -> Context:
 async def _networks(cloud: Cloud, demo: Context) -> None:
     """An external network `public`; for the demo project a network `private` and a router between them."""
     network, wanted = cloud.services.network, cloud.config.bootstrap
-    await network.ensure_external_network("public", public_cidr(cloud), public_bridge(cloud))
+    bridge, cidr = public_network(cloud.config, cloud.state)
+    await network.ensure_external_network("public", cidr, bridge)
     await network.ensure_private_network(demo, "private", wanted.private_cidr, router="router", external="public")
-
-
-def public_cidr(cloud: Cloud) -> str:
-    """The external network's addresses: as configured, or a /24 that no interface of this host is in. Remembered."""
-    if cloud.config.bootstrap.public_cidr:
-        return cloud.config.bootstrap.public_cidr
-    remembered = cloud.state / "public_cidr"
-    if not remembered.exists():
-        remembered.write_text(_free_cidr() if cloud.config.network.datapath == "linux" else "172.24.4.0/24")
-    return remembered.read_text()
-
-
-def public_bridge(cloud: Cloud) -> str:
-    return cloud.config.bootstrap.public_bridge or f"br-ex-{tag(cloud.state)}"
-
-
-def _free_cidr() -> str:
-    from pyroute2 import IPRoute
-
-    with IPRoute() as ip:
-        taken = [ipaddress.ip_network(f"{a.get_attr('IFA_ADDRESS')}/{a['prefixlen']}", strict=False) for a in ip.get_addr(family=socket.AF_INET)]
-    candidates = (ipaddress.ip_network(f"172.24.{i}.0/24") for i in range(4, 256))
-    return str(next(c for c in candidates if not any(c.overlaps(t) for t in taken)))
 
 
 async def _image(cloud: Cloud) -> None:

@@ -55,7 +55,7 @@ from pileus.status import API as STATUS
 
 log = Log("pileus.cloud")
 
-MakeHost = Callable[[str, Clock, CloudConfig, Path], tuple[Hypervisor, Datapath]]
+MakeHost = Callable[[hosts.Place], tuple[Hypervisor, Datapath]]
 POLICY = {**IDENTITY_POLICY, **IMAGE_POLICY, **PLACEMENT_POLICY, **COMPUTE_POLICY, **NETWORK_POLICY}
 APIS = [IDENTITY, IMAGE, PLACEMENT, COMPUTE, NETWORK, STATUS]
 
@@ -127,9 +127,10 @@ class Cloud:
 
     async def add_host(self, name: str) -> Host:
         """Start the agents of one more host."""
-        hypervisor, datapath = self.make_host(name, self.clock, self.config, self.state)
+        place = hosts.Place(name=name, config=self.config, state=self.state, clock=self.clock, bus=self.kit.bus)
+        hypervisor, datapath = self.make_host(place)
         host = Host(name=name, hypervisor=hypervisor, datapath=datapath,
-                    network=NetworkAgent(name, datapath, self.kit.bus, self.config.network),
+                    network=NetworkAgent(name, datapath, self.kit.bus, self.config.network, clock=self.clock),
                     compute=ComputeAgent(name, hypervisor, LocalImages(self.services.image), self.kit.bus,
                                          spawn_concurrency=self.config.compute.spawn_concurrency))
         await host.network.start()
@@ -153,7 +154,7 @@ class Cloud:
 
     async def _services(self) -> Services:
         config, kit = self.config, self.kit
-        identity, images, placement = Identity(kit, config.identity), Images(kit, config.image), Placement(kit, config.placement)
+        identity, images, placement = Identity(kit, config.identity), Images(kit, config.image, self.state), Placement(kit, config.placement)
         network = Network(kit, config.network)
         compute = Compute(kit, config.compute, images=images, placement=placement, network=network)
         for service in (identity, images, placement, network, compute):

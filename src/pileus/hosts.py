@@ -4,52 +4,69 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from pileus.compute.hypervisor.base import Hypervisor
 from pileus.config import CloudConfig
+from pileus.core.bus import Bus
 from pileus.core.clock import Clock
 from pileus.network.datapath.base import Datapath
 
-Make = Callable[[str, Clock, CloudConfig, Path], Any]
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where drivers are to work: a host, and what of the cloud around it they may know."""
+
+    name: str
+    config: CloudConfig
+    state: Path
+    clock: Clock
+    bus: Bus
 
 
-def qemu(name: str, clock: Clock, config: CloudConfig, state: Path) -> Hypervisor:
+def qemu(place: Place) -> Hypervisor:
     from pileus.compute.hypervisor.qemu import Qemu
 
-    return Qemu(state, hostname=name)
+    return Qemu(place.state, hostname=place.name)
 
 
-def simulated_hypervisor(name: str, clock: Clock, config: CloudConfig, state: Path) -> Hypervisor:
+def simulated_hypervisor(place: Place) -> Hypervisor:
     from pileus.compute.hypervisor.simulated import Simulated
 
-    compute = config.compute
-    return Simulated(vcpus=compute.host_vcpus, memory_mb=compute.host_memory_mb, disk_gib=compute.host_disk_gib, hostname=name,
-                     sleep=clock.sleep, state=state / "simulated" / name)
+    compute = place.config.compute
+    return Simulated(vcpus=compute.host_vcpus, memory_mb=compute.host_memory_mb, disk_gib=compute.host_disk_gib, hostname=place.name,
+                     sleep=place.clock.sleep, state=place.state / "simulated" / place.name)
 
 
-def linux(name: str, clock: Clock, config: CloudConfig, state: Path) -> Datapath:
+def linux(place: Place) -> Datapath:
+    """Bridges, namespaces and rules of this host; guests' metadata requests are handed to the control plane."""
+    from pileus.compute.interface import CONTROL, MetadataAnswers
     from pileus.network.datapath.linux import Linux
+    from pileus.network.metadata import Metadata
 
-    return Linux(tag(state), state / "network")
+    bridge, cidr = public_network(place.config, place.state)
+    gateway = f"{next(ipaddress.ip_network(cidr).hosts())}/{cidr.split('/')[1]}"
+    return Linux(tag=tag(place.state), underlay=place.config.network.underlay or None, external_address={bridge: gateway},
+                 resolvers=resolvers(), domain=place.config.network.dns_domain, listener=Metadata(MetadataAnswers.at(CONTROL, place.bus).answer))
 
 
-def simulated_datapath(name: str, clock: Clock, config: CloudConfig, state: Path) -> Datapath:
+def simulated_datapath(place: Place) -> Datapath:
     from pileus.network.datapath.simulated import Simulated
 
     return Simulated()
 
 
-HYPERVISORS: dict[str, Make] = {"qemu": qemu, "simulated": simulated_hypervisor}
-DATAPATHS: dict[str, Make] = {"linux": linux, "simulated": simulated_datapath}
+HYPERVISORS: dict[str, Callable[[Place], Hypervisor]] = {"qemu": qemu, "simulated": simulated_hypervisor}
+DATAPATHS: dict[str, Callable[[Place], Datapath]] = {"linux": linux, "simulated": simulated_datapath}
 
 
-def make_host(name: str, clock: Clock, config: CloudConfig, state: Path) -> tuple[Hypervisor, Datapath]:
+def make_host(place: Place) -> tuple[Hypervisor, Datapath]:
     """The drivers of one host."""
-    return HYPERVISORS[config.compute.hypervisor](name, clock, config, state), DATAPATHS[config.network.datapath](name, clock, config, state)
+    return HYPERVISORS[place.config.compute.hypervisor](place), DATAPATHS[place.config.network.datapath](place)
 
 
 def host_names(config: CloudConfig) -> list[str]:
@@ -59,5 +76,35 @@ def host_names(config: CloudConfig) -> list[str]:
 
 
 def tag(state: Path) -> str:
-    """Four characters that set what this cloud makes on a host apart from what another one makes."""
-    return hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:4]
+    """A short word that sets what this cloud makes on a host apart from what another one makes."""
+    return "c" + hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:4]
+
+
+def public_network(config: CloudConfig, state: Path) -> tuple[str, str]:
+    """The external network's bridge and addresses: as configured, or a bridge of this cloud's own and a /24 that no interface
+    of this host is in. What was chosen is remembered."""
+    wanted, remembered = config.bootstrap, state / "public_cidr"
+    bridge = wanted.public_bridge or f"br-ex-{tag(state)}"
+    if wanted.public_cidr:
+        return bridge, wanted.public_cidr
+    if not remembered.exists():
+        remembered.write_text(_free_cidr() if config.network.datapath == "linux" else "172.24.4.0/24")
+    return bridge, remembered.read_text()
+
+
+def _free_cidr() -> str:
+    from pyroute2 import IPRoute
+
+    with IPRoute() as ip:
+        taken = [ipaddress.ip_network(f"{a.get_attr('IFA_ADDRESS')}/{a['prefixlen']}", strict=False) for a in ip.get_addr(family=socket.AF_INET)]
+    candidates = (ipaddress.ip_network(f"172.24.{i}.0/24") for i in range(4, 256))
+    return str(next(c for c in candidates if not any(c.overlaps(t) for t in taken)))
+
+
+def resolvers(file: Path = Path("/etc/resolv.conf")) -> tuple[str, ...]:
+    """The name servers of this host that guests' queries can go on to."""
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return ()
+    return tuple(words[1] for words in map(str.split, lines) if words[:1] == ["nameserver"] and len(words) > 1 and "%" not in words[1])

@@ -39,12 +39,13 @@ def reset(*, state: State = STATE, yes: bool = False) -> int:
 
 async def clear(state: Path) -> list[str]:
     """End the guests and remove the networks; returns what could not be removed. A half-removed cloud can be reset again."""
+    from pileus.core.bus import Loopback
     from pileus.core.clock import Clock
-    from pileus.hosts import host_names, make_host
+    from pileus.hosts import Place, host_names, make_host
 
     problems, config = [], used_configuration(state)
     for name in host_names(config):
-        hypervisor, datapath = make_host(name, Clock(), config, state)
+        hypervisor, datapath = make_host(Place(name=name, config=config, state=state, clock=Clock(), bus=Loopback()))
         try:
             await hypervisor.start()
             for guest in await hypervisor.guests():

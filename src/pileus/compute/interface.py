@@ -7,6 +7,7 @@ import msgspec
 
 from pileus.compute.hypervisor.base import GuestSpec, GuestState, Inventory, Nic, Power
 from pileus.core.bus import LONG, NORMAL, QUICK, Interface, takes
+from pileus.network.metadata.model import MetadataRequest, MetadataResponse
 
 #: The name under which the control plane serves its side.
 CONTROL = "control"
@@ -77,3 +78,10 @@ class ComputeReports(Interface, topic="compute-reports"):
 
     @takes(NORMAL)
     async def report(self, report: HostReport) -> Verdict: ...
+
+
+class MetadataAnswers(Interface, topic="metadata"):
+    """The control plane, as guests see it through the metadata service of their host."""
+
+    @takes(QUICK)
+    async def answer(self, request: MetadataRequest) -> MetadataResponse: ...

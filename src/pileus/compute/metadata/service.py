@@ -9,6 +9,7 @@ from pileus.compute.metadata import documents
 from pileus.compute.metadata.documents import Address, Interface
 from pileus.compute.model.server import Server
 from pileus.network.datapath.base import tap_name
+from pileus.network.metadata.model import MetadataRequest, MetadataResponse
 
 
 async def interfaces_of(server: Server, network: Any) -> list[Interface]:
@@ -25,6 +26,22 @@ def _interface(port: Any, subnets: dict[str, Any]) -> Interface:
         port_id=port.id, network_id=port.network_id, mac=port.mac_address, mtu=port.mtu, device=tap_name(port.id),
         addresses=tuple(Address(ip=ip, cidr=s.cidr, gateway=s.gateway_ip, dhcp=s.enable_dhcp, dns=s.dns_nameservers) for ip, s in addresses),
         floating_ips=tuple(floating for _, floating in port.floating_ips), security_groups=port.security_groups)
+
+
+class Metadata:
+    """Serves `MetadataAnswers`: who asks is who has the address, which anti-spoofing makes sure of."""
+
+    def __init__(self, *, servers: Any, network: Any):
+        self.servers, self.network = servers, network
+
+    async def answer(self, request: MetadataRequest) -> MetadataResponse:
+        port = await self.network.port_at(request.source_ip, network_id=request.network_id, router_id=request.router_id)
+        server = await self.servers.find(port.device_id) if port is not None and port.device_id else None
+        if server is None or server.deleted_at is not None:
+            status, kind, body = _missing()
+        else:
+            status, kind, body = await answer(server, self.network, request.path)
+        return MetadataResponse(status=status, content_type=kind, body=body)
 
 
 async def answer(server: Server, network: Any, path: str) -> tuple[int, str, bytes]:

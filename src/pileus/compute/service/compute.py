@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from pileus.compute.config import ComputeConfig
-from pileus.compute.interface import CONTROL, ComputeReports
+from pileus.compute.interface import CONTROL, ComputeReports, MetadataAnswers
+from pileus.compute.metadata.service import Metadata
 from pileus.compute.sagas.conductor import Conductor
 from pileus.compute.sagas.create_server import CREATE_SERVER
 from pileus.compute.sagas.delete_server import DELETE_SERVER
@@ -45,7 +46,8 @@ class Compute(Resources):
                                    actions=self.actions)
 
     async def start(self) -> None:
-        """Answer hosts' reports, and take up sagas."""
+        """Answer hosts and guests, and know the sagas."""
         self.kit.bus.serve(ComputeReports, CONTROL, self.reports)
+        self.kit.bus.serve(MetadataAnswers, CONTROL, Metadata(servers=self.store, network=self.network))
         for saga in SAGAS:
             self.kit.sagas.register(saga, self.conductor)
