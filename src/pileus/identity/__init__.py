@@ -1,0 +1,18 @@
+"""Identity: who somebody is, what they may act on, and where the services are (Keystone's v3 API).
+
+Resources: domains, projects, users, groups, roles, role assignments, services, endpoints, regions, tokens.
+A domain is a project with `is_domain`; its own `domain_id` is the empty string in records and null on the wire.
+
+What stays true:
+- A token says who and on what, never with which roles: roles are looked up, so a role that is taken away is gone at once.
+- Every change that could make a valid token invalid, or change its roles, raises the *generation* in the same transaction.
+  A verified token is remembered together with the generation it was verified at, and is verified again after a change.
+- A token carries the generation it was issued at, read before its credentials were checked; a revocation carries the
+  generation it made. So "issued before the revocation" never depends on clocks: not on their ticks, not on two hosts'.
+- Rescoping never extends a token's life.
+- An unknown user, a wrong password and a disabled user get the same answer after the same work.
+- Passwords are stored hashed, remembered only as an HMAC under a secret of this process, and never logged or shown.
+- Policy targets are built from what is stored or is about to be stored, never from other parts of a request's body.
+"""
+
+# SPDX-License-Identifier: Apache-2.0

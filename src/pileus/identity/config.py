@@ -1,0 +1,38 @@
+"""Options of identity."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[identity]"""
+
+    # How long a token is valid. Rescoping a token does not start anew.
+    token_expiration_s: Annotated[int, Meta(ge=1)] = 3600
+    # Verified tokens remembered in this process; the oldest is forgotten first.
+    token_cache: Annotated[int, Meta(ge=0)] = 20_000
+    # How long a change made by another copy of the control plane may go unnoticed here.
+    staleness_s: Annotated[float, Meta(ge=0)] = 1.0
+    # Folder of the keys that tokens are made with; every copy of the control plane needs the same one. Empty: keys live in memory.
+    key_repository: str = ""
+    # The primary key is replaced when it is this old (0: only by hand).
+    key_rotation_s: Annotated[int, Meta(ge=0)] = 7 * 86400
+    # Keys kept: a primary, a staged one, and former primaries. A former one must outlive the tokens made with it.
+    max_active_keys: Annotated[int, Meta(ge=3)] = 4
+    # Cost of bcrypt: each step doubles the work of a login, and of a guess.
+    bcrypt_cost: Annotated[int, Meta(ge=4, le=18)] = 12
+    # Threads that hash passwords; 0 hashes in the event loop, which is only good for tests in virtual time.
+    hash_threads: Annotated[int, Meta(ge=0)] = 2
+    # Logins that may wait for a hashing thread; more are refused with 503.
+    hash_queue: Annotated[int, Meta(ge=1)] = 500
+    # Verified logins remembered in this process, so that a repeated one skips bcrypt (0: none).
+    password_cache: Annotated[int, Meta(ge=0)] = 10_000
+    # Longest password taken. A longer one is refused, never cut.
+    password_max_length: Annotated[int, Meta(ge=72)] = 4096
+    # How many levels of projects a domain may hold.
+    max_project_depth: Annotated[int, Meta(ge=1)] = 5

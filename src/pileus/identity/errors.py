@@ -1,0 +1,84 @@
+"""What identity says when it refuses."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.core import errors
+
+
+class DomainNotFound(errors.NotFound):
+    code, message = "identity.domain_not_found", "Could not find domain: {id}."
+
+
+class ProjectNotFound(errors.NotFound):
+    code, message = "identity.project_not_found", "Could not find project: {id}."
+
+
+class TagNotFound(errors.NotFound):
+    code, message = "identity.tag_not_found", "Could not find tag: {tag}."
+
+
+class UserNotFound(errors.NotFound):
+    code, message = "identity.user_not_found", "Could not find user: {id}."
+
+
+class GroupNotFound(errors.NotFound):
+    code, message = "identity.group_not_found", "Could not find group: {id}."
+
+
+class NotAMember(errors.NotFound):
+    code, message = "identity.not_a_member", "User {user} is not found in group {group}."
+
+
+class RoleNotFound(errors.NotFound):
+    code, message = "identity.role_not_found", "Could not find role: {id}."
+
+
+class ImpliedRoleNotFound(errors.NotFound):
+    code, message = "identity.implied_role_not_found", "{prior} does not imply {implied}."
+
+
+class AssignmentNotFound(errors.NotFound):
+    code, message = "identity.assignment_not_found", "Could not find role assignment with role: {role}, user or group: {actor}, on: {target}."
+
+
+class ServiceNotFound(errors.NotFound):
+    code, message = "identity.service_not_found", "Could not find service: {id}."
+
+
+class EndpointNotFound(errors.NotFound):
+    code, message = "identity.endpoint_not_found", "Could not find endpoint: {id}."
+
+
+class RegionNotFound(errors.NotFound):
+    code, message = "identity.region_not_found", "Could not find region: {id}."
+
+
+class TokenNotFound(errors.NotFound):
+    code, message = "identity.token_not_found", "Could not recognize token."
+
+
+class Taken(errors.Conflict):
+    code, message = "identity.taken", "Conflict occurred attempting to store {kind} - {why}."
+
+
+class RegionInUse(errors.Forbidden):
+    code, message = "identity.region_in_use", "Unable to delete region {id} because it or its child regions have associated endpoints."
+
+
+class Immutable(errors.Forbidden):
+    code, message = "identity.immutable", "Cannot change or delete the immutable {kind} {id}: set its option immutable to false first."
+
+
+class Refused(errors.Forbidden):
+    """A state of things that forbids it, to anybody."""
+
+    code, message = "identity.refused", "{why}"
+
+
+class LastAdmin(errors.Forbidden):
+    code, message = "identity.last_admin", "This would leave nobody with the role admin."
+
+
+class HashingBusy(errors.Unavailable):
+    code, message = "identity.hashing_busy", "Too many logins are waiting. Try again later."

@@ -1,0 +1,156 @@
+"""Records of identity, as they are stored. Pure."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+DEFAULT_DOMAIN = "default"
+#: Names of the roles every cloud has, each implying the next.
+DEFAULT_ROLES = ("admin", "manager", "member", "reader")
+SERVICE_ROLE = "service"
+
+INTERFACES = ("public", "internal", "admin")
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What has an id."""
+
+    id: str
+
+
+class Project(Record, frozen=True, kw_only=True):
+    """A project, or a domain (`is_domain`; then `domain_id` is empty and there is no parent)."""
+
+    name: str
+    domain_id: str = ""
+    parent_id: str | None = None
+    is_domain: bool = False
+    enabled: bool = True
+    description: str | None = ""
+    tags: tuple[str, ...] = ()
+    options: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+
+    @property
+    def immutable(self) -> bool:
+        return bool(self.options.get("immutable"))
+
+
+class User(Record, frozen=True, kw_only=True):
+    name: str
+    domain_id: str
+    enabled: bool = True
+    default_project_id: str | None = None
+    options: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+
+
+class Secret(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's password, hashed."""
+
+    user_id: str
+    hash: str
+    created_at: datetime
+
+
+class Group(Record, frozen=True, kw_only=True):
+    name: str
+    domain_id: str
+    description: str | None = ""
+    extra: dict[str, Any] = {}
+
+
+class Role(Record, frozen=True, kw_only=True):
+    """A role; with a `domain_id` it is only good for implying others."""
+
+    name: str
+    domain_id: str = ""
+    description: str | None = None
+    options: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+
+    @property
+    def immutable(self) -> bool:
+        return bool(self.options.get("immutable"))
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+    """A role given to a user or group on a project, a domain or the system (`target_id` is then "system").
+
+    An inherited one holds on the projects below its target and not on the target itself.
+    """
+
+    actor_type: Literal["user", "group"]
+    actor_id: str
+    target_type: Literal["project", "domain", "system"]
+    target_id: str
+    role_id: str
+    inherited: bool = False
+
+
+class Service(Record, frozen=True, kw_only=True):
+    type: str
+    name: str = ""
+    enabled: bool = True
+    extra: dict[str, Any] = {}
+
+
+class Endpoint(Record, frozen=True, kw_only=True):
+    service_id: str
+    interface: Literal["public", "internal", "admin"]
+    url: str
+    region_id: str | None = None
+    enabled: bool = True
+    extra: dict[str, Any] = {}
+
+
+class Region(Record, frozen=True, kw_only=True):
+    description: str | None = ""
+    parent_region_id: str | None = None
+    extra: dict[str, Any] = {}
+
+
+class DomainRef(msgspec.Struct, frozen=True):
+    """A domain by id or by name."""
+
+    id: str | None = None
+    name: str | None = None
+
+
+class ProjectRef(msgspec.Struct, frozen=True):
+    """A project by id, or by name and domain."""
+
+    id: str | None = None
+    name: str | None = None
+    domain: DomainRef | None = None
+
+
+class UserRef(msgspec.Struct, frozen=True):
+    id: str | None = None
+    name: str | None = None
+    domain: DomainRef | None = None
+
+
+class SystemRef(msgspec.Struct, frozen=True):
+    all: bool
+
+
+class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a login is to be good for: exactly one of these."""
+
+    project: ProjectRef | None = None
+    domain: DomainRef | None = None
+    system: SystemRef | None = None
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """Who says they are whom, by which proofs, and for what. `scope` None: the user's default project, if that works."""
+
+    user: UserRef | None = None
+    password: str | None = None
+    token: str | None = None
+    scope: Scope | Literal["unscoped"] | None = None

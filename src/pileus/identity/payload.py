@@ -1,0 +1,88 @@
+"""What is inside a token: as few bytes as say it."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import base64
+import re
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+#: Proofs of identity, each a bit in a token; new ones are added at the end.
+METHODS = ("password", "token")
+UNSCOPED, PROJECT, DOMAIN, SYSTEM = range(4)
+FORMAT = 1
+#: A token remembers all tokens it was rescoped from, so that revoking any of them revokes it; so there must be an end.
+LONGEST_CHAIN = 8
+
+_HEX_ID = re.compile(r"[0-9a-f]{32}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+
+
+class Payload(msgspec.Struct, frozen=True, kw_only=True):
+    """`audit_ids`: of this token, of the first of its chain, then of those between."""
+
+    user_id: str
+    methods: frozenset[str]
+    scope: int = UNSCOPED
+    target_id: str | None = None
+    issued_at: datetime
+    expires_at: datetime
+    generation: int
+    audit_ids: tuple[str, ...]
+
+    @property
+    def shown_methods(self) -> list[str]:
+        return [m for m in METHODS if m in self.methods]
+
+
+class _Packed(msgspec.Struct, frozen=True, array_like=True):
+    format: int
+    user: bytes | str
+    methods: int
+    scope: int
+    target: bytes | str | None
+    issued: int
+    lifetime: int
+    generation: int
+    audits: list[bytes]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Packed).decode
+
+
+def pack(p: Payload) -> bytes:
+    return _encode(_Packed(
+        FORMAT, _pack_id(p.user_id), sum(1 << METHODS.index(m) for m in p.methods), p.scope, None if p.target_id is None else _pack_id(p.target_id),
+        (p.issued_at - _EPOCH) // _MICRO, (p.expires_at - p.issued_at) // _MICRO, p.generation,
+        [base64.urlsafe_b64decode(a + "==") for a in p.audit_ids]))
+
+
+def unpack(data: bytes) -> Payload | None:
+    """The payload, or None for bytes that are none, or of another format."""
+    try:
+        p = _decode(data)
+    except msgspec.DecodeError:
+        return None
+    if p.format != FORMAT:
+        return None
+    issued = _EPOCH + p.issued * _MICRO
+    return Payload(
+        user_id=_unpack_id(p.user), methods=frozenset(m for i, m in enumerate(METHODS) if p.methods >> i & 1), scope=p.scope,
+        target_id=None if p.target is None else _unpack_id(p.target), issued_at=issued, expires_at=issued + p.lifetime * _MICRO,
+        generation=p.generation, audit_ids=tuple(audit_id(a) for a in p.audits))
+
+
+def audit_id(secret: bytes) -> str:
+    return base64.urlsafe_b64encode(secret).decode().rstrip("=")
+
+
+def _pack_id(id: str) -> bytes | str:
+    return bytes.fromhex(id) if _HEX_ID.fullmatch(id) else id
+
+
+def _unpack_id(id: bytes | str) -> str:
+    return id.hex() if isinstance(id, bytes) else id

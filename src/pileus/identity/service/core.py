@@ -1,0 +1,32 @@
+"""What all parts of identity's service share."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.core.errors import Invalid
+from pileus.core.kit import Kit
+from pileus.identity.config import IdentityConfig
+from pileus.identity.errors import LastAdmin
+from pileus.identity.service.generations import Generations
+from pileus.identity.store import Store
+
+
+class Core:
+    def __init__(self, kit: Kit, config: IdentityConfig):
+        self.kit, self.config = kit, config
+        self.db, self.clock, self.ids = kit.db, kit.clock, kit.ids
+        self.store = Store(kit.db)
+        self.generations = Generations(kit.db, self.store.revocations, kit.clock, config.staleness_s, config.token_expiration_s)
+
+    async def keep_an_admin(self) -> None:
+        """Raise LastAdmin, undoing the transaction around, when nobody who can log in has the role admin any more."""
+        if not await self.store.assignments.anybody_has("admin"):
+            raise LastAdmin()
+
+
+def clean_name(name: str) -> str:
+    """Names keep no blanks at their ends, and are not blank."""
+    name = name.strip()
+    if not name:
+        raise Invalid("The name cannot be empty or blank.")
+    return name

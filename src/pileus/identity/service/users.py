@@ -1,0 +1,177 @@
+"""Users and groups."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.core.errors import Invalid, Unauthenticated
+from pileus.identity.errors import DomainNotFound, NotAMember, Refused
+from pileus.identity.model import Group, Project, Secret, User
+from pileus.identity.passwords import Passwords
+from pileus.identity.service.core import Core, clean_name
+from pileus.identity.service.projects import merge
+from pileus.identity.store.base import Filter
+
+
+class Users:
+    def __init__(self, core: Core, passwords: Passwords):
+        self.core, self.db, self.store, self.passwords = core, core.db, core.store.users, passwords
+
+    async def get(self, id: str) -> User:
+        return await self.store.get(id)
+
+    async def find(self, id: str) -> User | None:
+        return await self.store.find(id)
+
+    async def find_named(self, name: str, domain_id: str) -> User | None:
+        return await self.store.named(name, domain_id)
+
+    async def list(self, filters: list[Filter]) -> list[User]:
+        return await self.store.list(filters)
+
+    async def create(self, *, name: str, domain_id: str, password: str | None = None, enabled: bool = True, default_project_id: str | None = None,
+                     options: dict | None = None, extra: dict | None = None, id: str | None = None, generated_password: bool = False) -> User:
+        """`generated_password`: a machine made it, of 128 bits or more, so hashing it may be cheap."""
+        user = User(id=id or self.core.ids.hex(), name=clean_name(name), domain_id=domain_id, enabled=enabled,
+                    default_project_id=default_project_id, options=options or {}, extra=extra or {})
+        await self._check(user)
+        hashed = await self.passwords.hash(password, cheap=generated_password) if password is not None else None
+        async with self.db.transaction():
+            await self._check(user)                                # again: hashing took a while
+            await self.store.add(user)
+            if hashed is not None:
+                await self._keep(user.id, hashed)
+        return user
+
+    async def update(self, id: str, values: dict[str, Any], *, password: str | None = None, no_password: bool = False) -> User:
+        """Change some columns, or the password (`no_password` takes it away). A changed password voids the user's tokens, as disabling does."""
+        await self.store.get(id)
+        hashed = await self.passwords.hash(password) if password is not None else None
+        async with self.db.transaction():
+            user = await self.store.get(id, lock=True)
+            if values.pop("domain_id", user.domain_id) != user.domain_id:
+                raise Invalid("Update of `domain_id` is not allowed.")
+            merge(user, values)
+            changed = await self.store.change(user, values)
+            await self._check(changed)
+            if no_password:
+                await self.store.drop_password(id)
+            if hashed is not None:
+                await self._keep(id, hashed)
+            disabled = user.enabled and not changed.enabled
+            if disabled or hashed is not None or no_password:
+                await self.core.generations.revoke(f"user:{id}")
+            else:
+                await self.core.generations.raise_()
+            if disabled:
+                await self.core.keep_an_admin()
+        return changed
+
+    async def change_password(self, id: str, original: str, password: str) -> None:
+        """By the user, who proves to be one with the original password. Raises Unauthenticated, always for the same reason."""
+        user, secret = await self.store.find(id), await self.store.password(id)
+        fits = await self.passwords.verify(original, secret.hash if secret else None)
+        if user is None or not fits or not user.enabled or not await self._domain_enabled(user):
+            raise Unauthenticated()
+        if user.options.get("lock_password"):
+            raise Refused(why="Password cannot be changed: it is locked by the administrator.")
+        if original == password:
+            raise Invalid("The new password cannot be identical to the original password.")
+        await self.update(id, {}, password=password)
+
+    async def delete(self, id: str) -> None:
+        async with self.db.transaction():
+            await self.core.store.assignments.remove_of_actors([id])
+            await self.store.remove(id)
+            await self.core.generations.revoke(f"user:{id}")
+            await self.core.keep_an_admin()
+
+    async def _keep(self, user_id: str, hashed: str) -> None:
+        await self.store.set_password(Secret(user_id=user_id, hash=hashed, created_at=self.core.clock.now()))
+
+    async def _domain_enabled(self, user: User) -> bool:
+        return (await self.core.store.projects.get(user.domain_id)).enabled
+
+    async def _check(self, user: User) -> None:
+        await check_domain(self.core, user.domain_id)
+        if user.default_project_id is not None:
+            project = await self.core.store.projects.find(user.default_project_id)
+            if project is not None and project.is_domain:
+                raise Invalid("User's default project ID cannot be a domain.")
+
+
+class Groups:
+    def __init__(self, core: Core):
+        self.core, self.db, self.store = core, core.db, core.store.groups
+
+    async def get(self, id: str) -> Group:
+        return await self.store.get(id)
+
+    async def find(self, id: str) -> Group | None:
+        return await self.store.find(id)
+
+    async def list(self, filters: list[Filter]) -> list[Group]:
+        return await self.store.list(filters)
+
+    async def create(self, *, name: str, domain_id: str, description: str | None = "", extra: dict | None = None) -> Group:
+        group = Group(id=self.core.ids.hex(), name=clean_name(name), domain_id=domain_id, description=description, extra=extra or {})
+        async with self.db.transaction():
+            await check_domain(self.core, domain_id)
+            await self.store.add(group)
+        return group
+
+    async def update(self, id: str, values: dict[str, Any]) -> Group:
+        async with self.db.transaction():
+            group = await self.store.get(id, lock=True)
+            if values.pop("domain_id", group.domain_id) != group.domain_id:
+                raise Invalid("Update of `domain_id` is not allowed.")
+            merge(group, values)
+            return await self.store.change(group, values)
+
+    async def delete(self, id: str) -> None:
+        async with self.db.transaction():
+            await self.core.store.assignments.remove_of_actors([id])
+            await self.store.remove(id)
+            await self.core.generations.raise_()
+            await self.core.keep_an_admin()
+
+    async def members(self, id: str) -> list[User]:
+        await self.store.get(id)
+        return await self.store.members(id)
+
+    async def of_user(self, user_id: str) -> list[Group]:
+        await self.core.store.users.get(user_id)
+        return await self.store.of_user(user_id)
+
+    async def add_member(self, id: str, user_id: str) -> None:
+        """Repeatable."""
+        async with self.db.transaction():
+            await self.store.get(id)
+            await self.core.store.users.get(user_id)
+            if await self.store.add_member(id, user_id):
+                await self.core.generations.raise_()
+
+    async def remove_member(self, id: str, user_id: str) -> None:
+        async with self.db.transaction():
+            await self.check_member(id, user_id)
+            await self.store.remove_member(id, user_id)
+            await self.core.generations.raise_()
+            await self.core.keep_an_admin()
+
+    async def check_member(self, id: str, user_id: str) -> None:
+        """Raise NotAMember, or what is missing."""
+        await self.store.get(id)
+        await self.core.store.users.get(user_id)
+        if not await self.store.has(id, user_id):
+            raise NotAMember(user=user_id, group=id)
+
+
+async def check_domain(core: Core, domain_id: str) -> Project:
+    """The domain users and groups are to be in. Raises DomainNotFound."""
+    found = await core.store.projects.find(domain_id)
+    if found is None or not found.is_domain:
+        raise DomainNotFound(id=domain_id)
+    return found
+
+

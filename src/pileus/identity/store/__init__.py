@@ -1,0 +1,25 @@
+"""The tables of identity and the only SQL on them, one module per noun."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.core.db import Database
+from pileus.identity.store.assignments import Assignments
+from pileus.identity.store.catalog import Endpoints, Regions, Services
+from pileus.identity.store.projects import Projects
+from pileus.identity.store.revocations import Revocations
+from pileus.identity.store.roles import Roles
+from pileus.identity.store.users import Groups, Users
+
+
+class Store:
+    def __init__(self, db: Database):
+        self.projects = Projects(db)
+        self.users = Users(db)
+        self.groups = Groups(db)
+        self.roles = Roles(db)
+        self.assignments = Assignments(db)
+        self.services = Services(db)
+        self.endpoints = Endpoints(db)
+        self.regions = Regions(db)
+        self.revocations = Revocations(db)

@@ -1,0 +1,86 @@
+"""Role assignments."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from pileus.core.db import Database, Duplicate
+from pileus.identity.model import Assignment
+from pileus.identity.store.tables import assignments, groups, members, projects, roles, users
+
+t = assignments.c
+
+
+class Assignments:
+    def __init__(self, db: Database):
+        self.db = db
+
+    async def add(self, assignment: Assignment) -> bool:
+        """Whether it was not there already."""
+        try:
+            await self.db.insert(assignments, assignment)
+            return True
+        except Duplicate:
+            return False
+
+    async def remove(self, assignment: Assignment) -> bool:
+        return bool(await self.db.execute(assignments.delete().where(*_same(assignment))))
+
+    async def has(self, assignment: Assignment) -> bool:
+        return bool(await self.db.rows(sa.select(t.role_id).where(*_same(assignment))))
+
+    async def remove_of_actors(self, actor_ids: list[str]) -> None:
+        await self.db.execute(assignments.delete().where(t.actor_id.in_(actor_ids)))
+
+    async def remove_on_targets(self, target_ids: list[str]) -> None:
+        await self.db.execute(assignments.delete().where(t.target_id.in_(target_ids)))
+
+    async def remove_of_domain(self, domain_id: str) -> None:
+        """Those of a domain's users and groups, on its projects, and on itself."""
+        actors = sa.union(sa.select(users.c.id).where(users.c.domain_id == domain_id), sa.select(groups.c.id).where(groups.c.domain_id == domain_id))
+        targets = sa.select(projects.c.id).where(projects.c.domain_id == domain_id)
+        await self.db.execute(assignments.delete().where(sa.or_(t.actor_id.in_(actors), t.target_id.in_(targets), t.target_id == domain_id)))
+
+    async def list(self, *, actor_ids: list[str] | None = None, target_ids: list[str] | None = None, target_type: str | None = None,
+                   role_id: str | None = None, inherited: bool | None = None) -> list[Assignment]:
+        conditions = []
+        if actor_ids is not None:
+            conditions.append(t.actor_id.in_(actor_ids))
+        if target_ids is not None:
+            conditions.append(t.target_id.in_(target_ids))
+        if target_type is not None:
+            conditions.append(t.target_type == target_type)
+        if role_id is not None:
+            conditions.append(t.role_id == role_id)
+        if inherited is not None:
+            conditions.append(t.inherited == inherited)
+        return await self.db.all(Assignment, sa.select(assignments).where(*conditions).order_by(t.target_id, t.actor_id, t.role_id, t.inherited))
+
+    async def of_user(self, user_id: str) -> list[Assignment]:
+        """Those of a user and of the groups they are in."""
+        return await self.db.all(Assignment, sa.select(assignments).where(_held_by(user_id)).order_by(t.target_id, t.role_id))
+
+    async def role_ids(self, user_id: str, target_id: str, above: list[str]) -> set[str]:
+        """The roles a user has on a target: given there, or inherited from one of those above it."""
+        there = sa.and_(t.target_id == target_id, t.inherited == sa.false())
+        if above:
+            there = sa.or_(there, sa.and_(t.target_id.in_(above), t.inherited == sa.true()))
+        return {r.role_id for r in await self.db.rows(sa.select(t.role_id).where(_held_by(user_id), there))}
+
+    async def anybody_has(self, role_name: str) -> bool:
+        """Whether an enabled user of an enabled domain has a global role of this name anywhere, by themselves or by a group."""
+        usable = sa.select(users.c.id).join(projects, projects.c.id == users.c.domain_id).where(users.c.enabled, projects.c.enabled)
+        grouped = sa.select(members.c.group_id).where(members.c.user_id.in_(usable))
+        query = (sa.select(t.actor_id).join(roles, roles.c.id == t.role_id)
+                 .where(roles.c.name == role_name, roles.c.domain_id == "", sa.or_(t.actor_id.in_(usable), t.actor_id.in_(grouped))).limit(1))
+        return bool(await self.db.rows(query))
+
+
+def _held_by(user_id: str) -> sa.ColumnElement[bool]:
+    return sa.or_(t.actor_id == user_id, t.actor_id.in_(sa.select(members.c.group_id).where(members.c.user_id == user_id)))
+
+
+def _same(a: Assignment) -> list[sa.ColumnElement[bool]]:
+    return [t.actor_id == a.actor_id, t.actor_type == a.actor_type, t.target_id == a.target_id, t.target_type == a.target_type,
+            t.role_id == a.role_id, t.inherited == a.inherited]

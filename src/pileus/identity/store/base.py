@@ -1,0 +1,90 @@
+"""What every table of records with an id can do, and the filters of lists."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from pileus.core.db import Database, Duplicate
+from pileus.core.errors import NotFound
+from pileus.identity.errors import Taken
+from pileus.identity.model import Record
+
+R = TypeVar("R", bound=Record)
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """One condition of a list: a column, a comparison (`COMPARISONS`) and a value."""
+
+    column: str
+    comparison: str
+    value: Any
+
+
+#: As the API spells them behind `__`; the database decides whether the plain ones look at the case of letters.
+COMPARISONS = {
+    "equals": lambda column, value: column == value,
+    "iequals": lambda column, value: sa.func.lower(column) == value.lower(),
+    "contains": lambda column, value: column.contains(value, autoescape=True),
+    "icontains": lambda column, value: column.icontains(value, autoescape=True),
+    "startswith": lambda column, value: column.startswith(value, autoescape=True),
+    "istartswith": lambda column, value: column.istartswith(value, autoescape=True),
+    "endswith": lambda column, value: column.endswith(value, autoescape=True),
+    "iendswith": lambda column, value: column.iendswith(value, autoescape=True),
+}
+
+
+class Table(Generic[R]):
+    """Records of one kind."""
+
+    table: ClassVar[sa.Table]
+    kind: ClassVar[type]
+    noun: ClassVar[str]
+    not_found: ClassVar[type[NotFound]]
+
+    def __init__(self, db: Database):
+        self.db = db
+
+    async def find(self, id: str, *, lock: bool = False) -> R | None:
+        """The record or None; `lock` keeps other writers away until the transaction ends (SQLite has only one anyway)."""
+        query = sa.select(self.table).where(self.table.c.id == id)
+        return await self.db.one(self.kind, query.with_for_update() if lock else query)
+
+    async def get(self, id: str, *, lock: bool = False) -> R:
+        found = await self.find(id, lock=lock)
+        if found is None:
+            raise self.not_found(id=id)
+        return found
+
+    async def list(self, filters: tuple[Filter, ...] | list[Filter] = ()) -> list[R]:
+        conditions = [COMPARISONS[f.comparison](self.table.c[f.column], f.value) for f in filters]
+        order = self.table.c.name if "name" in self.table.c else self.table.c.id
+        return await self.db.all(self.kind, sa.select(self.table).where(*conditions).order_by(order, self.table.c.id))
+
+    async def add(self, record: R) -> None:
+        try:
+            await self.db.insert(self.table, record)
+        except Duplicate as problem:
+            raise Taken(kind=self.noun, why=self.taken(record)) from problem
+
+    async def change(self, record: R, values: Mapping[str, Any]) -> R:
+        """Write some columns; returns the record as it then is."""
+        changed = msgspec.structs.replace(record, **values)
+        if values:
+            try:
+                await self.db.execute(self.table.update().where(self.table.c.id == record.id).values(**values))
+            except Duplicate as problem:
+                raise Taken(kind=self.noun, why=self.taken(changed)) from problem
+        return changed
+
+    async def remove(self, id: str) -> None:
+        if not await self.db.execute(self.table.delete().where(self.table.c.id == id)):
+            raise self.not_found(id=id)
+
+    def taken(self, record: R) -> str:
+        """Why a record cannot be stored beside those there are."""
+        return f"Duplicate entry found with name {getattr(record, 'name', record.id)}"

@@ -1,0 +1,49 @@
+"""Projects and domains: one table, because a domain is a project."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from pileus.identity.errors import ProjectNotFound
+from pileus.identity.model import Project
+from pileus.identity.store.base import Table
+from pileus.identity.store.tables import projects
+
+
+class Projects(Table[Project]):
+    table, kind, noun, not_found = projects, Project, "project", ProjectNotFound
+
+    async def named(self, name: str, domain_id: str) -> Project | None:
+        """A project of a domain by name; a domain, when `domain_id` is empty."""
+        return await self.db.one(Project, sa.select(projects).where(projects.c.name == name, projects.c.domain_id == domain_id))
+
+    async def some(self, ids: set[str]) -> list[Project]:
+        return await self.db.all(Project, sa.select(projects).where(projects.c.id.in_(ids)).order_by(projects.c.name)) if ids else []
+
+    async def children(self, ids: list[str]) -> list[Project]:
+        return await self.db.all(Project, sa.select(projects).where(projects.c.parent_id.in_(ids)).order_by(projects.c.name))
+
+    async def ancestors(self, project: Project) -> list[Project]:
+        """The projects above this one, nearest first; without the domain."""
+        found: list[Project] = []
+        parent = project.parent_id
+        while parent is not None and parent != project.domain_id:
+            found.append(await self.get(parent))
+            parent = found[-1].parent_id
+        return found
+
+    async def descendants(self, project: Project) -> list[Project]:
+        """All projects below this one, level by level."""
+        found: list[Project] = []
+        level = await self.children([project.id])
+        while level:
+            found += level
+            level = await self.children([p.id for p in level])
+        return found
+
+    async def ids_in_domain(self, domain_id: str) -> list[str]:
+        return [r.id for r in await self.db.rows(sa.select(projects.c.id).where(projects.c.domain_id == domain_id))]
+
+    async def remove_in_domain(self, domain_id: str) -> None:
+        await self.db.execute(projects.delete().where(projects.c.domain_id == domain_id))

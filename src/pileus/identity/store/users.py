@@ -1,0 +1,75 @@
+"""Users, their passwords, groups and who is in them."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from pileus.core.db import Duplicate
+from pileus.identity.errors import GroupNotFound, UserNotFound
+from pileus.identity.model import Group, Secret, User
+from pileus.identity.store.base import Table
+from pileus.identity.store.tables import groups, members, passwords, users
+
+
+class Users(Table[User]):
+    table, kind, noun, not_found = users, User, "user", UserNotFound
+
+    async def named(self, name: str, domain_id: str) -> User | None:
+        return await self.db.one(User, sa.select(users).where(users.c.name == name, users.c.domain_id == domain_id))
+
+    async def some(self, ids: set[str]) -> list[User]:
+        return await self.db.all(User, sa.select(users).where(users.c.id.in_(ids))) if ids else []
+
+    async def password(self, user_id: str) -> Secret | None:
+        return await self.db.one(Secret, sa.select(passwords).where(passwords.c.user_id == user_id))
+
+    async def set_password(self, secret: Secret) -> None:
+        await self.drop_password(secret.user_id)
+        await self.db.insert(passwords, secret)
+
+    async def drop_password(self, user_id: str) -> None:
+        await self.db.execute(passwords.delete().where(passwords.c.user_id == user_id))
+
+    async def forget_default_project(self, project_ids: list[str]) -> None:
+        await self.db.execute(users.update().where(users.c.default_project_id.in_(project_ids)).values(default_project_id=None))
+
+    async def remove_in_domain(self, domain_id: str) -> None:
+        await self.db.execute(users.delete().where(users.c.domain_id == domain_id))
+
+
+class Groups(Table[Group]):
+    table, kind, noun, not_found = groups, Group, "group", GroupNotFound
+
+    async def named(self, name: str, domain_id: str) -> Group | None:
+        return await self.db.one(Group, sa.select(groups).where(groups.c.name == name, groups.c.domain_id == domain_id))
+
+    async def some(self, ids: set[str]) -> list[Group]:
+        return await self.db.all(Group, sa.select(groups).where(groups.c.id.in_(ids))) if ids else []
+
+    async def has(self, group_id: str, user_id: str) -> bool:
+        return bool(await self.db.rows(sa.select(members.c.user_id).where(members.c.group_id == group_id, members.c.user_id == user_id)))
+
+    async def add_member(self, group_id: str, user_id: str) -> bool:
+        """Whether the user was not a member already."""
+        try:
+            await self.db.execute(members.insert(), {"group_id": group_id, "user_id": user_id})
+            return True
+        except Duplicate:
+            return False
+
+    async def remove_member(self, group_id: str, user_id: str) -> bool:
+        return bool(await self.db.execute(members.delete().where(members.c.group_id == group_id, members.c.user_id == user_id)))
+
+    async def members(self, group_id: str) -> list[User]:
+        return await self.db.all(User, sa.select(users).join(members).where(members.c.group_id == group_id).order_by(users.c.name))
+
+    async def of_user(self, user_id: str) -> list[Group]:
+        return await self.db.all(Group, sa.select(groups).join(members).where(members.c.user_id == user_id).order_by(groups.c.name))
+
+    async def memberships(self) -> list[tuple[str, str]]:
+        """(group, user) of all groups."""
+        return [(r.group_id, r.user_id) for r in await self.db.rows(sa.select(members.c.group_id, members.c.user_id))]
+
+    async def remove_in_domain(self, domain_id: str) -> None:
+        await self.db.execute(groups.delete().where(groups.c.domain_id == domain_id))
