@@ -51,9 +51,12 @@ class Roles:
 
     async def index(self) -> RoleIndex:
         generation = await self.core.generations.current(TOKENS)
-        if self._index is None or self._index.generation != generation:
-            self._index = RoleIndex(generation, await self.store.list(), await self.store.implications())
-        return self._index
+        if self._index is not None and self._index.generation == generation:
+            return self._index
+        index = RoleIndex(generation, await self.store.list(), await self.store.implications())
+        if not self.db.in_transaction:
+            self._index = index
+        return index
 
     async def get(self, id: str) -> Role:
         return await self.store.get(id)

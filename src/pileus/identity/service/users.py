@@ -44,10 +44,11 @@ class Users:
                 await self._keep(user.id, hashed)
         return user
 
-    async def update(self, id: str, values: dict[str, Any], *, password: str | None = None, no_password: bool = False) -> User:
+    async def update(self, id: str, values: dict[str, Any], *, password: str | None = None, no_password: bool = False,
+                     generated_password: bool = False) -> User:
         """Change some columns, or the password (`no_password` takes it away). A changed password voids the user's tokens, as disabling does."""
         await self.store.get(id)
-        hashed = await self.passwords.hash(password) if password is not None else None
+        hashed = await self.passwords.hash(password, cheap=generated_password) if password is not None else None
         async with self.db.transaction():
             user = await self.store.get(id, lock=True)
             if values.pop("domain_id", user.domain_id) != user.domain_id:
@@ -79,6 +80,12 @@ class Users:
         if original == password:
             raise Invalid("The new password cannot be identical to the original password.")
         await self.update(id, {}, password=password)
+
+    async def ensure_password(self, user: User, password: str, *, generated: bool = False) -> None:
+        """Give a user this password, unless they have it."""
+        secret = await self.store.password(user.id)
+        if secret is None or not await self.passwords.verify(password, secret.hash):
+            await self.update(user.id, {}, password=password, generated_password=generated)
 
     async def delete(self, id: str) -> None:
         async with self.db.transaction():

@@ -1,0 +1,169 @@
+"""Tokens: POST, GET, HEAD and DELETE of /v3/auth/tokens, and what a token's holder may choose from."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from pileus.core.errors import Forbidden, Invalid, Unauthenticated
+from pileus.core.http import Reply, Request, Route
+from pileus.identity.api.projects import show_domain, show_project
+from pileus.identity.api.views import BASE, listing, truth
+from pileus.identity.errors import TokenNotFound
+from pileus.identity.model import Login, Project, Scope, UserRef
+from pileus.identity.payload import DOMAIN, METHODS, PROJECT, SYSTEM, UNSCOPED
+from pileus.identity.service.tokens import Verified, stamp
+
+
+class PasswordUser(UserRef, frozen=True, kw_only=True):
+    password: str
+
+
+class PasswordProof(msgspec.Struct, frozen=True):
+    user: PasswordUser
+
+
+class TokenProof(msgspec.Struct, frozen=True):
+    id: str
+
+
+class Proofs(msgspec.Struct, frozen=True):
+    """`methods` names the proofs to look at."""
+
+    methods: list[str]
+    password: PasswordProof | None = None
+    token: TokenProof | None = None
+
+
+class Auth(msgspec.Struct, frozen=True):
+    identity: Proofs
+    scope: Scope | Literal["unscoped"] | None = None
+
+
+class AuthBody(msgspec.Struct, frozen=True):
+    auth: Auth
+
+
+async def create_token(req: Request, body: AuthBody) -> Reply:
+    """A token for who proves to be somebody."""
+    identity = req.services.identity
+    verified = await identity.logins.log_in(_login(body.auth))
+    return await _reply(req, verified, 201)
+
+
+async def show_token(req: Request) -> Reply:
+    """What the token in X-Subject-Token means."""
+    return await _reply(req, await _subject(req), 200)
+
+
+async def check_token(req: Request) -> Reply:
+    await _subject(req)
+    return Reply(200)
+
+
+async def delete_token(req: Request) -> None:
+    """And those that were made from it, unless `cascade=false`."""
+    cascade = truth(req.query.get("cascade", "true"))
+    await req.services.identity.tokens.revoke(await _subject(req), cascade=cascade)
+
+
+async def list_auth_projects(req: Request) -> dict[str, Any]:
+    """The projects the caller may act on."""
+    found = await req.services.identity.assignments.projects_of(req.who.user_id)
+    domains = {p.domain_id: await req.services.identity.projects.get(p.domain_id) for p in found}
+    return listing(req, "projects", [show_project(req, p) for p in found if p.enabled and domains[p.domain_id].enabled])
+
+
+async def list_auth_domains(req: Request) -> dict[str, Any]:
+    found = await req.services.identity.assignments.domains_of(req.who.user_id)
+    return listing(req, "domains", [show_domain(req, d) for d in found if d.enabled])
+
+
+async def list_auth_systems(req: Request) -> dict[str, Any]:
+    has_role = await req.services.identity.assignments.on_system_any(req.who.user_id)
+    return {"system": [{"all": True}] if has_role else [], "links": {"self": req.url(BASE + "/auth/system")}}
+
+
+async def show_auth_catalog(req: Request) -> dict[str, Any]:
+    if not req.who.project_id:
+        raise Forbidden("A project-scoped token is required to produce a service catalog.")
+    catalog = await req.services.identity.catalog(req.who.project_id, req.who.user_id)
+    return {"catalog": catalog, "links": {"self": req.url(BASE + "/auth/catalog")}}
+
+
+async def subject_target(req: Request) -> dict[str, Any]:
+    return {"target": {"token": {"user_id": (await _subject(req)).user.id}}}
+
+
+def _login(auth: Auth) -> Login:
+    proofs = auth.identity
+    if not proofs.methods:
+        raise Invalid("Expecting to find at least one method in identity.methods.")
+    if not set(proofs.methods) <= set(METHODS):
+        raise Unauthenticated("Attempted to authenticate with an unsupported method.")
+    for method in proofs.methods:
+        if getattr(proofs, method) is None:
+            raise Invalid(f"Expecting to find {method} in identity.")
+    password = proofs.password if "password" in proofs.methods and proofs.password is not None else None
+    token = proofs.token.id if "token" in proofs.methods and proofs.token is not None else None
+    return Login(user=password.user if password else None, password=password.user.password if password else None, token=token, scope=auth.scope)
+
+
+async def _subject(req: Request) -> Verified:
+    """The token in question. Raises TokenNotFound when it is not valid."""
+    token = req.header("x-subject-token")
+    if not token:
+        raise TokenNotFound()
+    found = await req.services.identity.tokens.find(token)
+    if found is None:
+        raise TokenNotFound()
+    return found
+
+
+async def _reply(req: Request, v: Verified, status: int) -> Reply:
+    token = show(v)
+    if v.payload.scope != UNSCOPED and "nocatalog" not in req.query:
+        token["catalog"] = await req.services.identity.catalog(v.context.project_id, v.user.id)
+    return Reply(status, {"token": token}, {"x-subject-token": v.token, "vary": "X-Auth-Token"})
+
+
+def show(v: Verified) -> dict[str, Any]:
+    p = v.payload
+    shown: dict[str, Any] = {
+        "methods": p.shown_methods,
+        "user": _named(v.user.id, v.user.name) | {"domain": _domain(v.user_domain), "password_expires_at": None},
+        "audit_ids": list(p.audit_ids[:2]),
+        "expires_at": stamp(p.expires_at),
+        "issued_at": stamp(p.issued_at),
+    }
+    if p.scope == PROJECT and v.project is not None and v.project_domain is not None:
+        shown |= {"project": _named(v.project.id, v.project.name) | {"domain": _domain(v.project_domain)}, "is_domain": v.project.is_domain}
+    elif p.scope == DOMAIN and v.domain is not None:
+        shown["domain"] = _domain(v.domain)
+    elif p.scope == SYSTEM:
+        shown["system"] = {"all": True}
+    if p.scope != UNSCOPED:
+        shown["roles"] = [_named(r.id, r.name) for r in v.roles]
+    return shown
+
+
+def _named(id: str, name: str) -> dict[str, Any]:
+    return {"id": id, "name": name}
+
+
+def _domain(domain: Project) -> dict[str, Any]:
+    return _named(domain.id, domain.name)
+
+
+ROUTES = [
+    Route("POST", "/v3/auth/tokens", create_token, body=AuthBody, ok=201),
+    Route("GET", "/v3/auth/tokens", show_token, policy="identity:validate_token", target=subject_target),
+    Route("HEAD", "/v3/auth/tokens", check_token, policy="identity:check_token", target=subject_target),
+    Route("DELETE", "/v3/auth/tokens", delete_token, policy="identity:revoke_token", target=subject_target, ok=204),
+    Route("GET", "/v3/auth/projects", list_auth_projects, policy="identity:get_auth_projects"),
+    Route("GET", "/v3/auth/domains", list_auth_domains, policy="identity:get_auth_domains"),
+    Route("GET", "/v3/auth/system", list_auth_systems, policy="identity:get_auth_system"),
+    Route("GET", "/v3/auth/catalog", show_auth_catalog, policy="identity:get_auth_catalog"),
+]

@@ -1,0 +1,72 @@
+"""Bodies: known fields with their types, and whatever else clients wish to keep with a resource.
+
+Keystone stores unknown keys of most resources and gives them back. `parse` separates the two; what it does not let through
+are the keys that are ours to set.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from pileus.core.errors import Invalid
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+Name64 = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\S")]
+Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\S")]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9-]+$")]
+RegionId = Annotated[str, Meta(max_length=255)]
+Description = Annotated[str, Meta(max_length=65535)]
+Tag = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^,/]*$")]
+Tags = Annotated[list[Tag], Meta(max_length=80)]
+
+_OURS = frozenset({"id", "links"})
+
+
+class Options(msgspec.Struct, forbid_unknown_fields=True):
+    """Options of domains, projects and roles. Null takes one away."""
+
+    immutable: bool | None | UnsetType = UNSET
+
+
+class UserOptions(msgspec.Struct, forbid_unknown_fields=True):
+    ignore_change_password_upon_first_use: bool | None | UnsetType = UNSET
+    ignore_password_expiry: bool | None | UnsetType = UNSET
+    ignore_lockout_failure_attempts: bool | None | UnsetType = UNSET
+    ignore_user_inactivity: bool | None | UnsetType = UNSET
+    lock_password: bool | None | UnsetType = UNSET
+
+
+def parse(kind: type[T], data: dict[str, Any], *, id: str | None = None) -> tuple[T, dict[str, Any]]:
+    """(the known fields, the other ones). `id`: of the resource being changed. Raises Invalid."""
+    if id is not None and not data:
+        raise Invalid("The body must name at least one property to change.")
+    if id is not None and data.get("id", id) != id:
+        raise Invalid("Cannot change the ID of a resource.")
+    try:
+        known = msgspec.convert(data, kind)
+    except msgspec.ValidationError as problem:
+        raise Invalid(f"Invalid input: {problem}") from problem
+    return known, {k: v for k, v in data.items() if k not in kind.__struct_encode_fields__ and k not in _OURS}
+
+
+def given(known: msgspec.Struct, *without: str) -> dict[str, Any]:
+    """The fields that the body named, as column values."""
+    values = {f: getattr(known, f) for f in known.__struct_fields__ if f not in without}
+    return {k: msgspec.to_builtins(v) if isinstance(v, msgspec.Struct) else v for k, v in values.items() if v is not UNSET}
+
+
+def changes(known: msgspec.Struct, extra: dict[str, Any], *without: str) -> dict[str, Any]:
+    """The columns to change, with what is kept for the client in `extra`."""
+    return given(known, *without) | ({"extra": extra} if extra else {})
+
+
+def required(value: Any, field: str) -> Any:
+    """The value, which must have been given. Raises Invalid."""
+    if value is UNSET or value is None:
+        raise Invalid(f"'{field}' is a required property.")
+    return value

@@ -1,0 +1,17 @@
+"""Keystone's envelope of an error."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from pileus.core.errors import CloudError, PolicyForbids
+from pileus.core.http import Request
+
+
+def render(error: CloudError, req: Request) -> tuple[dict[str, str], Any]:
+    message = str(error)
+    if isinstance(error, PolicyForbids):
+        message = f"You are not authorized to perform the requested action: {error.facts['rule']}."
+    return {}, {"error": {"code": error.status, "title": HTTPStatus(error.status).phrase, "message": message}}

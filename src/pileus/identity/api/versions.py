@@ -1,0 +1,30 @@
+"""Version discovery, for which nobody needs a token."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.core.http import Reply, Request, Route
+from pileus.identity.api.views import BASE
+
+
+async def list_versions(req: Request) -> Reply:
+    """300: choose one."""
+    return Reply(300, {"versions": {"values": [document(req)]}}, {"location": req.url(BASE) + "/", "vary": "X-Auth-Token"})
+
+
+async def show_version(req: Request) -> dict[str, Any]:
+    return {"version": document(req)}
+
+
+def document(req: Request) -> dict[str, Any]:
+    return {"id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z",
+            "links": [{"rel": "self", "href": req.url(BASE) + "/"}],
+            "media-types": [{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}]}
+
+
+ROUTES = [
+    Route("GET", "/", list_versions),
+    Route("GET", "/v3", show_version),
+]

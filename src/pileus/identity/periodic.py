@@ -1,0 +1,28 @@
+"""Periodic work of identity."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.core.periodic import Periodic
+from pileus.identity.service import Identity
+
+
+async def purge_revocations(identity: Identity) -> str | None:
+    """Forget what could only concern tokens that have expired anyway."""
+    gone = await identity.core.store.revocations.purge(identity.core.clock.now())
+    return f"{gone} revocations forgotten" if gone else None
+
+
+async def rotate_keys(identity: Identity) -> str | None:
+    """Take up keys that others made; make new ones when the primary has done its time."""
+    if identity.keys.due():
+        identity.keys.rotate()
+        return "keys rotated"
+    identity.keys.reload()
+    return None
+
+
+PERIODIC = [
+    Periodic(purge_revocations, every_s=900),
+    Periodic(rotate_keys, every_s=300),
+]

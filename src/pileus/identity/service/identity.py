@@ -1,0 +1,112 @@
+"""Identity as the rest of the cloud sees it."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pileus.core.context import Context
+from pileus.core.errors import Unauthenticated
+from pileus.core.kit import Kit
+from pileus.identity.config import IdentityConfig
+from pileus.identity.errors import RoleNotFound
+from pileus.identity.keys import Keys
+from pileus.identity.model import DEFAULT_DOMAIN, Assignment, Project, User
+from pileus.identity.passwords import Passwords
+from pileus.identity.service.assignments import Assignments
+from pileus.identity.service.bootstrap import bootstrap
+from pileus.identity.service.catalog import Catalog
+from pileus.identity.service.core import Core
+from pileus.identity.service.logins import Logins
+from pileus.identity.service.projects import Projects
+from pileus.identity.service.roles import Roles
+from pileus.identity.service.tokens import Tokens
+from pileus.identity.service.users import Groups, Users
+
+
+class Identity:
+    def __init__(self, kit: Kit, config: IdentityConfig):
+        self.core = Core(kit, config)
+        self.keys = Keys(config, kit.clock, kit.ids)
+        self.passwords = Passwords(config, kit.ids)
+        self.projects = Projects(self.core)
+        self.users = Users(self.core, self.passwords)
+        self.groups = Groups(self.core)
+        self.roles = Roles(self.core)
+        self.assignments = Assignments(self.core, self.roles)
+        self.services = Catalog(self.core)
+        self.tokens = Tokens(self.core, self.keys, self.assignments)
+        self.logins = Logins(self.core, self.passwords, self.tokens)
+
+    async def start(self) -> None:
+        """Raises OSError when the folder of keys cannot be used."""
+        self.keys.open()
+        await self.core.generations.start()
+
+    async def stop(self) -> None:
+        self.passwords.close()
+
+    # ---- who asks ----------------------------------------------------------------------------------------------------
+    async def authenticate(self, token: str, service_token: str | None = None, *, request_id: str = "") -> Context:
+        """Who holds these tokens. Raises Unauthenticated."""
+        context = (await self.tokens.verify(token)).context
+        if service_token:
+            service = (await self.tokens.verify(service_token)).context
+            return msgspec.structs.replace(context, request_id=request_id, service_roles=service.roles)
+        return msgspec.structs.replace(context, request_id=request_id) if request_id else context
+
+    async def authenticate_request(self, req: Any) -> Context:
+        """Who sends a request (`core.http.Request`): what its tokens prove, whatever other headers say."""
+        token = req.header("x-auth-token")
+        if not token:
+            raise Unauthenticated()
+        return await self.authenticate(token, req.header("x-service-token"), request_id=req.id)
+
+    # ---- what there is -----------------------------------------------------------------------------------------------
+    async def find_project(self, id: str) -> Project | None:
+        return await self.projects.find(id)
+
+    async def find_user(self, id: str) -> User | None:
+        return await self.users.find(id)
+
+    async def catalog(self, project_id: str | None = None, user_id: str | None = None) -> Any:
+        """The service catalog, ready to be encoded as JSON."""
+        return await self.services.shown(project_id=project_id, user_id=user_id)
+
+    # ---- making it ---------------------------------------------------------------------------------------------------
+    async def bootstrap(self, *, admin_password: str, region: str = "RegionOne", services: Any = (), generated: bool = False) -> None:
+        """Make what every cloud needs, as far as it is missing; see `service/bootstrap.py`."""
+        await bootstrap(self, admin_password=admin_password, region=region, services=services, generated=generated)
+
+    async def create_project(self, name: str, *, domain_id: str = DEFAULT_DOMAIN, **more: Any) -> Project:
+        return await self.projects.create(name=name, domain_id=domain_id, **more)
+
+    async def create_user(self, name: str, password: str | None = None, *, domain_id: str = DEFAULT_DOMAIN, **more: Any) -> User:
+        return await self.users.create(name=name, password=password, domain_id=domain_id, **more)
+
+    async def assign_role(self, role: str, *, user_id: str, project_id: str | None = None, domain_id: str | None = None) -> None:
+        """Give a global role, by name, to a user on a project, a domain or (neither) the system. Repeatable."""
+        found = await self.roles.find_named(role)
+        if found is None:
+            raise RoleNotFound(id=role)
+        kind, target = ("project", project_id) if project_id else ("domain", domain_id) if domain_id else ("system", "system")
+        await self.assignments.assign(Assignment(actor_type="user", actor_id=user_id, target_type=kind, target_id=target or "",     # type: ignore[arg-type]
+                                                 role_id=found.id))
+
+    async def ensure_project(self, name: str, *, domain_id: str = DEFAULT_DOMAIN, description: str = "") -> Project:
+        found = await self.projects.find_named(name, domain_id)
+        return found or await self.create_project(name, domain_id=domain_id, description=description)
+
+    async def ensure_user(self, name: str, password: str, *, project_id: str | None = None, role: str = "member",
+                          domain_id: str = DEFAULT_DOMAIN, generated: bool = False) -> User:
+        """A user with this password, and a role on a project. `generated`: a machine made the password, of 96 bits or more."""
+        user = await self.users.find_named(name, domain_id)
+        if user is None:
+            user = await self.create_user(name, password, domain_id=domain_id, generated_password=generated)
+        else:
+            await self.users.ensure_password(user, password, generated=generated)
+        if project_id is not None:
+            await self.assign_role(role, user_id=user.id, project_id=project_id)
+        return user
