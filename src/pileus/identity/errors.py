@@ -39,7 +39,10 @@ class ImpliedRoleNotFound(errors.NotFound):
 
 
 class AssignmentNotFound(errors.NotFound):
-    code, message = "identity.assignment_not_found", "Could not find role assignment with role: {role}, user or group: {actor}, on: {target}."
+    code, message = (
+        "identity.assignment_not_found",
+        "Could not find role assignment with role: {role}, user or group: {actor}, on: {target}.",
+    )
 
 
 class ServiceNotFound(errors.NotFound):
@@ -63,11 +66,17 @@ class Taken(errors.Conflict):
 
 
 class RegionInUse(errors.Forbidden):
-    code, message = "identity.region_in_use", "Unable to delete region {id} because it or its child regions have associated endpoints."
+    code, message = (
+        "identity.region_in_use",
+        "Unable to delete region {id} because it or its child regions have associated endpoints.",
+    )
 
 
 class Immutable(errors.Forbidden):
-    code, message = "identity.immutable", "Cannot change or delete the immutable {kind} {id}: set its option immutable to false first."
+    code, message = (
+        "identity.immutable",
+        "Cannot change or delete the immutable {kind} {id}: set its option immutable to false first.",
+    )
 
 
 class Refused(errors.Forbidden):

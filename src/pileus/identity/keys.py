@@ -55,11 +55,11 @@ class Keys:
         if self.folder is None:
             self._in_memory[max(self._in_memory) + 1] = self._in_memory[0]
             self._in_memory[0] = self._new()
-            for number in sorted(n for n in self._in_memory if n)[:-(self.keep - 1)]:
+            for number in sorted(n for n in self._in_memory if n)[: -(self.keep - 1)]:
                 del self._in_memory[number]
         else:
             self._promote()
-            for number in sorted(n for n in self._numbers() if n)[:-(self.keep - 1)]:
+            for number in sorted(n for n in self._numbers() if n)[: -(self.keep - 1)]:
                 (self.folder / str(number)).unlink(missing_ok=True)
         self.reload()
         log.info("keys rotated", primary=max(self._read()))
@@ -73,7 +73,7 @@ class Keys:
 
     def seal(self, data: bytes) -> str:
         """A token around `data`. The padding that says nothing is left out."""
-        return self._fernet.encrypt_at_time(data, int(self.clock.now().timestamp())).decode().rstrip("=")     # type: ignore[union-attr]
+        return self._fernet.encrypt_at_time(data, int(self.clock.now().timestamp())).decode().rstrip("=")  # type: ignore[union-attr]
 
     def open_token(self, token: str) -> bytes | None:
         """What is in a token, or None for one that no key proves."""
@@ -85,7 +85,7 @@ class Keys:
 
     def _open(self, token: str) -> bytes | None:
         try:
-            return self._fernet.decrypt(token + "=" * (-len(token) % 4))      # type: ignore[union-attr]
+            return self._fernet.decrypt(token + "=" * (-len(token) % 4))  # type: ignore[union-attr]
         except (InvalidToken, ValueError):
             return None
 
@@ -93,7 +93,7 @@ class Keys:
         return base64.urlsafe_b64encode(self.ids.secret(32))
 
     def _numbers(self) -> list[int]:
-        return [int(p.name) for p in self.folder.iterdir() if p.name.isdecimal()]      # type: ignore[union-attr]
+        return [int(p.name) for p in self.folder.iterdir() if p.name.isdecimal()]  # type: ignore[union-attr]
 
     def _read(self) -> dict[int, bytes]:
         if self.folder is None:
@@ -102,7 +102,7 @@ class Keys:
         for number in self._numbers():
             try:
                 found[number] = (self.folder / str(number)).read_bytes()
-            except FileNotFoundError:                      # rotated away between the look and the reading
+            except FileNotFoundError:  # rotated away between the look and the reading
                 continue
         return found
 
@@ -115,7 +115,7 @@ class Keys:
             return
         primary = self.folder / str(max(self._numbers()))
         now = self.clock.now().timestamp()
-        os.utime(primary, (now, now))                      # its age as a primary begins now
+        os.utime(primary, (now, now))  # its age as a primary begins now
         self._write(0)
 
     def _write(self, number: int) -> None:

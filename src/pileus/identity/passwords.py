@@ -84,7 +84,7 @@ class Passwords:
     def _verify(self, data: bytes, stored: str | None) -> bool:
         if stored is not None and bcrypt_verify(data, stored):
             return True
-        if stored is None or bcrypt_cost(stored) < self.cost:      # how long a refusal takes does not tell who exists
+        if stored is None or bcrypt_cost(stored) < self.cost:  # how long a refusal takes does not tell who exists
             bcrypt_verify(data, self.nobodys)
         return False
 

@@ -40,10 +40,10 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Packed(msgspec.Struct, frozen=True, array_like=True):
     format: int
-    user: bytes | str
+    user: bytes
     methods: int
     scope: int
-    target: bytes | str | None
+    target: bytes | None
     issued: int
     lifetime: int
     generation: int
@@ -55,34 +55,50 @@ _decode = msgspec.msgpack.Decoder(_Packed).decode
 
 
 def pack(p: Payload) -> bytes:
-    return _encode(_Packed(
-        FORMAT, _pack_id(p.user_id), sum(1 << METHODS.index(m) for m in p.methods), p.scope, None if p.target_id is None else _pack_id(p.target_id),
-        (p.issued_at - _EPOCH) // _MICRO, (p.expires_at - p.issued_at) // _MICRO, p.generation,
-        [base64.urlsafe_b64decode(a + "==") for a in p.audit_ids]))
+    return _encode(
+        _Packed(
+            FORMAT,
+            _pack_id(p.user_id),
+            sum(1 << METHODS.index(m) for m in p.methods),
+            p.scope,
+            None if p.target_id is None else _pack_id(p.target_id),
+            (p.issued_at - _EPOCH) // _MICRO,
+            (p.expires_at - p.issued_at) // _MICRO,
+            p.generation,
+            [base64.urlsafe_b64decode(a + "==") for a in p.audit_ids],
+        )
+    )
 
 
 def unpack(data: bytes) -> Payload | None:
     """The payload, or None for bytes that are none, or of another format."""
     try:
         p = _decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     if p.format != FORMAT:
         return None
     issued = _EPOCH + p.issued * _MICRO
     return Payload(
-        user_id=_unpack_id(p.user), methods=frozenset(m for i, m in enumerate(METHODS) if p.methods >> i & 1), scope=p.scope,
-        target_id=None if p.target is None else _unpack_id(p.target), issued_at=issued, expires_at=issued + p.lifetime * _MICRO,
-        generation=p.generation, audit_ids=tuple(audit_id(a) for a in p.audits))
+        user_id=_unpack_id(p.user),
+        methods=frozenset(m for i, m in enumerate(METHODS) if p.methods >> i & 1),
+        scope=p.scope,
+        target_id=None if p.target is None else _unpack_id(p.target),
+        issued_at=issued,
+        expires_at=issued + p.lifetime * _MICRO,
+        generation=p.generation,
+        audit_ids=tuple(audit_id(a) for a in p.audits),
+    )
 
 
 def audit_id(secret: bytes) -> str:
     return base64.urlsafe_b64encode(secret).decode().rstrip("=")
 
 
-def _pack_id(id: str) -> bytes | str:
-    return bytes.fromhex(id) if _HEX_ID.fullmatch(id) else id
+def _pack_id(id: str) -> bytes:
+    """Half the size for what is a UUID in hexadecimal; the first byte says which it is."""
+    return b"x" + bytes.fromhex(id) if _HEX_ID.fullmatch(id) else b"t" + id.encode()
 
 
-def _unpack_id(id: bytes | str) -> str:
-    return id.hex() if isinstance(id, bytes) else id
+def _unpack_id(id: bytes) -> str:
+    return id[1:].hex() if id[:1] == b"x" else id[1:].decode()

@@ -1,0 +1,23 @@
+"""Keystone's HTTP face: version 3, below /identity."""
+
+# SPDX-License-Identifier: Apache-2.0
+from pileus.core.http import Api
+from pileus.identity.api import (
+    auth,
+    catalog,
+    domains,
+    grants,
+    groups,
+    project_tags,
+    projects,
+    regions,
+    role_assignments,
+    roles,
+    users,
+    versions,
+)
+from pileus.identity.api.errors import render
+from pileus.identity.api.views import ROOT
+
+_RESOURCES = (versions, auth, domains, projects, project_tags, users, groups, roles, grants, role_assignments, catalog, regions)
+API = Api(name="identity", root=ROOT, routes=[route for resource in _RESOURCES for route in resource.ROUTES], render=render)

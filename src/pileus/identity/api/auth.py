@@ -9,7 +9,8 @@ import msgspec
 
 from pileus.core.errors import Forbidden, Invalid, Unauthenticated
 from pileus.core.http import Reply, Request, Route
-from pileus.identity.api.projects import show_domain, show_project
+from pileus.identity.api.domains import show_domain
+from pileus.identity.api.projects import show_project
 from pileus.identity.api.views import BASE, listing, truth
 from pileus.identity.errors import TokenNotFound
 from pileus.identity.model import Login, Project, Scope, UserRef
@@ -108,7 +109,12 @@ def _login(auth: Auth) -> Login:
             raise Invalid(f"Expecting to find {method} in identity.")
     password = proofs.password if "password" in proofs.methods and proofs.password is not None else None
     token = proofs.token.id if "token" in proofs.methods and proofs.token is not None else None
-    return Login(user=password.user if password else None, password=password.user.password if password else None, token=token, scope=auth.scope)
+    return Login(
+        user=password.user if password else None,
+        password=password.user.password if password else None,
+        token=token,
+        scope=auth.scope,
+    )
 
 
 async def _subject(req: Request) -> Verified:
@@ -139,7 +145,10 @@ def show(v: Verified) -> dict[str, Any]:
         "issued_at": stamp(p.issued_at),
     }
     if p.scope == PROJECT and v.project is not None and v.project_domain is not None:
-        shown |= {"project": _named(v.project.id, v.project.name) | {"domain": _domain(v.project_domain)}, "is_domain": v.project.is_domain}
+        shown |= {
+            "project": _named(v.project.id, v.project.name) | {"domain": _domain(v.project_domain)},
+            "is_domain": v.project.is_domain,
+        }
     elif p.scope == DOMAIN and v.domain is not None:
         shown["domain"] = _domain(v.domain)
     elif p.scope == SYSTEM:

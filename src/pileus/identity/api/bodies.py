@@ -24,21 +24,22 @@ Description = Annotated[str, Meta(max_length=65535)]
 Tag = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^,/]*$")]
 Tags = Annotated[list[Tag], Meta(max_length=80)]
 
-_OURS = frozenset({"id", "links"})
+#: Never kept: what is ours to say, and what must not be shown again.
+_OURS = frozenset({"id", "links", "password_expires_at", "original_password"})
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True):
     """Options of domains, projects and roles. Null takes one away."""
 
-    immutable: bool | None | UnsetType = UNSET
+    immutable: bool | UnsetType | None = UNSET
 
 
 class UserOptions(msgspec.Struct, forbid_unknown_fields=True):
-    ignore_change_password_upon_first_use: bool | None | UnsetType = UNSET
-    ignore_password_expiry: bool | None | UnsetType = UNSET
-    ignore_lockout_failure_attempts: bool | None | UnsetType = UNSET
-    ignore_user_inactivity: bool | None | UnsetType = UNSET
-    lock_password: bool | None | UnsetType = UNSET
+    ignore_change_password_upon_first_use: bool | UnsetType | None = UNSET
+    ignore_password_expiry: bool | UnsetType | None = UNSET
+    ignore_lockout_failure_attempts: bool | UnsetType | None = UNSET
+    ignore_user_inactivity: bool | UnsetType | None = UNSET
+    lock_password: bool | UnsetType | None = UNSET
 
 
 def parse(kind: type[T], data: dict[str, Any], *, id: str | None = None) -> tuple[T, dict[str, Any]]:
@@ -57,7 +58,11 @@ def parse(kind: type[T], data: dict[str, Any], *, id: str | None = None) -> tupl
 def given(known: msgspec.Struct, *without: str) -> dict[str, Any]:
     """The fields that the body named, as column values."""
     values = {f: getattr(known, f) for f in known.__struct_fields__ if f not in without}
-    return {k: msgspec.to_builtins(v) if isinstance(v, msgspec.Struct) else v for k, v in values.items() if v is not UNSET}
+    return {k: _plain(v) for k, v in values.items() if v is not UNSET}
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else tuple(value) if isinstance(value, list) else value
 
 
 def changes(known: msgspec.Struct, extra: dict[str, Any], *without: str) -> dict[str, Any]:

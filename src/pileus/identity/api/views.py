@@ -22,7 +22,11 @@ def links(req: Request, collection: str, id: str) -> dict[str, str]:
 def listing(req: Request, name: str, items: Iterable[Any], **more: Any) -> dict[str, Any]:
     """A whole list: identity does not page."""
     query = req.falcon.query_string
-    return {name: list(items), "links": {"self": req.url(req.path) + ("?" + query if query else ""), "previous": None, "next": None}, **more}
+    return {
+        name: list(items),
+        "links": {"self": req.url(req.path) + ("?" + query if query else ""), "previous": None, "next": None},
+        **more,
+    }
 
 
 def filters(req: Request, texts: tuple[str, ...], flags: tuple[str, ...] = ()) -> list[Filter]:

@@ -57,7 +57,9 @@ class Assignments:
             target = await self._check(assignment)
             role = await self.core.store.roles.get(assignment.role_id)
             if role.domain_id and target is None:
-                raise Invalid(f"Role {role.id} is a domain-specific role. Unable to use a domain-specific role in a system assignment.")
+                raise Invalid(
+                    f"Role {role.id} is a domain-specific role. Unable to use a domain-specific role in a system assignment."
+                )
             if role.domain_id and target is not None and role.domain_id != (target.domain_id or target.id):
                 raise Refused(why=f"Role {role.id} is a domain-specific role of another domain than its target.")
             if await self.store.add(assignment):
@@ -78,10 +80,18 @@ class Assignments:
         if not await self.store.has(assignment):
             raise _missing(assignment)
 
-    async def roles_given(self, actor_type: Literal["user", "group"], actor_id: str, target_type: Literal["project", "domain", "system"],
-                          target_id: str, inherited: bool) -> list[Role]:
+    async def roles_given(
+        self,
+        actor_type: Literal["user", "group"],
+        actor_id: str,
+        target_type: Literal["project", "domain", "system"],
+        target_id: str,
+        inherited: bool,
+    ) -> list[Role]:
         """The roles given to just this actor on just this target."""
-        await self._check(Assignment(actor_type=actor_type, actor_id=actor_id, target_type=target_type, target_id=target_id, role_id=""))
+        await self._check(
+            Assignment(actor_type=actor_type, actor_id=actor_id, target_type=target_type, target_id=target_id, role_id="")
+        )
         found = await self.store.list(actor_ids=[actor_id], target_ids=[target_id], target_type=target_type, inherited=inherited)
         roles = (await self.roles.index()).roles
         return sorted((roles[a.role_id] for a in found), key=lambda r: r.name)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pileus.identity.model import DEFAULT_DOMAIN, DEFAULT_ROLES, INTERFACES, SERVICE_ROLE
@@ -35,7 +36,7 @@ async def _roles(identity: Identity) -> None:
     for name in (*DEFAULT_ROLES, SERVICE_ROLE):
         made[name] = await identity.roles.find_named(name) or await identity.roles.create(name=name, options={"immutable": True})
     implied = (await identity.roles.index()).implied
-    for prior, lesser in zip(DEFAULT_ROLES, DEFAULT_ROLES[1:], strict=False):
+    for prior, lesser in pairwise(DEFAULT_ROLES):
         if made[lesser].id not in implied.get(made[prior].id, ()):
             await identity.roles.imply(made[prior].id, made[lesser].id)
 
@@ -43,7 +44,9 @@ async def _roles(identity: Identity) -> None:
 async def _service(identity: Identity, type: str, name: str, url: str, region: str) -> None:
     """A service, and its endpoints at this URL: when it moved, they move."""
     catalog = identity.services
-    service = next((s for s in await catalog.list_services([]) if s.type == type), None) or await catalog.create_service(type=type, name=name)
+    service = next((s for s in await catalog.list_services([]) if s.type == type), None) or await catalog.create_service(
+        type=type, name=name
+    )
     there = {e.interface: e for e in await catalog.list_endpoints([]) if e.service_id == service.id and e.region_id == region}
     for interface in INTERFACES:
         if interface not in there:

@@ -40,8 +40,10 @@ class Catalog:
         if self._snapshot.encoded is not None:
             return self._snapshot.encoded
         values = {"project_id": project_id, "tenant_id": project_id, "user_id": user_id}
-        return [entry | {"endpoints": [e | {"url": url} for e in entry["endpoints"] if (url := _fill(e["url"], values)) is not None]}
-                for entry in self._snapshot.entries]
+        return [
+            entry | {"endpoints": [e | {"url": url} for e in entry["endpoints"] if (url := _fill(e["url"], values)) is not None]}
+            for entry in self._snapshot.entries
+        ]
 
     async def _read(self, generation: int) -> _Snapshot:
         endpoints: dict[str, list[dict[str, Any]]] = {}
@@ -49,8 +51,11 @@ class Catalog:
             if e.enabled:
                 shown = {"id": e.id, "interface": e.interface, "region_id": e.region_id, "url": e.url, "region": e.region_id}
                 endpoints.setdefault(e.service_id, []).append(shown)
-        entries = [{"endpoints": endpoints.get(s.id, []), "id": s.id, "type": s.type, "name": s.name}
-                   for s in await self.store.services.list() if s.enabled]
+        entries = [
+            {"endpoints": endpoints.get(s.id, []), "id": s.id, "type": s.type, "name": s.name}
+            for s in await self.store.services.list()
+            if s.enabled
+        ]
         fixed = not any(_PLACEHOLDER.search(e["url"]) for entry in entries for e in entry["endpoints"])
         return _Snapshot(generation, entries, msgspec.Raw(msgspec.json.encode(entries)) if fixed else None)
 
@@ -78,11 +83,27 @@ class Catalog:
             await self.core.generations.raise_(CATALOG)
 
     # ---- endpoints ---------------------------------------------------------------------------------------------------
-    async def create_endpoint(self, *, service_id: str, interface: str, url: str, region_id: str | None = None, enabled: bool = True,
-                              extra: dict | None = None, make_region: bool = False) -> Endpoint:
+    async def create_endpoint(
+        self,
+        *,
+        service_id: str,
+        interface: str,
+        url: str,
+        region_id: str | None = None,
+        enabled: bool = True,
+        extra: dict | None = None,
+        make_region: bool = False,
+    ) -> Endpoint:
         """`make_region`: create the region if it is missing, as clients of the older API expect."""
-        endpoint = Endpoint(id=self.core.ids.hex(), service_id=service_id, interface=interface, url=check_url(url),      # type: ignore[arg-type]
-                            region_id=region_id, enabled=enabled, extra=extra or {})
+        endpoint = Endpoint(
+            id=self.core.ids.hex(),
+            service_id=service_id,
+            interface=interface,
+            url=check_url(url),  # type: ignore[arg-type]
+            region_id=region_id,
+            enabled=enabled,
+            extra=extra or {},
+        )
         async with self.db.transaction():
             await self._check_endpoint(endpoint, make_region)
             await self.store.endpoints.add(endpoint)
@@ -116,9 +137,12 @@ class Catalog:
             await self.store.regions.add(Region(id=endpoint.region_id))
 
     # ---- regions -----------------------------------------------------------------------------------------------------
-    async def create_region(self, *, id: str | None = None, description: str | None = "", parent_region_id: str | None = None,
-                            extra: dict | None = None) -> Region:
-        region = Region(id=id or self.core.ids.hex(), description=description or "", parent_region_id=parent_region_id, extra=extra or {})
+    async def create_region(
+        self, *, id: str | None = None, description: str | None = "", parent_region_id: str | None = None, extra: dict | None = None
+    ) -> Region:
+        region = Region(
+            id=id or self.core.ids.hex(), description=description or "", parent_region_id=parent_region_id, extra=extra or {}
+        )
         async with self.db.transaction():
             await self._check_parent(region)
             await self.store.regions.add(region)

@@ -19,6 +19,7 @@ from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.bootstrap import bootstrap
 from pileus.identity.service.catalog import Catalog
 from pileus.identity.service.core import Core
+from pileus.identity.service.effective import Lister
 from pileus.identity.service.logins import Logins
 from pileus.identity.service.projects import Projects
 from pileus.identity.service.roles import Roles
@@ -36,6 +37,7 @@ class Identity:
         self.groups = Groups(self.core)
         self.roles = Roles(self.core)
         self.assignments = Assignments(self.core, self.roles)
+        self.lister = Lister(self.core, self.roles)
         self.services = Catalog(self.core)
         self.tokens = Tokens(self.core, self.keys, self.assignments)
         self.logins = Logins(self.core, self.passwords, self.tokens)
@@ -76,7 +78,9 @@ class Identity:
         return await self.services.shown(project_id=project_id, user_id=user_id)
 
     # ---- making it ---------------------------------------------------------------------------------------------------
-    async def bootstrap(self, *, admin_password: str, region: str = "RegionOne", services: Any = (), generated: bool = False) -> None:
+    async def bootstrap(
+        self, *, admin_password: str, region: str = "RegionOne", services: Any = (), generated: bool = False
+    ) -> None:
         """Make what every cloud needs, as far as it is missing; see `service/bootstrap.py`."""
         await bootstrap(self, admin_password=admin_password, region=region, services=services, generated=generated)
 
@@ -92,15 +96,30 @@ class Identity:
         if found is None:
             raise RoleNotFound(id=role)
         kind, target = ("project", project_id) if project_id else ("domain", domain_id) if domain_id else ("system", "system")
-        await self.assignments.assign(Assignment(actor_type="user", actor_id=user_id, target_type=kind, target_id=target or "",     # type: ignore[arg-type]
-                                                 role_id=found.id))
+        await self.assignments.assign(
+            Assignment(
+                actor_type="user",
+                actor_id=user_id,
+                target_type=kind,
+                target_id=target or "",  # type: ignore[arg-type]
+                role_id=found.id,
+            )
+        )
 
     async def ensure_project(self, name: str, *, domain_id: str = DEFAULT_DOMAIN, description: str = "") -> Project:
         found = await self.projects.find_named(name, domain_id)
         return found or await self.create_project(name, domain_id=domain_id, description=description)
 
-    async def ensure_user(self, name: str, password: str, *, project_id: str | None = None, role: str = "member",
-                          domain_id: str = DEFAULT_DOMAIN, generated: bool = False) -> User:
+    async def ensure_user(
+        self,
+        name: str,
+        password: str,
+        *,
+        project_id: str | None = None,
+        role: str = "member",
+        domain_id: str = DEFAULT_DOMAIN,
+        generated: bool = False,
+    ) -> User:
         """A user with this password, and a role on a project. `generated`: a machine made the password, of 96 bits or more."""
         user = await self.users.find_named(name, domain_id)
         if user is None:

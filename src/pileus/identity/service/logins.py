@@ -41,18 +41,29 @@ class Logins:
         if user_id is None:
             raise Invalid("Expecting to find at least one method of authentication in the request.")
         now = self.core.clock.now()
-        expires_at = parent.payload.expires_at if parent is not None else now + timedelta(seconds=self.core.config.token_expiration_s)
+        expires_at = (
+            parent.payload.expires_at if parent is not None else now + timedelta(seconds=self.core.config.token_expiration_s)
+        )
         scope, target = await self._scope(user_id, login.scope)
-        return await self.tokens.issue(Payload(
-            user_id=user_id, methods=methods, scope=scope, target_id=target, issued_at=now, expires_at=expires_at,
-            generation=generation if parent is None else min(generation, parent.generation), audit_ids=self._chain(parent)))
+        return await self.tokens.issue(
+            Payload(
+                user_id=user_id,
+                methods=methods,
+                scope=scope,
+                target_id=target,
+                issued_at=now,
+                expires_at=expires_at,
+                generation=generation if parent is None else min(generation, parent.generation),
+                audit_ids=self._chain(parent),
+            )
+        )
 
     async def _by_password(self, ref: UserRef, password: str) -> User:
         user = await self._find_user(ref)
         secret = await self.users.password(user.id) if user is not None else None
         if not await self.passwords.verify(password, secret.hash if secret is not None else None) or user is None:
             raise Unauthenticated()
-        return user                                   # disabled or not: `issue` refuses, after the same work
+        return user  # disabled or not: `issue` refuses, after the same work
 
     async def _find_user(self, ref: UserRef) -> User | None:
         if ref.id is not None:
@@ -88,7 +99,7 @@ class Logins:
             if not scope.system.all:
                 raise Invalid("Expecting the system scope to be all.")
             return SYSTEM, None
-        found = await (self._find_project(scope.project) if scope.project is not None else self._find_domain(scope.domain))    # type: ignore[arg-type]
+        found = await (self._find_project(scope.project) if scope.project is not None else self._find_domain(scope.domain))  # type: ignore[arg-type]
         if found is None:
             raise Unauthenticated()
         return PROJECT if scope.project is not None else DOMAIN, found.id

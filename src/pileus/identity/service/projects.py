@@ -56,14 +56,33 @@ class Projects:
             raise Invalid(f"Could not find domain: {domain_id}.")
         return domain_id
 
-    async def create(self, *, name: str, domain_id: str | None = None, parent_id: str | None = None, enabled: bool = True,
-                     description: str | None = "", tags: tuple[str, ...] = (), options: dict | None = None, extra: dict | None = None,
-                     id: str | None = None) -> Project:
+    async def create(
+        self,
+        *,
+        name: str,
+        domain_id: str | None = None,
+        parent_id: str | None = None,
+        enabled: bool = True,
+        description: str | None = "",
+        tags: tuple[str, ...] = (),
+        options: dict | None = None,
+        extra: dict | None = None,
+        id: str | None = None,
+    ) -> Project:
         """A project in a domain, at its top or below a parent."""
         async with self.db.transaction():
             domain_id = await self.place(domain_id, parent_id)
-            project = Project(id=id or self.core.ids.hex(), name=clean_name(name), domain_id=domain_id, parent_id=parent_id or domain_id,
-                              enabled=enabled, description=description, tags=tags, options=options or {}, extra=extra or {})
+            project = Project(
+                id=id or self.core.ids.hex(),
+                name=clean_name(name),
+                domain_id=domain_id,
+                parent_id=parent_id or domain_id,
+                enabled=enabled,
+                description=description,
+                tags=tags,
+                options=options or {},
+                extra=extra or {},
+            )
             above = [await self.get_domain(domain_id), *await self.store.ancestors(project)]
             for parent in above:
                 if not parent.enabled:
@@ -73,10 +92,27 @@ class Projects:
             await self.store.add(project)
         return project
 
-    async def create_domain(self, *, name: str, enabled: bool = True, description: str | None = "", tags: tuple[str, ...] = (),
-                            options: dict | None = None, extra: dict | None = None, id: str | None = None) -> Project:
-        domain = Project(id=id or self.core.ids.hex(), name=clean_name(name), is_domain=True, enabled=enabled, description=description,
-                         tags=tags, options=options or {}, extra=extra or {})
+    async def create_domain(
+        self,
+        *,
+        name: str,
+        enabled: bool = True,
+        description: str | None = "",
+        tags: tuple[str, ...] = (),
+        options: dict | None = None,
+        extra: dict | None = None,
+        id: str | None = None,
+    ) -> Project:
+        domain = Project(
+            id=id or self.core.ids.hex(),
+            name=clean_name(name),
+            is_domain=True,
+            enabled=enabled,
+            description=description,
+            tags=tags,
+            options=options or {},
+            extra=extra or {},
+        )
         await self.store.add(domain)
         return domain
 
@@ -193,8 +229,10 @@ def merge(record: Any, values: dict[str, Any]) -> None:
 
 def check_mutable(record: Any, kind: str, values: dict[str, Any] | None = None) -> None:
     """Raise Immutable, unless the change is the one that ends it."""
-    if record.immutable and not (values is not None and set(values) == {"options"} and not values["options"].get("immutable", True)
-                                 and set(values["options"]) == {"immutable"}):
+    if record.immutable and not (
+        values is not None
+        and set(values) == {"options"}
+        and not values["options"].get("immutable", True)
+        and set(values["options"]) == {"immutable"}
+    ):
         raise Immutable(kind=kind, id=record.id)
-
-

@@ -70,10 +70,23 @@ class Roles:
     async def list(self, filters: list[Filter]) -> list[Role]:
         return await self.store.list(filters)
 
-    async def create(self, *, name: str, domain_id: str = "", description: str | None = None, options: dict | None = None,
-                     extra: dict | None = None) -> Role:
-        role = Role(id=self.core.ids.hex(), name=clean_name(name), domain_id=domain_id, description=description, options=options or {},
-                    extra=extra or {})
+    async def create(
+        self,
+        *,
+        name: str,
+        domain_id: str = "",
+        description: str | None = None,
+        options: dict | None = None,
+        extra: dict | None = None,
+    ) -> Role:
+        role = Role(
+            id=self.core.ids.hex(),
+            name=clean_name(name),
+            domain_id=domain_id,
+            description=description,
+            options=options or {},
+            extra=extra or {},
+        )
         async with self.db.transaction():
             if domain_id:
                 await check_domain(self.core, domain_id)

@@ -124,13 +124,31 @@ class Tokens:
         if await store.revocations.any_since(sorted(domains), p.generation):
             raise Unauthenticated()
         context = Context(
-            user_id=user.id, user_name=user.name, user_domain_id=user.domain_id,
-            project_id=project.id if project else None, project_name=project.name if project else "",
-            project_domain_id=project_domain.id if project_domain else None, domain_id=domain.id if domain else None,
-            system_scope="all" if p.scope == SYSTEM else None, roles=frozenset(r.name.lower() for r in roles),
-            token=token, audit_id=p.audit_ids[0], expires_at=stamp(p.expires_at))
-        return Verified(token=token, payload=p, user=user, user_domain=user_domain, project=project, project_domain=project_domain,
-                        domain=domain, roles=roles, context=context, generation=generation)
+            user_id=user.id,
+            user_name=user.name,
+            user_domain_id=user.domain_id,
+            project_id=project.id if project else None,
+            project_name=project.name if project else "",
+            project_domain_id=project_domain.id if project_domain else None,
+            domain_id=domain.id if domain else None,
+            system_scope="all" if p.scope == SYSTEM else None,
+            roles=frozenset(r.name.lower() for r in roles),
+            token=token,
+            audit_id=p.audit_ids[0],
+            expires_at=stamp(p.expires_at),
+        )
+        return Verified(
+            token=token,
+            payload=p,
+            user=user,
+            user_domain=user_domain,
+            project=project,
+            project_domain=project_domain,
+            domain=domain,
+            roles=roles,
+            context=context,
+            generation=generation,
+        )
 
 
 def _usable(record):

@@ -30,23 +30,50 @@ class Users:
     async def list(self, filters: list[Filter]) -> list[User]:
         return await self.store.list(filters)
 
-    async def create(self, *, name: str, domain_id: str, password: str | None = None, enabled: bool = True, default_project_id: str | None = None,
-                     options: dict | None = None, extra: dict | None = None, id: str | None = None, generated_password: bool = False) -> User:
+    async def create(
+        self,
+        *,
+        name: str,
+        domain_id: str,
+        password: str | None = None,
+        enabled: bool = True,
+        default_project_id: str | None = None,
+        options: dict | None = None,
+        extra: dict | None = None,
+        id: str | None = None,
+        generated_password: bool = False,
+    ) -> User:
         """`generated_password`: a machine made it, of 128 bits or more, so hashing it may be cheap."""
-        user = User(id=id or self.core.ids.hex(), name=clean_name(name), domain_id=domain_id, enabled=enabled,
-                    default_project_id=default_project_id, options=options or {}, extra=extra or {})
+        user = User(
+            id=id or self.core.ids.hex(),
+            name=clean_name(name),
+            domain_id=domain_id,
+            enabled=enabled,
+            default_project_id=default_project_id,
+            options=options or {},
+            extra=extra or {},
+        )
         await self._check(user)
         hashed = await self.passwords.hash(password, cheap=generated_password) if password is not None else None
         async with self.db.transaction():
-            await self._check(user)                                # again: hashing took a while
+            await self._check(user)  # again: hashing took a while
             await self.store.add(user)
             if hashed is not None:
                 await self._keep(user.id, hashed)
         return user
 
-    async def update(self, id: str, values: dict[str, Any], *, password: str | None = None, no_password: bool = False,
-                     generated_password: bool = False) -> User:
-        """Change some columns, or the password (`no_password` takes it away). A changed password voids the user's tokens, as disabling does."""
+    async def update(
+        self,
+        id: str,
+        values: dict[str, Any],
+        *,
+        password: str | None = None,
+        no_password: bool = False,
+        generated_password: bool = False,
+    ) -> User:
+        """Change some columns, or the password (`no_password` takes it away).
+
+        A changed password voids the user's tokens, as disabling does."""
         await self.store.get(id)
         hashed = await self.passwords.hash(password, cheap=generated_password) if password is not None else None
         async with self.db.transaction():
@@ -122,7 +149,9 @@ class Groups:
         return await self.store.list(filters)
 
     async def create(self, *, name: str, domain_id: str, description: str | None = "", extra: dict | None = None) -> Group:
-        group = Group(id=self.core.ids.hex(), name=clean_name(name), domain_id=domain_id, description=description, extra=extra or {})
+        group = Group(
+            id=self.core.ids.hex(), name=clean_name(name), domain_id=domain_id, description=description, extra=extra or {}
+        )
         async with self.db.transaction():
             await check_domain(self.core, domain_id)
             await self.store.add(group)
@@ -180,5 +209,3 @@ async def check_domain(core: Core, domain_id: str) -> Project:
     if found is None or not found.is_domain:
         raise DomainNotFound(id=domain_id)
     return found
-
-

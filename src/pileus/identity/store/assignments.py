@@ -38,12 +38,24 @@ class Assignments:
 
     async def remove_of_domain(self, domain_id: str) -> None:
         """Those of a domain's users and groups, on its projects, and on itself."""
-        actors = sa.union(sa.select(users.c.id).where(users.c.domain_id == domain_id), sa.select(groups.c.id).where(groups.c.domain_id == domain_id))
+        actors = sa.union(
+            sa.select(users.c.id).where(users.c.domain_id == domain_id),
+            sa.select(groups.c.id).where(groups.c.domain_id == domain_id),
+        )
         targets = sa.select(projects.c.id).where(projects.c.domain_id == domain_id)
-        await self.db.execute(assignments.delete().where(sa.or_(t.actor_id.in_(actors), t.target_id.in_(targets), t.target_id == domain_id)))
+        await self.db.execute(
+            assignments.delete().where(sa.or_(t.actor_id.in_(actors), t.target_id.in_(targets), t.target_id == domain_id))
+        )
 
-    async def list(self, *, actor_ids: list[str] | None = None, target_ids: list[str] | None = None, target_type: str | None = None,
-                   role_id: str | None = None, inherited: bool | None = None) -> list[Assignment]:
+    async def list(
+        self,
+        *,
+        actor_ids: list[str] | None = None,
+        target_ids: list[str] | None = None,
+        target_type: str | None = None,
+        role_id: str | None = None,
+        inherited: bool | None = None,
+    ) -> list[Assignment]:
         conditions = []
         if actor_ids is not None:
             conditions.append(t.actor_id.in_(actor_ids))
@@ -55,7 +67,9 @@ class Assignments:
             conditions.append(t.role_id == role_id)
         if inherited is not None:
             conditions.append(t.inherited == inherited)
-        return await self.db.all(Assignment, sa.select(assignments).where(*conditions).order_by(t.target_id, t.actor_id, t.role_id, t.inherited))
+        return await self.db.all(
+            Assignment, sa.select(assignments).where(*conditions).order_by(t.target_id, t.actor_id, t.role_id, t.inherited)
+        )
 
     async def of_user(self, user_id: str) -> list[Assignment]:
         """Those of a user and of the groups they are in."""
@@ -72,8 +86,12 @@ class Assignments:
         """Whether an enabled user of an enabled domain has a global role of this name anywhere, by themselves or by a group."""
         usable = sa.select(users.c.id).join(projects, projects.c.id == users.c.domain_id).where(users.c.enabled, projects.c.enabled)
         grouped = sa.select(members.c.group_id).where(members.c.user_id.in_(usable))
-        query = (sa.select(t.actor_id).join(roles, roles.c.id == t.role_id)
-                 .where(roles.c.name == role_name, roles.c.domain_id == "", sa.or_(t.actor_id.in_(usable), t.actor_id.in_(grouped))).limit(1))
+        query = (
+            sa.select(t.actor_id)
+            .join(roles, roles.c.id == t.role_id)
+            .where(roles.c.name == role_name, roles.c.domain_id == "", sa.or_(t.actor_id.in_(usable), t.actor_id.in_(grouped)))
+            .limit(1)
+        )
         return bool(await self.db.rows(query))
 
 
@@ -82,5 +100,11 @@ def _held_by(user_id: str) -> sa.ColumnElement[bool]:
 
 
 def _same(a: Assignment) -> list[sa.ColumnElement[bool]]:
-    return [t.actor_id == a.actor_id, t.actor_type == a.actor_type, t.target_id == a.target_id, t.target_type == a.target_type,
-            t.role_id == a.role_id, t.inherited == a.inherited]
+    return [
+        t.actor_id == a.actor_id,
+        t.actor_type == a.actor_type,
+        t.target_id == a.target_id,
+        t.target_type == a.target_type,
+        t.role_id == a.role_id,
+        t.inherited == a.inherited,
+    ]

@@ -19,7 +19,9 @@ class Projects(Table[Project]):
         return await self.db.one(Project, sa.select(projects).where(projects.c.name == name, projects.c.domain_id == domain_id))
 
     async def some(self, ids: set[str]) -> list[Project]:
-        return await self.db.all(Project, sa.select(projects).where(projects.c.id.in_(ids)).order_by(projects.c.name)) if ids else []
+        return (
+            await self.db.all(Project, sa.select(projects).where(projects.c.id.in_(ids)).order_by(projects.c.name)) if ids else []
+        )
 
     async def children(self, ids: list[str]) -> list[Project]:
         return await self.db.all(Project, sa.select(projects).where(projects.c.parent_id.in_(ids)).order_by(projects.c.name))

@@ -44,5 +44,8 @@ class Revocations:
 
 
 _GENERATIONS = sa.select(generations)
-_ANY_SINCE = sa.select(revocations.c.key).where(
-    revocations.c.key.in_(sa.bindparam("keys", expanding=True)), revocations.c.generation > sa.bindparam("issued")).limit(1)
+_ANY_SINCE = (
+    sa.select(revocations.c.key)
+    .where(revocations.c.key.in_(sa.bindparam("keys", expanding=True)), revocations.c.generation > sa.bindparam("issued"))
+    .limit(1)
+)

@@ -20,7 +20,9 @@ class Roles(Table[Role]):
 
     async def implications(self) -> list[tuple[str, str]]:
         """(prior, implied), of all roles."""
-        found = await self.db.rows(sa.select(implied_roles).order_by(implied_roles.c.prior_role_id, implied_roles.c.implied_role_id))
+        found = await self.db.rows(
+            sa.select(implied_roles).order_by(implied_roles.c.prior_role_id, implied_roles.c.implied_role_id)
+        )
         return [(r.prior_role_id, r.implied_role_id) for r in found]
 
     async def imply(self, prior: str, implied: str) -> None:
@@ -31,8 +33,11 @@ class Roles(Table[Role]):
             pass
 
     async def unimply(self, prior: str, implied: str) -> bool:
-        return bool(await self.db.execute(
-            implied_roles.delete().where(implied_roles.c.prior_role_id == prior, implied_roles.c.implied_role_id == implied)))
+        return bool(
+            await self.db.execute(
+                implied_roles.delete().where(implied_roles.c.prior_role_id == prior, implied_roles.c.implied_role_id == implied)
+            )
+        )
 
     async def remove_in_domain(self, domain_id: str) -> None:
         await self.db.execute(roles.delete().where(roles.c.domain_id == domain_id))

@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from pileus.core.db import METADATA, Id, Json, Time
 
 projects = sa.Table(
-    "identity_projects", METADATA,
+    "identity_projects",
+    METADATA,
     Id("id", primary_key=True),
     sa.Column("name", sa.String(64), nullable=False),
-    Id("domain_id", nullable=False),                       # '' for a domain: a unique key takes no notice of NULL
+    Id("domain_id", nullable=False),  # '' for a domain: a unique key takes no notice of NULL
     Id("parent_id", index=True),
     sa.Column("is_domain", sa.Boolean, nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
@@ -23,7 +24,8 @@ projects = sa.Table(
 )
 
 users = sa.Table(
-    "identity_users", METADATA,
+    "identity_users",
+    METADATA,
     Id("id", primary_key=True),
     sa.Column("name", sa.String(255), nullable=False),
     Id("domain_id", sa.ForeignKey(projects.c.id), nullable=False),
@@ -35,14 +37,16 @@ users = sa.Table(
 )
 
 passwords = sa.Table(
-    "identity_passwords", METADATA,
+    "identity_passwords",
+    METADATA,
     Id("user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), primary_key=True),
     sa.Column("hash", sa.String(255), nullable=False),
     sa.Column("created_at", Time, nullable=False),
 )
 
 groups = sa.Table(
-    "identity_groups", METADATA,
+    "identity_groups",
+    METADATA,
     Id("id", primary_key=True),
     sa.Column("name", sa.String(255), nullable=False),
     Id("domain_id", sa.ForeignKey(projects.c.id), nullable=False),
@@ -52,16 +56,18 @@ groups = sa.Table(
 )
 
 members = sa.Table(
-    "identity_members", METADATA,
+    "identity_members",
+    METADATA,
     Id("user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), primary_key=True),
     Id("group_id", sa.ForeignKey(groups.c.id, ondelete="CASCADE"), primary_key=True, index=True),
 )
 
 roles = sa.Table(
-    "identity_roles", METADATA,
+    "identity_roles",
+    METADATA,
     Id("id", primary_key=True),
     sa.Column("name", sa.String(255), nullable=False),
-    Id("domain_id", nullable=False),                       # '' for a global role
+    Id("domain_id", nullable=False),  # '' for a global role
     sa.Column("description", sa.Text),
     sa.Column("options", Json, nullable=False),
     sa.Column("extra", Json, nullable=False),
@@ -69,13 +75,15 @@ roles = sa.Table(
 )
 
 implied_roles = sa.Table(
-    "identity_implied_roles", METADATA,
+    "identity_implied_roles",
+    METADATA,
     Id("prior_role_id", sa.ForeignKey(roles.c.id, ondelete="CASCADE"), primary_key=True),
     Id("implied_role_id", sa.ForeignKey(roles.c.id, ondelete="CASCADE"), primary_key=True),
 )
 
 assignments = sa.Table(
-    "identity_assignments", METADATA,
+    "identity_assignments",
+    METADATA,
     Id("actor_id", primary_key=True),
     Id("target_id", primary_key=True, index=True),
     Id("role_id", sa.ForeignKey(roles.c.id, ondelete="CASCADE"), primary_key=True, index=True),
@@ -85,7 +93,8 @@ assignments = sa.Table(
 )
 
 services = sa.Table(
-    "identity_services", METADATA,
+    "identity_services",
+    METADATA,
     Id("id", primary_key=True),
     sa.Column("type", sa.String(255), nullable=False),
     sa.Column("name", sa.String(255), nullable=False),
@@ -94,7 +103,8 @@ services = sa.Table(
 )
 
 regions = sa.Table(
-    "identity_regions", METADATA,
+    "identity_regions",
+    METADATA,
     sa.Column("id", sa.String(255), primary_key=True),
     sa.Column("description", sa.Text),
     sa.Column("parent_region_id", sa.String(255), sa.ForeignKey("identity_regions.id"), index=True),
@@ -102,7 +112,8 @@ regions = sa.Table(
 )
 
 endpoints = sa.Table(
-    "identity_endpoints", METADATA,
+    "identity_endpoints",
+    METADATA,
     Id("id", primary_key=True),
     Id("service_id", sa.ForeignKey(services.c.id, ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("interface", sa.String(8), nullable=False),
@@ -114,14 +125,16 @@ endpoints = sa.Table(
 
 #: One row per key (`user:ID`, `project:ID`, `domain:ID`, `audit:ID`, `token:ID`): what was issued before `generation` is void.
 revocations = sa.Table(
-    "identity_revocations", METADATA,
+    "identity_revocations",
+    METADATA,
     sa.Column("key", sa.String(80), primary_key=True),
     sa.Column("generation", sa.BigInteger, nullable=False),
-    sa.Column("expires_at", Time, nullable=False, index=True),     # by then every token it could concern has expired
+    sa.Column("expires_at", Time, nullable=False, index=True),  # by then every token it could concern has expired
 )
 
 generations = sa.Table(
-    "identity_generations", METADATA,
+    "identity_generations",
+    METADATA,
     sa.Column("name", sa.String(16), primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False),
 )

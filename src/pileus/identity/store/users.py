@@ -48,7 +48,9 @@ class Groups(Table[Group]):
         return await self.db.all(Group, sa.select(groups).where(groups.c.id.in_(ids))) if ids else []
 
     async def has(self, group_id: str, user_id: str) -> bool:
-        return bool(await self.db.rows(sa.select(members.c.user_id).where(members.c.group_id == group_id, members.c.user_id == user_id)))
+        return bool(
+            await self.db.rows(sa.select(members.c.user_id).where(members.c.group_id == group_id, members.c.user_id == user_id))
+        )
 
     async def add_member(self, group_id: str, user_id: str) -> bool:
         """Whether the user was not a member already."""

@@ -1,0 +1,106 @@
+"""Users."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from pileus.core.http import Request, Route
+from pileus.identity.api import targets
+from pileus.identity.api.bodies import Id, Name, UserOptions, changes, parse, required
+from pileus.identity.api.projects import show_project
+from pileus.identity.api.views import domain_or_own, filters, links, listing, own_domain
+from pileus.identity.model import User
+
+
+class UserFields(msgspec.Struct, kw_only=True):
+    name: Name | UnsetType = UNSET
+    domain_id: Id | UnsetType | None = UNSET
+    enabled: bool | UnsetType = UNSET
+    default_project_id: str | UnsetType | None = UNSET
+    password: str | UnsetType | None = UNSET
+    options: UserOptions | UnsetType = UNSET
+
+
+class UserBody(msgspec.Struct):
+    user: dict[str, Any]
+
+
+class PasswordChange(msgspec.Struct):
+    original_password: str
+    password: str
+
+
+class PasswordBody(msgspec.Struct):
+    user: PasswordChange
+
+
+async def list_users(req: Request) -> dict[str, Any]:
+    wanted = [*own_domain(req.who), *filters(req, ("name", "domain_id"), ("enabled",))]
+    return listing(req, "users", [show_user(req, u) for u in await req.services.identity.users.list(wanted)])
+
+
+async def create_user(req: Request, body: UserBody) -> dict[str, Any]:
+    known, extra = parse(UserFields, body.user)
+    required(known.name, "name")
+    domain_id = domain_or_own(req, known.domain_id or None)
+    req.enforce("identity:create_user", targets.in_domain(domain_id))
+    return {
+        "user": show_user(req, await req.services.identity.users.create(domain_id=domain_id, **changes(known, extra, "domain_id")))
+    }
+
+
+async def get_user(req: Request, user_id: str) -> dict[str, Any]:
+    return {"user": show_user(req, await req.services.identity.users.get(user_id))}
+
+
+async def update_user(req: Request, user_id: str, body: UserBody) -> dict[str, Any]:
+    """A null password takes the password away."""
+    known, extra = parse(UserFields, body.user, id=user_id)
+    password = known.password if isinstance(known.password, str) else None
+    user = await req.services.identity.users.update(
+        user_id, changes(known, extra, "password"), password=password, no_password=known.password is None
+    )
+    return {"user": show_user(req, user)}
+
+
+async def delete_user(req: Request, user_id: str) -> None:
+    await req.services.identity.users.delete(user_id)
+
+
+async def change_password(req: Request, user_id: str, body: PasswordBody) -> None:
+    """By the user: the original password is the proof, so no token is asked for."""
+    await req.services.identity.users.change_password(user_id, body.user.original_password, body.user.password)
+
+
+async def list_user_projects(req: Request, user_id: str) -> dict[str, Any]:
+    identity = req.services.identity
+    await identity.users.get(user_id)
+    return listing(req, "projects", [show_project(req, p) for p in await identity.assignments.projects_of(user_id)])
+
+
+def show_user(req: Request, u: User) -> dict[str, Any]:
+    shown = u.extra | {
+        "id": u.id,
+        "name": u.name,
+        "domain_id": u.domain_id,
+        "enabled": u.enabled,
+        "options": u.options,
+        "password_expires_at": None,
+        "links": links(req, "users", u.id),
+    }
+    return shown if u.default_project_id is None else shown | {"default_project_id": u.default_project_id}
+
+
+ROUTES = [
+    Route("GET", "/v3/users", list_users, policy="identity:list_users", target=targets.own_domain),
+    Route("POST", "/v3/users", create_user, policy="identity:create_user", body=UserBody, target=targets.own_domain, ok=201),
+    Route("GET", "/v3/users/{user_id}", get_user, policy="identity:get_user", target=targets.user),
+    Route("PATCH", "/v3/users/{user_id}", update_user, policy="identity:update_user", body=UserBody, target=targets.user),
+    Route("DELETE", "/v3/users/{user_id}", delete_user, policy="identity:delete_user", target=targets.user, ok=204),
+    Route("POST", "/v3/users/{user_id}/password", change_password, body=PasswordBody, ok=204),
+    Route("GET", "/v3/users/{user_id}/projects", list_user_projects, policy="identity:list_user_projects", target=targets.user),
+]

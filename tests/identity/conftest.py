@@ -1,0 +1,8 @@
+import pytest
+
+from tests.identity.booted import booted
+
+
+@pytest.fixture
+def keystone():
+    return booted()
