@@ -6,11 +6,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pileus.compute.api.servers.bodies import InterfaceAttach, MetadataBody, MetaItem, TagsBody
 from pileus.compute.api.security_groups import show_group as show_security_group
+from pileus.compute.api.servers.bodies import InterfaceAttach, MetadataBody, MetaItem, TagsBody
 from pileus.compute.api.servers.views import show_addresses
 from pileus.compute.model.order import WantedNetwork
-from pileus.core.clock import iso
 from pileus.core.errors import Invalid, NotFound
 from pileus.core.http import Reply, Request, Route
 from pileus.core.http.paging import next_link, page

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from pileus.compute.hypervisor.base import Power
 from pileus.compute.model.host import Host
 from pileus.compute.model.server import ACTIVE, BUILDING, DELETED, ERROR, PAUSED, Server
 from pileus.core.clock import iso
