@@ -64,7 +64,7 @@ async def test_no_valid_host_leaves_nothing_behind(cloud):
     await admin.post(f"{COMPUTE}/flavors", {"flavor": {"id": "huge", "name": "huge", "vcpus": 1, "ram": 10_000_000, "disk": 1}})
     got = await cloud.order("pileus-admin", flavorRef="huge")
     assert got.status == 403          # over quota of memory
-    await admin.put(f"{COMPUTE}/os-quota-sets/{await cloud.project("pileus-admin")}", {"quota_set": {"ram": -1}})
+    await admin.put(f"{COMPUTE}/os-quota-sets/{await cloud.project('pileus-admin')}", {"quota_set": {"ram": -1}})
     got = await cloud.order("pileus-admin", flavorRef="huge")
     assert got.status == 202, got.text
     await cloud.settle()
