@@ -39,7 +39,9 @@ conformance: install
 	$(PY) -m conformance.run --suite $(SUITE) $(if $(ARGS),--match '$(ARGS)')
 
 bench: install
-	$(PY) -m benchmarks.run $(ARGS)
+	$(PY) -m benchmarks.startup --save benchmarks/results/startup.json
+	$(PY) -m benchmarks.run --save benchmarks/results/api.json $(ARGS)
+	$(PY) -m benchmarks.figures
 
 clean:
 	rm -rf $(VENV) .conformance .pytest_cache .mypy_cache .ruff_cache .hypothesis

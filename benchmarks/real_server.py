@@ -38,13 +38,18 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--image", default="pileus-guest")
     parser.add_argument("--flavor", default="m1.nano")
+    parser.add_argument("--save", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pileus-real-") as folder:
         runs = asyncio.run(measure(options, Path(folder)))
-    print(json.dumps({
+    found = json.dumps({
         key: {"median_s": round(statistics.median(values), 2), "least_s": round(min(values), 2), "most_s": round(max(values), 2)}
         for key in runs[0] for values in [[run[key] for run in runs]]
-    } | {"times_by_hand": round(statistics.median(run["ssh"] / run["by_hand_ssh"] for run in runs), 2)}, indent=2))
+    } | {"times_by_hand": round(statistics.median(run["ssh"] / run["by_hand_ssh"] for run in runs), 2)}, indent=2)
+    print(found)
+    if options.save:
+        options.save.parent.mkdir(exist_ok=True)
+        options.save.write_text(found + "\n")
 
 
 async def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, float]]:

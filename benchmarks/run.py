@@ -7,10 +7,15 @@ those of `pileus bench`; `--hosts N` is the cloud's.
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import platform
 import sys
+import time
 from pathlib import Path
 
 from conformance.cloud import fresh_cloud
+from conformance.results import version
 
 from pileus.bench.main import bench
 
@@ -26,11 +31,24 @@ def main() -> int:
     parser.add_argument("--hosts", type=int, default=10, help="how many simulated hosts the cloud has")
     parser.add_argument("--keep-log", type=Path, help="where to keep the cloud's log")
     options = parser.parse_args()
+    if options.save:
+        options.save.parent.mkdir(exist_ok=True)
+        (options.save.parent / "about.json").write_text(json.dumps(about(), indent=2) + "\n")
     with fresh_cloud(settings=f"[compute]\nhosts = {options.hosts}\n", keep_log=options.keep_log) as cloud:
         return bench(
             *options.scenarios, os_cloud="pileus", clouds=cloud.clouds_yaml, at=options.at, total=options.total,
             seconds=options.seconds, server_pid=cloud.process.pid, form=options.form, save=options.save,
         )
+
+
+def about() -> dict[str, str]:
+    """What was measured, when and on what, for the head of figures.md."""
+    processor = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "version": version(), "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "machine": f"{os.cpu_count()} cores {processor}, {memory:.0f} GiB, Python {platform.python_version()}, client on the same cores",
+    }
 
 
 if __name__ == "__main__":

@@ -28,19 +28,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.startup", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--idle", type=float, default=IDLE_S, help="how long to idle before weighing")
+    parser.add_argument("--save", type=Path)
     options = parser.parse_args()
     fresh, again, idle = [], [], {}
     for number in range(options.times):
         with tempfile.TemporaryDirectory(prefix="pileus-startup-") as state:
             fresh.append(start_once(Path(state)))
             again.append(start_once(Path(state), idle_s=options.idle if number == options.times - 1 else 0, idle=idle))
-    print(json.dumps({
-        "fresh": summary(fresh), "again": summary(again), **idle,
-    }, indent=2))
+    found = json.dumps({"fresh": summary(fresh), "again": summary(again), **idle}, indent=2)
+    print(found)
+    if options.save:
+        options.save.parent.mkdir(exist_ok=True)
+        options.save.write_text(found + "\n")
 
 
 def start_once(state: Path, *, idle_s: float = 0.0, idle: dict[str, float] | None = None) -> dict[str, float]:
-    """Start, ask for a version document and then for a token until each is answered, and stop."""
+    """Start, ask for a version document until it is answered, then for servers until that is refused, and stop."""
     port = free_port()
     started = time.monotonic()
     process = subprocess.Popen(
@@ -49,11 +52,11 @@ def start_once(state: Path, *, idle_s: float = 0.0, idle: dict[str, float] | Non
     )
     try:
         first = wait_for(process, port, started, "/identity/v3")
-        token = wait_for(process, port, started, "/compute/v2.1/servers", expect=401)
+        refusal = wait_for(process, port, started, "/compute/v2.1/servers", expect=401)
         if idle_s and idle is not None:
             time.sleep(idle_s)
             idle.update(weigh(process.pid, idle_s))
-        return {"first_answer_s": first, "first_refusal_s": token}
+        return {"first_answer_s": first, "first_refusal_s": refusal}
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
