@@ -43,7 +43,8 @@ def main() -> int:
 
 def about() -> dict[str, str]:
     """What was measured, when and on what, for the head of figures.md."""
-    processor = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
+    cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
+    processor = next((line.partition(":")[2].strip() for line in cpuinfo if "model name" in line), "")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "version": version(), "date": time.strftime("%Y-%m-%d", time.gmtime()),
