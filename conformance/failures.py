@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from conformance.suite import Outcome, last_run
 
+REFUSED = re.compile(r"Request \([^)]*\): [45]\d\d (\w+) https?://[^/\s]+(\S*)")
 NAMES = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UUID"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "UUID"),
@@ -41,7 +42,7 @@ def grouped(outcomes: Iterable[Outcome]) -> list[tuple[str, list[str]]]:
     """Failures with the same message once their ids, names and times are left out, the largest group first."""
     groups: dict[str, list[str]] = {}
     for outcome in outcomes:
-        groups.setdefault(summary(outcome.why), []).append(outcome.id)
+        groups.setdefault(plain(f"{summary(outcome.why)}{request(outcome)}"), []).append(outcome.id)
     return sorted(groups.items(), key=lambda group: -len(group[1]))
 
 
@@ -50,9 +51,20 @@ def summary(why: str) -> str:
     lines = why.rpartition("Traceback (most recent call last)")[2].splitlines()[bool("Traceback" in why):]
     said = itertools.dropwhile(lambda line: not line.strip() or line.startswith(" "), lines)
     text = " ".join([line.strip() for line in said if line.strip()][:3]) or why.strip()
+    return text[:240] or "no reason given"
+
+
+def request(outcome: Outcome) -> str:
+    """The last request that was refused before the failure, when the error is the client's word for a refusal."""
+    refused = REFUSED.findall(outcome.log + outcome.why)
+    return f"  after {refused[-1][0]} {refused[-1][1]}" if refused and "tempest.lib.exceptions" in outcome.why else ""
+
+
+def plain(text: str) -> str:
+    """The text without what differs from run to run."""
     for pattern, word in NAMES:
         text = pattern.sub(word, text)
-    return text[:240] or "no reason given"
+    return text
 
 
 if __name__ == "__main__":

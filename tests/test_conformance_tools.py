@@ -86,13 +86,14 @@ def test_failures_that_differ_in_names_only_are_one_group():
             'Traceback (most recent call last):\n  File "x.py", line 9, in test\n    raise\n'
             f"tempest.lib.exceptions.NotFound: Object not found\nDetails: Server {server} could not be found.\n"
         )
-        return Outcome(id=test, status="failed", why=why)
+        log = f"Request (A:test): 404 DELETE http://127.0.0.1:80/x/{server} 0.01s\nRequest (A:test): 200 GET http://127.0.0.1:80/x 0.01s"
+        return Outcome(id=test, status="failed", why=why, log=log)
 
     groups = failures.grouped([
         failed("a", "11111111-2222-3333-4444-555555555555"), failed("b", "11111111-2222-3333-4444-666666666666"),
         Outcome(id="c", status="failed", why="its worker died"),
     ])
     assert groups == [
-        ("tempest.lib.exceptions.NotFound: Object not found Details: Server UUID could not be found.", ["a", "b"]),
+        ("tempest.lib.exceptions.NotFound: Object not found Details: Server UUID could not be found.  after DELETE /x/UUID", ["a", "b"]),
         ("its worker died", ["c"]),
     ]
