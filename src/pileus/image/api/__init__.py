@@ -1,0 +1,10 @@
+"""Glance's HTTP face: v2."""
+
+# SPDX-License-Identifier: Apache-2.0
+from pileus.core.http import Api
+from pileus.image.api import data, images, info, members, schemas, versions
+from pileus.image.api.errors import render
+
+API = Api(name="image", root="/image", render=render,
+          routes=[*versions.ROUTES, *images.ROUTES, *data.ROUTES, *members.ROUTES, *schemas.ROUTES, *info.ROUTES],
+          request_id_headers=("x-openstack-request-id",))

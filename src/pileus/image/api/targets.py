@@ -1,0 +1,21 @@
+"""What Glance's rules are held against: the image in the path, and only what is stored of it."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.core.context import Context
+from pileus.core.http import Request
+from pileus.image.model import SHARED, Image
+
+
+async def of_image(req: Request, image_id: str, **_: str) -> Mapping[str, Any]:
+    return target(req.who, await req.services.image.get(image_id, req.who.scope))
+
+
+def target(who: Context, image: Image) -> Mapping[str, Any]:
+    """A shared image that is seen by a project which does not own it is shared with that project."""
+    member = who.project_id if image.visibility == SHARED and image.owner != who.project_id else None
+    return {"project_id": image.owner, "owner": image.owner, "visibility": image.visibility, "member_id": member}

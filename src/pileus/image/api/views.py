@@ -1,0 +1,43 @@
+"""Images and members as Glance shows them."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.core.clock import iso
+from pileus.image.model import Image, Member
+
+
+def image_view(image: Image) -> dict[str, Any]:
+    path = f"/v2/images/{image.id}"
+    return {
+        **image.properties,
+        "id": image.id,
+        "name": image.name,
+        "status": image.status,
+        "visibility": image.visibility,
+        "owner": image.owner,
+        "protected": image.protected,
+        "os_hidden": image.os_hidden,
+        "disk_format": image.disk_format,
+        "container_format": image.container_format,
+        "min_disk": image.min_disk,
+        "min_ram": image.min_ram,
+        "size": image.size,
+        "virtual_size": image.virtual_size,
+        "checksum": image.checksum,
+        "os_hash_algo": image.os_hash_algo,
+        "os_hash_value": image.os_hash_value,
+        "tags": image.tags,
+        "created_at": iso(image.created_at),
+        "updated_at": iso(image.updated_at),
+        "self": path,
+        "file": path + "/file",
+        "schema": "/v2/schemas/image",
+    }
+
+
+def member_view(member: Member) -> dict[str, Any]:
+    return {"image_id": member.image_id, "member_id": member.member_id, "status": member.status, "created_at": iso(member.created_at),
+            "updated_at": iso(member.updated_at), "schema": "/v2/schemas/member"}

@@ -1,0 +1,3 @@
+"""Where the bytes of images are."""
+
+# SPDX-License-Identifier: Apache-2.0

@@ -1,0 +1,116 @@
+"""Blobs as files of one folder."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+
+from pileus.image.backends.base import BlobMissing, StoreFull
+from pileus.image.backends.work import Workers
+
+BLOCK = 1 << 20
+PART = ".part"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class FileStore:
+    """`KEY.part` while bytes come, renamed to `KEY` when all of them are on the disk. Blocks of zeros become holes."""
+
+    def __init__(self, folder: Path, workers: Workers):
+        self.folder, self.workers = folder, workers
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def path(self, key: str) -> Path:
+        if not key or "/" in key or key.startswith("."):
+            raise BlobMissing(detail=f"key {key!r}")
+        return self.folder / key
+
+    async def put(self, key: str, blocks: AsyncIterator[bytes]) -> None:
+        final = self.path(key)
+        part = final.with_name(key + PART)
+        file = _create(part)
+        work: Awaitable[None] | None = None
+        try:
+            async for block in blocks:
+                await _finished(work)
+                work = self.workers.start(_write, file, block)
+            await _finished(work)
+            work = self.workers.start(_commit, file, part, final)
+            await _finished(work)
+        except BaseException as failure:
+            await _ended(work)
+            await self.delete(key)
+            if isinstance(failure, OSError) and failure.errno in FULL:
+                raise StoreFull(detail=str(failure)) from failure
+            if isinstance(failure, FileNotFoundError):
+                raise BlobMissing(detail=str(failure)) from failure
+            raise
+        finally:
+            os.close(file)
+
+    async def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        try:
+            file = os.open(self.path(key), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as absent:
+            raise BlobMissing(detail=str(absent)) from absent
+        try:
+            end = os.fstat(file).st_size if length is None else start + length
+            while start < end:
+                block = await self.workers.run(os.pread, file, min(BLOCK, end - start), start)
+                if not block:
+                    raise BlobMissing(detail=f"{key} ends at {start}, before {end}")
+                start += len(block)
+                yield block
+        finally:
+            os.close(file)
+
+    async def delete(self, key: str) -> None:
+        # In this order a rename in another thread comes too late, or before both.
+        final = self.path(key)
+        final.with_name(key + PART).unlink(missing_ok=True)
+        final.unlink(missing_ok=True)
+
+    async def keys(self) -> set[str]:
+        return {name.removesuffix(PART) for name in await self.workers.run(os.listdir, self.folder)}
+
+
+def _create(part: Path) -> int:
+    return os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+
+
+def _write(file: int, block: bytes) -> None:
+    if block.count(0) == len(block):
+        os.lseek(file, len(block), os.SEEK_CUR)
+        return
+    rest = memoryview(block)
+    while rest:
+        rest = rest[os.write(file, rest):]
+
+
+def _commit(file: int, part: Path, final: Path) -> None:
+    os.ftruncate(file, os.lseek(file, 0, os.SEEK_CUR))      # a hole at the end has no length yet
+    os.fsync(file)
+    os.rename(part, final)
+    folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+async def _finished(work: Awaitable[None] | None) -> None:
+    """Wait for work that was begun. A cancellation ends the waiting, not the work: its thread has the file."""
+    if work is not None:
+        await asyncio.shield(work)
+
+
+async def _ended(work: Awaitable[None] | None) -> None:
+    """Wait until the file is nobody's: were it closed under a thread, its number might be another file's by then."""
+    if work is not None:
+        await asyncio.wait([asyncio.ensure_future(work)])

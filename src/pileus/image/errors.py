@@ -1,0 +1,112 @@
+"""What can go wrong with images, in Glance's words."""
+
+# SPDX-License-Identifier: Apache-2.0
+from pileus.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound, OverQuota, TooLarge, UnsupportedMedia
+
+
+class ImageNotFound(NotFound):
+    code, message = "image.not_found", "Failed to find image {id} to show or change"
+
+
+class MarkerInvalid(Invalid):
+    code, message = "image.marker_invalid", "Invalid marker: image {id} could not be found."
+
+
+class MemberNotFound(NotFound):
+    code, message = "image.member_not_found", "Member {member} of image {id} could not be found"
+
+
+class TagNotFound(NotFound):
+    code, message = "image.tag_not_found", "Tag {tag} of image {id} could not be found"
+
+
+class ImageIdTaken(Conflict):
+    code, message = "image.id_taken", "Image ID {id} already exists!"
+
+
+class ImageInWrongState(Conflict):
+    code, message = "image.wrong_state", "Image {id} is {status}: {action} is not possible in this state."
+
+
+class FormatsMissing(Invalid):
+    code, message = "image.formats_missing", "Properties disk_format, container_format must be set prior to saving data."
+
+
+class FormatsFixed(Forbidden):
+    code, message = "image.formats_fixed", "Attribute '{name}' can only be replaced for a queued image."
+
+
+class AttributeReadOnly(Forbidden):
+    code, message = "image.attribute_read_only", "Attribute '{name}' is read-only."
+
+
+class AttributeReserved(Forbidden):
+    code, message = "image.attribute_reserved", "Attribute '{name}' is reserved."
+
+
+class PropertyMissing(Conflict):
+    code, message = "image.property_missing", "Property {name} does not exist."
+
+
+class OwnerForbidden(Forbidden):
+    code, message = "image.owner_forbidden", "You are not permitted to create images owned by '{owner}'."
+
+
+class ImageProtected(Forbidden):
+    code, message = "image.protected", "Image {id} is protected and cannot be deleted."
+
+
+class ImageDeactivated(Forbidden):
+    code, message = "image.deactivated", "The requested image has been deactivated. Image data download is forbidden."
+
+
+class NotShareable(Forbidden):
+    code, message = "image.not_shareable", "Only shared images have members."
+
+
+class MemberExists(Conflict):
+    code, message = "image.member_exists", "Project {member} is a member of image {id} already."
+
+
+class MemberForbidden(Forbidden):
+    code, message = "image.member_forbidden", "Only the member itself decides about its membership."
+
+
+class ImageDataTooLarge(TooLarge):
+    code, message = "image.data_too_large", "The image exceeds the maximum allowed size of {limit} bytes."
+
+
+class StorageOverQuota(OverQuota):
+    code, message = "image.storage_over_quota", "The size of the data exceeds the remaining image storage quota of {left} bytes."
+
+
+class TooMany(TooLarge):
+    code, message = "image.too_many", "The limit of {limit} {what} has been exceeded."
+
+
+class ImageGone(Gone):
+    code, message = "image.gone", "Image {id} was deleted while its data were uploaded."
+
+
+class UploadLost(Conflict):
+    code, message = "image.upload_lost", "The upload of image {id} took too long to send its data and was given up."
+
+
+class UploadTimedOut(Invalid):
+    code, message = "image.upload_timed_out", "No data of the image came for {seconds:g} seconds."
+
+
+class ContentRefused(UnsupportedMedia):
+    code, message = "image.content_refused", "The data are not what the image was declared to be."
+
+
+class SizeMismatch(Invalid):
+    code, message = "image.size_mismatch", "The image has {size} bytes, but {declared} were announced."
+
+
+class PatchMediaUnsupported(UnsupportedMedia):
+    code, message = "image.patch_media_unsupported", "The content type of an update is one of {accepted}."
+
+
+class RangeUnsatisfiable(TooLarge):
+    status, code, message = 416, "image.range_unsatisfiable", "The range {range} is not satisfiable."

@@ -1,0 +1,108 @@
+"""Images and what may be done to them in which state. Pure."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+QUEUED, SAVING, ACTIVE, DEACTIVATED = "queued", "saving", "active", "deactivated"
+PUBLIC, COMMUNITY, SHARED, PRIVATE = "public", "community", "shared", "private"
+PENDING, ACCEPTED, REJECTED = "pending", "accepted", "rejected"
+
+STATUSES = (QUEUED, SAVING, ACTIVE, DEACTIVATED)
+VISIBILITIES = (PUBLIC, COMMUNITY, SHARED, PRIVATE)
+MEMBER_STATUSES = (PENDING, ACCEPTED, REJECTED)
+DISK_FORMATS = ("ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop", "luks", "gpt")
+CONTAINER_FORMATS = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed")
+#: What is inside such a container is not the disk that `disk_format` names: there is nothing to hold the declaration against.
+OPAQUE_CONTAINERS = frozenset({"ova", "docker", "compressed"})
+#: Kernels, ramdisks and disks without a format: nothing is ever opened as anything but their bytes.
+UNFORMATTED_DISKS = frozenset({"ami", "ari", "aki"})
+
+Action = Literal["upload", "finish", "requeue", "deactivate", "reactivate"]
+#: action → (the states it is allowed in, the state it leads to). An image in the target state already is left as it is by
+#: deactivate and reactivate; deleting is allowed in every state and leads out of the table.
+TRANSITIONS: dict[Action, tuple[frozenset[str], str]] = {
+    "upload":     (frozenset({QUEUED}), SAVING),
+    "finish":     (frozenset({SAVING}), ACTIVE),
+    "requeue":    (frozenset({SAVING}), QUEUED),
+    "deactivate": (frozenset({ACTIVE, DEACTIVATED}), DEACTIVATED),
+    "reactivate": (frozenset({ACTIVE, DEACTIVATED}), ACTIVE),
+}
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """An image. `blob` is the key of its bytes in the store: chosen when an upload begins, before there is a byte."""
+
+    id: str
+    name: str | None = None
+    status: str = QUEUED
+    visibility: str = SHARED
+    owner: str | None = None
+    disk_format: str | None = None
+    container_format: str | None = None
+    min_disk: int = 0
+    min_ram: int = 0
+    protected: bool = False
+    os_hidden: bool = False
+    size: int | None = None
+    virtual_size: int | None = None
+    checksum: str | None = None
+    os_hash_algo: str | None = None
+    os_hash_value: str | None = None
+    tags: list[str] = []
+    properties: dict[str, str] = {}
+    blob: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def has_data(self) -> bool:
+        return self.status in (ACTIVE, DEACTIVATED)
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A project that an image is shared with, and what it thinks of it."""
+
+    image_id: str
+    member_id: str
+    status: str = PENDING
+    created_at: datetime
+    updated_at: datetime
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """What an upload came to."""
+
+    size: int
+    virtual_size: int | None
+    checksum: str
+    os_hash_value: str
+    os_hash_algo: str = "sha512"
+
+
+Operator = Literal["eq", "neq", "lt", "lte", "gt", "gte", "in"]
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """A comparison of a field of an image: with one value, or for "in" with several."""
+
+    field: str
+    operator: Operator
+    value: object
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which images a list is of. `sort` ends with a unique field, so that pages neither repeat nor miss any."""
+
+    conditions: tuple[Condition, ...] = ()
+    tags: tuple[str, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
+    visibility: str | None = None           # None: whatever is the caller's to see at a glance; "all": community images too
+    member_status: str | None = ACCEPTED    # of images shared with the caller; None: any
+    sort: tuple[tuple[str, bool], ...] = (("created_at", True), ("id", True))       # (field, descending)
+    limit: int | None = None
+    after: Image | None = None              # the last image of the page before

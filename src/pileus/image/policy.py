@@ -1,0 +1,33 @@
+"""Glance's rules."""
+
+# SPDX-License-Identifier: Apache-2.0
+from pileus.core.policy import Default
+
+PROJECT = ("project",)
+ADMIN = Default("rule:context_is_admin", PROJECT)
+MEMBER = Default("rule:context_is_admin or (role:member and project_id:%(project_id)s)", PROJECT)
+READER = Default("rule:context_is_admin or (role:reader and project_id:%(project_id)s)", PROJECT)
+SHARED_WITH = "project_id:%(member_id)s"
+SEEN = f"(project_id:%(project_id)s or {SHARED_WITH} or 'community':%(visibility)s or 'public':%(visibility)s or 'shared':%(visibility)s)"
+
+DEFAULTS = {
+    "add_image": MEMBER,
+    "get_image": Default(f"rule:context_is_admin or (role:reader and {SEEN})", PROJECT),
+    "get_images": READER,
+    "modify_image": MEMBER,
+    "delete_image": MEMBER,
+    "upload_image": MEMBER,
+    "download_image": Default(f"rule:context_is_admin or (role:member and {SEEN})", PROJECT),
+    "publicize_image": ADMIN,
+    "communitize_image": MEMBER,
+    "deactivate": MEMBER,
+    "reactivate": MEMBER,
+    "add_member": MEMBER,
+    "delete_member": MEMBER,
+    "get_member": Default(f"rule:context_is_admin or (role:reader and (project_id:%(project_id)s or {SHARED_WITH}))", PROJECT),
+    "get_members": Default(f"rule:context_is_admin or (role:reader and (project_id:%(project_id)s or {SHARED_WITH}))", PROJECT),
+    "modify_member": Default(f"rule:context_is_admin or (role:member and {SHARED_WITH})", PROJECT),
+    # Glance lets every caller with a token read these and has no rule for it: the names are ours.
+    "image_schemas": Default("@"),
+    "image_info": Default("@"),
+}

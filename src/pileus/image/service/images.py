@@ -1,0 +1,201 @@
+"""Images, as the API and the other services see them."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pileus.core.context import EVERYONE, Context
+from pileus.core.db import Duplicate
+from pileus.core.kit import Kit
+from pileus.image.backends.base import BlobMissing
+from pileus.image.backends.file import FileStore
+from pileus.image.backends.work import Workers
+from pileus.image.config import ImageConfig
+from pileus.image.errors import (
+    ImageDeactivated,
+    ImageIdTaken,
+    ImageInWrongState,
+    ImageNotFound,
+    ImageProtected,
+    MarkerInvalid,
+    OwnerForbidden,
+    TagNotFound,
+    TooMany,
+)
+from pileus.image.model import SHARED, TRANSITIONS, Action, Condition, Image, Wanted
+from pileus.image.service.changes import Change, apply
+from pileus.image.service.members import Members
+from pileus.image.service.uploads import Uploads
+from pileus.image.store.images import Images as ImageStore
+from pileus.image.store.members import Members as MemberStore
+
+
+class Images:
+    """Glance. `members` and `uploads` are its parts."""
+
+    def __init__(self, kit: Kit, config: ImageConfig, state: Path):
+        self.kit, self.config = kit, config
+        self.store, self.member_store = ImageStore(kit.db), MemberStore(kit.db)
+        self.workers = Workers(config.hash_threads)
+        self.blobs = FileStore(Path(config.folder) if config.folder else state / "images", self.workers)
+        self.members = Members(kit, config, self.store, self.member_store)
+        self.uploads = Uploads(kit, config, self.store, self.blobs, self.workers)
+
+    async def start(self) -> None:
+        """Make room for bytes, and tidy up what the process before this one left half done."""
+        self.blobs.start()
+        await self.uploads.sweep(at_start=True)
+
+    # ---- reading -----------------------------------------------------------------------------------------------------
+    async def get(self, image_id: str, scope: str | None) -> Image:
+        """Raises ImageNotFound, also for an image that is neither the project's nor meant for it."""
+        image = await self.store.find(image_id, scope)
+        if image is None:
+            raise ImageNotFound(id=image_id)
+        return image
+
+    async def list(self, who: Context, wanted: Wanted) -> list[Image]:
+        return await self.store.list(wanted, who.scope, who.project_id)
+
+    async def marker(self, image_id: str, who: Context) -> Image:
+        """The image that a page begins behind. Raises MarkerInvalid."""
+        image = await self.store.find(image_id, who.scope)
+        if image is None:
+            raise MarkerInvalid(id=image_id)
+        return image
+
+    async def named(self, name: str, who: Context) -> list[Image]:
+        """All images of that name that the caller may use, newest first."""
+        return await self.list(who, Wanted(conditions=(Condition("name", "eq", name),), visibility="all", member_status=None))
+
+    async def local_path(self, image_id: str) -> Path:
+        """The file with the bytes of an image. Raises ImageNotFound, or ImageInWrongState when there are none yet."""
+        image = await self.get(image_id, EVERYONE)
+        if not image.has_data or image.blob is None:
+            raise ImageInWrongState(id=image_id, status=image.status, action="using its data")
+        return self.blobs.path(image.blob)
+
+    async def data(self, who: Context, image: Image, start: int = 0, length: int | None = None) -> AsyncIterator[bytes] | None:
+        """The bytes of an image; None while there are none. Raises ImageDeactivated."""
+        if not image.has_data or image.blob is None:
+            return None
+        if image.status != "active" and not who.is_admin:
+            raise ImageDeactivated()
+        stream = self.blobs.read(image.blob, start, length)
+        try:
+            first = await anext(stream, b"")
+        except BlobMissing:
+            await self.get(image.id, EVERYONE)             # it was deleted meanwhile
+            raise
+        return _chained(first, stream)
+
+    # ---- changing ----------------------------------------------------------------------------------------------------
+    async def create(self, who: Context, image: Image) -> Image:
+        """Raises ImageIdTaken (ids of deleted images stay taken), OwnerForbidden or TooMany."""
+        if image.owner != who.project_id and not who.is_admin:
+            raise OwnerForbidden(owner=image.owner)
+        self._limit(image.tags, image.properties)
+        async with self.kit.db.transaction():
+            if await self.store.spent(image.id):
+                raise ImageIdTaken(id=image.id)
+            try:
+                await self.store.add(image)
+            except Duplicate as taken:
+                raise ImageIdTaken(id=image.id) from taken
+        return image
+
+    async def add(self, who: Context, *, name: str, disk_format: str, container_format: str, data: AsyncIterator[bytes],
+                  visibility: str = SHARED, properties: dict[str, str] | None = None) -> Image:
+        """An image with its bytes. When they are refused, there is no image."""
+        now = self.kit.clock.now()
+        image = await self.create(who, Image(
+            id=self.kit.ids.uuid(), name=name, disk_format=disk_format, container_format=container_format, visibility=visibility,
+            owner=who.project_id, properties=properties or {}, created_at=now, updated_at=now))
+        try:
+            await self.uploads.receive(image, data)
+        except BaseException:
+            await self._remove(image)
+            raise
+        return await self.get(image.id, EVERYONE)
+
+    async def upload(self, image: Image, data: AsyncIterator[bytes], size: int | None = None) -> None:
+        """Store the bytes of a queued image; `size` is how many were announced."""
+        await self.uploads.receive(image, data, size)
+
+    async def change(self, who: Context, image_id: str, changes: list[Change], check: Callable[[Image, dict[str, Any]], None]) -> Image:
+        """Apply a patch, all of it or nothing. `check` gets the image and its new values, and raises when they may not be."""
+        async with self.kit.db.transaction():
+            image = await self._locked(image_id, who.scope)
+            values = apply(image, changes)
+            check(image, values)
+            self._limit(values.get("tags", []), values.get("properties", {}))
+            if not values:
+                return image
+            values["updated_at"] = self.kit.clock.now()
+            await self.store.update(image.id, values)
+            return msgspec.structs.replace(image, **values)
+
+    async def delete(self, who: Context, image_id: str) -> None:
+        """Raises ImageProtected. Bytes that are still coming are refused from now on."""
+        async with self.kit.db.transaction():
+            image = await self._locked(image_id, who.scope)
+            if image.protected:
+                raise ImageProtected(id=image.id)
+            await self.member_store.remove(image.id)
+            await self.store.remove(image.id, self.kit.clock.now())
+        await self._drop_data(image)
+
+    async def add_tag(self, who: Context, image_id: str, tag: str) -> None:
+        async with self.kit.db.transaction():
+            image = await self._locked(image_id, who.scope)
+            if tag not in image.tags:
+                self._limit([*image.tags, tag], {})
+                await self.store.update(image.id, {"tags": [*image.tags, tag], "updated_at": self.kit.clock.now()})
+
+    async def remove_tag(self, who: Context, image_id: str, tag: str) -> None:
+        async with self.kit.db.transaction():
+            image = await self._locked(image_id, who.scope)
+            if tag not in image.tags:
+                raise TagNotFound(tag=tag, id=image_id)
+            await self.store.update(image.id, {"tags": [t for t in image.tags if t != tag], "updated_at": self.kit.clock.now()})
+
+    async def act(self, who: Context, image_id: str, action: Action) -> None:
+        """Deactivate or reactivate. Raises ImageInWrongState."""
+        image = await self.get(image_id, who.scope)
+        allowed, to = TRANSITIONS[action]
+        if not await self.store.change_state(image.id, allowed, to, self.kit.clock.now()):
+            raise ImageInWrongState(id=image.id, status=image.status, action=action)
+
+    # ---- parts -------------------------------------------------------------------------------------------------------
+    async def _locked(self, image_id: str, scope: str | None) -> Image:
+        image = await self.store.find(image_id, scope, lock=True)
+        if image is None:
+            raise ImageNotFound(id=image_id)
+        return image
+
+    async def _remove(self, image: Image) -> None:
+        async with self.kit.db.transaction():
+            await self.store.remove(image.id, self.kit.clock.now())
+
+    async def _drop_data(self, image: Image) -> None:
+        self.uploads.deleted(image.id)
+        if image.blob is not None:
+            await self.blobs.delete(image.blob)
+
+    def _limit(self, tags: list[str], properties: dict[str, str]) -> None:
+        for what, found, limit in (("tags", tags, self.config.max_tags), ("properties", properties, self.config.max_properties)):
+            if len(found) > limit:
+                raise TooMany(limit=limit, what=what)
+
+
+async def _chained(first: bytes, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The first block was read before the answer began, so that missing bytes are an error and not a cut-off answer."""
+    if first:
+        yield first
+    async for block in stream:
+        yield block

@@ -1,0 +1,66 @@
+"""What is learned from the bytes of an image on their way to the store: how many, their digests, and what they are."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable
+
+from pileus.image.backends.work import Workers
+from pileus.image.formats import Inspector, check
+from pileus.image.model import OPAQUE_CONTAINERS, UNFORMATTED_DISKS, Image, Received
+
+BLOCK = 1 << 20
+
+
+async def blocks(chunks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncIterator[bytes]:
+    """The same bytes in pieces worth a thread's while."""
+    held: list[bytes] = []
+    length = 0
+    async for chunk in chunks:
+        held.append(chunk)
+        length += len(chunk)
+        if length >= size:
+            yield held[0] if len(held) == 1 else b"".join(held)
+            held, length = [], 0
+    if length:
+        yield b"".join(held)
+
+
+class Meter:
+    """The digests of a block are made in threads while the store writes it and the next one comes."""
+
+    def __init__(self, image: Image, workers: Workers):
+        self.image, self.workers, self.size = image, workers, 0
+        self.md5, self.sha512, self.inspector = hashlib.md5(usedforsecurity=False), hashlib.sha512(), Inspector()
+        self._work: list[Awaitable[None]] = []
+
+    async def through(self, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for block in blocks:
+            await self._idle()
+            self.size += len(block)
+            self._work = [self.workers.start(self.sha512.update, block), self.workers.start(self._look, block)]
+            yield block
+        await self._idle()
+
+    async def finish(self, max_virtual_bytes: int) -> Received:
+        """What came. Raises what `formats.check` raises when it may not be used as what the image was declared to be."""
+        found = await self.workers.run(self.inspector.finish)
+        virtual_size: int | None = found.virtual_size
+        if self.image.container_format in OPAQUE_CONTAINERS:
+            virtual_size = None
+        elif self.image.disk_format in UNFORMATTED_DISKS:
+            virtual_size = self.size
+        else:
+            check(self.image.disk_format, found, max_virtual_bytes=max_virtual_bytes)
+        return Received(size=self.size, virtual_size=virtual_size, checksum=self.md5.hexdigest(), os_hash_value=self.sha512.hexdigest())
+
+    def _look(self, block: bytes) -> None:
+        self.md5.update(block)
+        self.inspector.feed(block)
+
+    async def _idle(self) -> None:
+        if self._work:
+            await asyncio.gather(*self._work)
+            self._work = []

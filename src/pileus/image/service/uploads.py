@@ -1,0 +1,193 @@
+"""Receiving the bytes of an image: hashed, inspected and stored while they come, and either all of it or nothing.
+
+Every upload has a blob of its own, whose key is in the image's row before the blob is made. So a blob that no row names is
+nobody's and is swept away, and of two uploads of one image (the first was believed dead) only the one in the row can end well.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+from datetime import timedelta
+
+from pileus.core.context import EVERYONE
+from pileus.core.db import Database
+from pileus.core.kit import Kit
+from pileus.image.backends.base import BlobMissing, BlobStore
+from pileus.image.backends.work import Workers
+from pileus.image.config import ImageConfig
+from pileus.image.errors import (
+    FormatsMissing,
+    ContentRefused,
+    ImageDataTooLarge,
+    ImageGone,
+    ImageInWrongState,
+    SizeMismatch,
+    StorageOverQuota,
+    UploadLost,
+    UploadTimedOut,
+)
+from pileus.image.formats import FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe
+from pileus.image.model import TRANSITIONS, Image, Received
+from pileus.image.service.meter import Meter, blocks
+from pileus.image.store.images import Images as ImageStore
+
+LEASE = timedelta(seconds=60)
+
+
+class Upload:
+    """One upload of this process."""
+
+    def __init__(self, image: Image, blob: str):
+        self.image, self.blob, self.size = image, blob, 0
+        self.gone = False
+        self.deadline: asyncio.Timeout = asyncio.timeout(None)
+
+    def end(self) -> None:
+        """The image was deleted: wait for no more bytes of it."""
+        self.gone = True
+        if self.deadline.when() is not None:
+            self.deadline.reschedule(0)
+
+
+class Uploads:
+    def __init__(self, kit: Kit, config: ImageConfig, store: ImageStore, blobs: BlobStore, workers: Workers):
+        self.kit, self.config, self.store, self.blobs, self.workers = kit, config, store, blobs, workers
+        self.going: dict[str, Upload] = {}             # by image
+        self.arriving: Counter[str | None] = Counter()  # bytes of uploads that go on, by owner
+
+    @property
+    def db(self) -> Database:
+        return self.kit.db
+
+    async def receive(self, image: Image, data: AsyncIterator[bytes], declared: int | None = None) -> None:
+        """Store the bytes of a queued image. On any failure the image is queued again and nothing is left behind."""
+        if not image.disk_format or not image.container_format:
+            raise FormatsMissing()
+        if declared is not None:
+            await self._affordable(image.owner, declared)
+        upload = Upload(image, self.kit.ids.uuid())
+        await self._begin(upload)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._give_up, upload)
+            meter = Meter(image, self.workers)
+            try:
+                async with (upload.deadline, aclosing(self._watched(upload, data)) as chunks, aclosing(blocks(chunks)) as whole,
+                            aclosing(meter.through(whole)) as metered):
+                    await self.blobs.put(upload.blob, metered)
+            except (TimeoutError, BlobMissing) as failure:
+                if upload.gone or isinstance(failure, BlobMissing):
+                    raise ImageGone(id=image.id) from failure
+                raise UploadTimedOut(seconds=self.config.upload_timeout_s) from failure
+            if declared is not None and upload.size != declared:
+                raise SizeMismatch(size=upload.size, declared=declared)
+            try:
+                received = await meter.finish(self.config.max_virtual_bytes)
+            except (FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe) as refused:
+                raise ContentRefused(str(refused)) from refused
+            await self._finish(upload, received)
+            undo.pop_all()
+        self._forget(upload)
+
+    def deleted(self, image_id: str) -> None:
+        """An image is gone: end its upload, if it goes on here."""
+        if (upload := self.going.get(image_id)) is not None:
+            upload.end()
+
+    # ---- steps -------------------------------------------------------------------------------------------------------
+    async def _begin(self, upload: Upload) -> None:
+        allowed, to = TRANSITIONS["upload"]
+        now = self.kit.clock.now()
+        if not await self.store.change_state(upload.image.id, allowed, to, now, set_blob=upload.blob, upload_owner=self.kit.sagas.owner,
+                                             upload_lease=now + LEASE):
+            found = await self.store.find(upload.image.id, EVERYONE)
+            if found is None:
+                raise ImageGone(id=upload.image.id)
+            raise ImageInWrongState(id=upload.image.id, status=found.status, action="an upload")
+        self.going[upload.image.id] = upload
+
+    async def _watched(self, upload: Upload, data: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The chunks as they come, as long as they come in time, are wanted and are not too many."""
+        owner, renewed = upload.image.owner, self.kit.clock.monotonic()
+        left = await self._left(owner)
+        loop = asyncio.get_running_loop()
+        if upload.gone:
+            raise ImageGone(id=upload.image.id)
+        upload.deadline.reschedule(loop.time() + self.config.upload_timeout_s)
+        async for chunk in data:
+            if upload.gone:
+                raise ImageGone(id=upload.image.id)
+            upload.deadline.reschedule(loop.time() + self.config.upload_timeout_s)
+            upload.size += len(chunk)
+            self.arriving[owner] += len(chunk)
+            if upload.size > self.config.max_image_bytes:
+                raise ImageDataTooLarge(limit=self.config.max_image_bytes)
+            if left is not None and self.arriving[owner] > left:
+                raise StorageOverQuota(left=left)
+            if self.kit.clock.monotonic() - renewed > LEASE.total_seconds() / 3:
+                renewed = self.kit.clock.monotonic()
+                if not await self.store.extend(upload.image.id, upload.blob, self.kit.clock.now() + LEASE):
+                    raise UploadLost(id=upload.image.id)
+            yield chunk
+        upload.deadline.reschedule(None)
+
+    async def _finish(self, upload: Upload, received: Received) -> None:
+        allowed, to = TRANSITIONS["finish"]
+        async with self.db.transaction():
+            quota = self.config.quota_bytes
+            if quota and (used := await self.store.used(upload.image.owner)) + received.size > quota:
+                raise StorageOverQuota(left=max(0, quota - used))
+            ended = await self.store.change_state(
+                upload.image.id, allowed, to, self.kit.clock.now(), blob=upload.blob, upload_owner=None, upload_lease=None, size=received.size,
+                virtual_size=received.virtual_size, checksum=received.checksum, os_hash_algo=received.os_hash_algo,
+                os_hash_value=received.os_hash_value)
+            if not ended:
+                raise ImageGone(id=upload.image.id)
+
+    async def _give_up(self, upload: Upload) -> None:
+        """Back to how it was before. What a crash leaves undone here, `sweep` does."""
+        self._forget(upload)
+        await self.blobs.delete(upload.blob)
+        allowed, to = TRANSITIONS["requeue"]
+        await self.store.change_state(upload.image.id, allowed, to, self.kit.clock.now(), blob=upload.blob, set_blob=None,
+                                      upload_owner=None, upload_lease=None)
+
+    def _forget(self, upload: Upload) -> None:
+        self.arriving[upload.image.owner] -= upload.size
+        if not self.arriving[upload.image.owner]:
+            del self.arriving[upload.image.owner]
+        if self.going.get(upload.image.id) is upload:
+            del self.going[upload.image.id]
+
+    # ---- limits ------------------------------------------------------------------------------------------------------
+    async def _left(self, owner: str | None) -> int | None:
+        """Bytes that a project may add; None: any number."""
+        return max(0, self.config.quota_bytes - await self.store.used(owner)) if self.config.quota_bytes else None
+
+    async def _affordable(self, owner: str | None, size: int) -> None:
+        """Refuse at once what was announced to be too large."""
+        if size > self.config.max_image_bytes:
+            raise ImageDataTooLarge(limit=self.config.max_image_bytes)
+        left = await self._left(owner)
+        if left is not None and self.arriving[owner] + size > left:
+            raise StorageOverQuota(left=left)
+
+    # ---- what a crash leaves -----------------------------------------------------------------------------------------
+    async def sweep(self, *, at_start: bool = False) -> str | None:
+        """Queue images again whose upload nobody carries on, and remove bytes that belong to no image.
+
+        The keys are listed before the rows are read: a row names its blob before there is one, so what is listed and not
+        named then is nobody's for good."""
+        queued = removed = 0
+        allowed, to = TRANSITIONS["requeue"]
+        for image in await self.store.abandoned(self.kit.clock.now(), self.kit.sagas.owner if at_start else None):
+            queued += await self.store.change_state(image.id, allowed, to, self.kit.clock.now(), blob=image.blob, set_blob=None,
+                                                    upload_owner=None, upload_lease=None)
+        keys = await self.blobs.keys()
+        for key in keys - await self.store.blobs():
+            await self.blobs.delete(key)
+            removed += 1
+        return f"queued {queued}, removed {removed}" if queued or removed else None

@@ -1,0 +1,92 @@
+"""What a list of images is asked for, as SQL."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import sqlalchemy as sa
+
+from pileus.core.context import EVERYONE
+from pileus.core.db import row
+from pileus.image.model import COMMUNITY, PUBLIC, SHARED, Condition, Image, Wanted
+from pileus.image.store.tables import images, labels, members
+
+OPERATORS = {"eq": operator.eq, "neq": operator.ne, "lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge}
+
+
+def reachable(scope: str | None) -> sa.ColumnElement[bool]:
+    """Images that exist for a project at all: its own, and what others let it use."""
+    if scope == EVERYONE:
+        return sa.true()
+    return sa.or_(images.c.owner == scope, images.c.visibility.in_((PUBLIC, COMMUNITY)), _shared_with(scope, None))
+
+
+def listed(wanted: Wanted, scope: str | None, project_id: str | None) -> sa.Select:
+    """One page of the images that `scope` sees, from the point of view of `project_id`."""
+    stmt = sa.select(images).where(_seen(wanted, scope, project_id), *(_condition(c) for c in wanted.conditions))
+    for tag in wanted.tags:
+        stmt = stmt.where(_label("tag", tag))
+    for name, value in wanted.properties:
+        stmt = stmt.where(_label("property", name, value))
+    if wanted.after is not None:
+        stmt = stmt.where(_behind(wanted.after, wanted.sort))
+    for key, descending in wanted.sort:
+        column = _sortable(key)
+        stmt = stmt.order_by(column.desc() if descending else column.asc())
+    return stmt.limit(wanted.limit)
+
+
+def _seen(wanted: Wanted, scope: str | None, project_id: str | None) -> sa.ColumnElement[bool]:
+    own = images.c.owner == project_id
+    if scope == EVERYONE:
+        seen = sa.true()
+    else:
+        seen = sa.or_(own, images.c.visibility.in_((PUBLIC, COMMUNITY)), _shared_with(project_id, wanted.member_status))
+    if wanted.visibility is None:
+        # Anybody can make a community image: in lists they are shown to those who ask for them.
+        return sa.and_(seen, sa.or_(own, images.c.visibility != COMMUNITY))
+    if wanted.visibility == "all":
+        return seen
+    return sa.and_(seen, images.c.visibility == wanted.visibility)
+
+
+def _shared_with(project_id: str | None, status: str | None) -> sa.ColumnElement[bool]:
+    member = sa.exists().where(members.c.image_id == images.c.id, members.c.member_id == project_id)
+    if status is not None:
+        member = member.where(members.c.status == status)
+    return sa.and_(images.c.visibility == SHARED, member)
+
+
+def _condition(condition: Condition) -> sa.ColumnElement[bool]:
+    column: Any = images.c[condition.field]
+    if condition.operator == "in":
+        return column.in_(condition.value)
+    return OPERATORS[condition.operator](column, condition.value)
+
+
+def _label(kind: str, name: str, value: str = "") -> sa.ColumnElement[bool]:
+    return sa.exists().where(labels.c.image_id == images.c.id, labels.c.kind == kind, labels.c.name == name, labels.c.value == value)
+
+
+def _sortable(key: str) -> Any:
+    """Databases disagree on where NULL goes: absent values count as the smallest."""
+    column = images.c[key]
+    if not column.nullable:
+        return column
+    return sa.func.coalesce(column, -1 if isinstance(column.type, sa.Integer) else "")
+
+
+def _behind(last: Image, sort: tuple[tuple[str, bool], ...]) -> sa.ColumnElement[bool]:
+    """Images that come after `last`: greater in the first key, or equal in it and greater in the second, and so on."""
+    values = row(last)
+    alternatives: list[sa.ColumnElement[bool]] = []
+    equal: list[sa.ColumnElement[bool]] = []
+    for key, descending in sort:
+        column, value = _sortable(key), values[key]
+        if value is None:
+            value = -1 if isinstance(images.c[key].type, sa.Integer) else ""
+        alternatives.append(sa.and_(*equal, column < value if descending else column > value))
+        equal.append(column == value)
+    return sa.or_(*alternatives)

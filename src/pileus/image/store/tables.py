@@ -1,0 +1,60 @@
+"""The tables of the image service."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from pileus.core.db import METADATA, Id, Json, Time
+
+images = sa.Table(
+    "image_images", METADATA,
+    Id("id", primary_key=True),
+    sa.Column("name", sa.String(255), index=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("visibility", sa.String(16), nullable=False, index=True),
+    sa.Column("owner", sa.String(255), index=True),
+    sa.Column("disk_format", sa.String(20)),
+    sa.Column("container_format", sa.String(20)),
+    sa.Column("min_disk", sa.Integer, nullable=False),
+    sa.Column("min_ram", sa.Integer, nullable=False),
+    sa.Column("protected", sa.Boolean, nullable=False),
+    sa.Column("os_hidden", sa.Boolean, nullable=False),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("virtual_size", sa.BigInteger),
+    sa.Column("checksum", sa.String(32)),
+    sa.Column("os_hash_algo", sa.String(64)),
+    sa.Column("os_hash_value", sa.String(128)),
+    sa.Column("tags", Json, nullable=False),
+    sa.Column("properties", Json, nullable=False),
+    Id("blob", unique=True),
+    sa.Column("upload_owner", sa.String(255)),                  # the process that receives the bytes
+    sa.Column("upload_lease", Time),                            # until when it is believed to be alive
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("updated_at", Time, nullable=False),
+    sa.Index("ix_image_images_newest", "created_at", "id"),
+)
+#: Tags and properties once more, one row each, for lists that ask for them.
+labels = sa.Table(
+    "image_labels", METADATA,
+    Id("image_id", sa.ForeignKey(images.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("kind", sa.String(8), primary_key=True),          # tag | property
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Index("ix_image_labels_name", "kind", "name"),
+)
+members = sa.Table(
+    "image_members", METADATA,
+    Id("image_id", sa.ForeignKey(images.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("member_id", sa.String(255), primary_key=True),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("updated_at", Time, nullable=False),
+    sa.Index("ix_image_members_member_id", "member_id", "image_id"),
+)
+#: Ids of deleted images: were they free, somebody could put own bytes under an id that others boot from (OSSN-0075).
+spent_ids = sa.Table(
+    "image_spent_ids", METADATA,
+    Id("id", primary_key=True),
+    sa.Column("deleted_at", Time, nullable=False),
+)

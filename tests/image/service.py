@@ -1,0 +1,74 @@
+"""The image service behind HTTP, in virtual time: what the tests of this folder speak to."""
+
+import tempfile
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+from pileus.image.api import API
+from pileus.image.api.patch import NEW
+from pileus.image.config import ImageConfig
+from pileus.image.policy import DEFAULTS
+from pileus.image.service import Images
+from tests.harness import Harness, make_kit
+
+ROOT = "/image/v2/images"
+RAW = {"disk_format": "raw", "container_format": "bare"}
+BINARY = {"Content-Type": "application/octet-stream"}
+
+
+class Glance(SimpleNamespace):
+    """A service on a fresh database and an empty folder, with its callers."""
+
+    images: Images
+    folder: Path
+
+    def admin(self, **kw):
+        return self.harness.as_("admin", **kw)
+
+    def member(self, project="p1", **kw):
+        return self.harness.as_("member", project=project, **kw)
+
+    def reader(self, project="p1", **kw):
+        return self.harness.as_("reader", project=project, **kw)
+
+    async def make(self, caller=None, **fields):
+        got = await (caller or self.member()).post(ROOT, {"name": "i"} | RAW | fields)
+        assert got.status == 201, got.text
+        return got.json
+
+    async def upload(self, id, data, caller=None):
+        return await (caller or self.member()).put(f"{ROOT}/{id}/file", body=data, headers=BINARY)
+
+    async def filled(self, data=b"bytes", caller=None, **fields):
+        """An active image."""
+        image = await self.make(caller, **fields)
+        got = await self.upload(image["id"], data, caller)
+        assert got.status == 204, got.text
+        return await self.show(image["id"], caller)
+
+    async def show(self, id, caller=None):
+        got = await (caller or self.member()).get(f"{ROOT}/{id}")
+        return got.json if got.status == 200 else None
+
+    async def patch(self, id, *changes, caller=None, kind=NEW):
+        return await (caller or self.member()).patch(f"{ROOT}/{id}", list(changes), headers={"Content-Type": kind})
+
+    async def names(self, query="", caller=None):
+        got = await (caller or self.member()).get(f"{ROOT}?{query}")
+        assert got.status == 200, got.text
+        return [image["name"] for image in got.json["images"]]
+
+    def files(self):
+        """Everything in the store's folder."""
+        return sorted(path.name for path in self.folder.iterdir())
+
+
+@asynccontextmanager
+async def glance(url="sqlite://", **options):
+    with tempfile.TemporaryDirectory(prefix="pileus-image-") as state:
+        kit = await make_kit(DEFAULTS, url)
+        images = Images(kit, ImageConfig(**({"hash_threads": 0} | options)), Path(state))
+        await images.start()
+        yield Glance(kit=kit, images=images, folder=Path(state) / "images", harness=Harness([API], kit, SimpleNamespace(image=images)))
+        await kit.db.close()
