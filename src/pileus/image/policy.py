@@ -8,7 +8,8 @@ ADMIN = Default("rule:context_is_admin", PROJECT)
 MEMBER = Default("rule:context_is_admin or (role:member and project_id:%(project_id)s)", PROJECT)
 READER = Default("rule:context_is_admin or (role:reader and project_id:%(project_id)s)", PROJECT)
 SHARED_WITH = "project_id:%(member_id)s"
-SEEN = f"(project_id:%(project_id)s or {SHARED_WITH} or 'community':%(visibility)s or 'public':%(visibility)s or 'shared':%(visibility)s)"
+OPEN = " or ".join(f"'{visibility}':%(visibility)s" for visibility in ("community", "public", "shared"))
+SEEN = f"(project_id:%(project_id)s or {SHARED_WITH} or {OPEN})"
 
 DEFAULTS = {
     "add_image": MEMBER,

@@ -37,7 +37,8 @@ ROUTES = [
     Route("GET", "/v2/images/{image_id}/members", list_members, policy="get_members", target=of_image),
     Route("POST", "/v2/images/{image_id}/members", add_member, policy="add_member", target=of_image, body=MemberCreate),
     Route("GET", "/v2/images/{image_id}/members/{member_id}", show_member, policy="get_member", target=of_image),
-    Route("PUT", "/v2/images/{image_id}/members/{member_id}", update_member, policy="modify_member", target=of_image, body=MemberUpdate),
+    Route("PUT", "/v2/images/{image_id}/members/{member_id}", update_member, policy="modify_member", target=of_image,
+          body=MemberUpdate),
     Route("DELETE", "/v2/images/{image_id}/members/{member_id}", remove_member, policy="delete_member", target=of_image, ok=204),
 ]
 

@@ -20,12 +20,14 @@ DESCRIPTIONS = {
     "container_format": "Format of the container", "min_disk": "Amount of disk space (in GB) required to boot image.",
     "min_ram": "Amount of ram (in MB) required to boot image.", "protected": "If true, image will not be deletable.",
     "os_hidden": "If true, image will not appear in default image list response.", "tags": "List of strings related to the image",
-    "size": "Size of image file in bytes", "virtual_size": "Virtual size of image in bytes", "checksum": "md5 hash of image contents.",
-    "os_hash_algo": "Algorithm to calculate the os_hash_value", "os_hash_value": "Hexdigest of the image contents",
+    "size": "Size of image file in bytes", "virtual_size": "Virtual size of image in bytes",
+    "checksum": "md5 hash of image contents.", "os_hash_algo": "Algorithm to calculate the os_hash_value", "os_hash_value": "Hexdigest of the image contents",
     "created_at": "Date and time of image registration", "updated_at": "Date and time of the last image modification",
     "self": "An image self url", "file": "An image file url", "schema": "An image schema url",
 }
-MEMBER: dict[str, Any] = {"created_at": str, "image_id": str, "member_id": str, "schema": str, "status": MEMBER_STATUS, "updated_at": str}
+MEMBER: dict[str, Any] = {
+    "created_at": str, "image_id": str, "member_id": str, "schema": str, "status": MEMBER_STATUS, "updated_at": str,
+}
 
 
 async def show_image_schema(req: Request) -> dict[str, Any]:
@@ -33,8 +35,7 @@ async def show_image_schema(req: Request) -> dict[str, Any]:
 
 
 async def show_images_schema(req: Request) -> dict[str, Any]:
-    return _collection("images", image_schema()) | {"links": [{"rel": rel, "href": "{%s}" % rel} for rel in ("first", "next")]
-                                                    + [{"rel": "describedby", "href": "{schema}"}]}
+    return _collection("images", image_schema()) | {"links": _links(first="first", next="next", describedby="schema")}
 
 
 async def show_member_schema(req: Request) -> dict[str, Any]:
@@ -42,7 +43,7 @@ async def show_member_schema(req: Request) -> dict[str, Any]:
 
 
 async def show_members_schema(req: Request) -> dict[str, Any]:
-    return _collection("members", member_schema()) | {"links": [{"rel": "describedby", "href": "{schema}"}]}
+    return _collection("members", member_schema()) | {"links": _links(describedby="schema")}
 
 
 ROUTES = [
@@ -55,9 +56,10 @@ ROUTES = [
 
 def image_schema() -> dict[str, Any]:
     properties = {name: _property(kind) | {"description": DESCRIPTIONS[name]} for name, kind in ATTRIBUTES.items()}
-    properties |= {name: _property(kind) | {"description": DESCRIPTIONS[name], "readOnly": True} for name, kind in READ_ONLY.items()}
+    for name, kind in READ_ONLY.items():
+        properties[name] = _property(kind) | {"description": DESCRIPTIONS[name], "readOnly": True}
     return {"name": "image", "properties": properties, "additionalProperties": {"type": "string"},
-            "links": [{"rel": "self", "href": "{self}"}, {"rel": "enclosure", "href": "{file}"}, {"rel": "describedby", "href": "{schema}"}]}
+            "links": _links(self="self", enclosure="file", describedby="schema")}
 
 
 def member_schema() -> dict[str, Any]:
@@ -69,6 +71,11 @@ def _collection(name: str, item: dict[str, Any]) -> dict[str, Any]:
     if name == "images":
         properties |= {"first": {"type": "string"}, "next": {"type": "string"}}
     return {"name": name, "properties": properties}
+
+
+def _links(**attributes: str) -> list[dict[str, str]]:
+    """Relations with the attributes that their links are in."""
+    return [{"rel": rel, "href": "{" + attribute + "}"} for rel, attribute in attributes.items()]
 
 
 def _property(kind: Any) -> dict[str, Any]:

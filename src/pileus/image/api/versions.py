@@ -8,8 +8,8 @@ from typing import Any
 from pileus.core.http import Reply, Request, Route
 
 #: Newest first. All of them are this API: a version says what a client may expect to be there.
-VERSIONS = ("v2.17", "v2.16", "v2.15", "v2.13", "v2.12", "v2.11", "v2.10", "v2.9", "v2.8", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2",
-            "v2.1", "v2.0")
+VERSIONS = ("v2.17", "v2.16", "v2.15", "v2.13", "v2.12", "v2.11", "v2.10", "v2.9", "v2.8", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3",
+            "v2.2", "v2.1", "v2.0")
 
 
 async def list_versions(req: Request) -> Reply:

@@ -39,5 +39,5 @@ def image_view(image: Image) -> dict[str, Any]:
 
 
 def member_view(member: Member) -> dict[str, Any]:
-    return {"image_id": member.image_id, "member_id": member.member_id, "status": member.status, "created_at": iso(member.created_at),
-            "updated_at": iso(member.updated_at), "schema": "/v2/schemas/member"}
+    return {"image_id": member.image_id, "member_id": member.member_id, "status": member.status, "schema": "/v2/schemas/member",
+            "created_at": iso(member.created_at), "updated_at": iso(member.updated_at)}

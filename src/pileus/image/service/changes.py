@@ -10,13 +10,17 @@ import msgspec
 from pileus.image.errors import AttributeReadOnly, AttributeReserved, FormatsFixed, PropertyMissing
 from pileus.image.model import QUEUED, Image
 
-READ_ONLY = frozenset({"id", "status", "size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value", "created_at", "updated_at",
-                       "direct_url", "self", "file", "schema", "stores"})
+READ_ONLY = frozenset({
+    "id", "status", "size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value", "created_at", "updated_at", "direct_url", "self",
+    "file", "schema", "stores",
+})
 #: Bytes come through uploads only: a caller who could name or take away their place could read this host's files
 #: (OSSA-2015-002) or put other bytes under an active image (OSSA-2016-006).
 RESERVED = frozenset({"location", "locations", "deleted", "deleted_at"})
 RESERVED_PREFIX = "os_glance_"
-WRITABLE = frozenset({"name", "visibility", "owner", "disk_format", "container_format", "min_disk", "min_ram", "protected", "os_hidden", "tags"})
+WRITABLE = frozenset({
+    "name", "visibility", "owner", "disk_format", "container_format", "min_disk", "min_ram", "protected", "os_hidden", "tags",
+})
 FORMATS = frozenset({"disk_format", "container_format"})
 
 

@@ -127,7 +127,8 @@ class Images:
         """Store the bytes of a queued image; `size` is how many were announced."""
         await self.uploads.receive(image, data, size)
 
-    async def change(self, who: Context, image_id: str, changes: list[Change], check: Callable[[Image, dict[str, Any]], None]) -> Image:
+    async def change(self, who: Context, image_id: str, changes: list[Change],
+                     check: Callable[[Image, dict[str, Any]], None]) -> Image:
         """Apply a patch, all of it or nothing. `check` gets the image and its new values, and raises when they may not be."""
         async with self.kit.db.transaction():
             image = await self._locked(image_id, who.scope)

@@ -54,7 +54,8 @@ class Meter:
             virtual_size = self.size
         else:
             check(self.image.disk_format, found, max_virtual_bytes=max_virtual_bytes)
-        return Received(size=self.size, virtual_size=virtual_size, checksum=self.md5.hexdigest(), os_hash_value=self.sha512.hexdigest())
+        return Received(size=self.size, virtual_size=virtual_size, checksum=self.md5.hexdigest(),
+                        os_hash_value=self.sha512.hexdigest())
 
     def _look(self, block: bytes) -> None:
         self.md5.update(block)

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from datetime import timedelta
 
+import msgspec
+
 from pileus.core.context import EVERYONE
 from pileus.core.db import Database
 from pileus.core.kit import Kit
@@ -20,8 +22,8 @@ from pileus.image.backends.base import BlobMissing, BlobStore
 from pileus.image.backends.work import Workers
 from pileus.image.config import ImageConfig
 from pileus.image.errors import (
-    FormatsMissing,
     ContentRefused,
+    FormatsMissing,
     ImageDataTooLarge,
     ImageGone,
     ImageInWrongState,
@@ -101,8 +103,9 @@ class Uploads:
     async def _begin(self, upload: Upload) -> None:
         allowed, to = TRANSITIONS["upload"]
         now = self.kit.clock.now()
-        if not await self.store.change_state(upload.image.id, allowed, to, now, set_blob=upload.blob, upload_owner=self.kit.sagas.owner,
-                                             upload_lease=now + LEASE):
+        begun = await self.store.change_state(upload.image.id, allowed, to, now, set_blob=upload.blob,
+                                              upload_owner=self.kit.sagas.owner, upload_lease=now + LEASE)
+        if not begun:
             found = await self.store.find(upload.image.id, EVERYONE)
             if found is None:
                 raise ImageGone(id=upload.image.id)
@@ -141,9 +144,8 @@ class Uploads:
             if quota and (used := await self.store.used(upload.image.owner)) + received.size > quota:
                 raise StorageOverQuota(left=max(0, quota - used))
             ended = await self.store.change_state(
-                upload.image.id, allowed, to, self.kit.clock.now(), blob=upload.blob, upload_owner=None, upload_lease=None, size=received.size,
-                virtual_size=received.virtual_size, checksum=received.checksum, os_hash_algo=received.os_hash_algo,
-                os_hash_value=received.os_hash_value)
+                upload.image.id, allowed, to, self.kit.clock.now(), blob=upload.blob, upload_owner=None, upload_lease=None,
+                **msgspec.structs.asdict(received))
             if not ended:
                 raise ImageGone(id=upload.image.id)
 

@@ -67,7 +67,8 @@ def _condition(condition: Condition) -> sa.ColumnElement[bool]:
 
 
 def _label(kind: str, name: str, value: str = "") -> sa.ColumnElement[bool]:
-    return sa.exists().where(labels.c.image_id == images.c.id, labels.c.kind == kind, labels.c.name == name, labels.c.value == value)
+    return sa.exists().where(labels.c.image_id == images.c.id, labels.c.kind == kind, labels.c.name == name,
+                             labels.c.value == value)
 
 
 def _sortable(key: str) -> Any:
