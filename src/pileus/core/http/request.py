@@ -65,7 +65,7 @@ class Query:
 class Request:
     """One request, as far as handlers are concerned. `services` is the cloud's services; `who` is the verified caller."""
 
-    __slots__ = ("_query", "falcon", "id", "params", "policy", "route", "services", "version", "who")
+    __slots__ = ("_query", "falcon", "found", "id", "params", "policy", "route", "services", "version", "who")
 
     def __init__(self, falcon: FalconRequest, services: Any, request_id: str, policy: Policy | None = None):
         self.falcon, self.services, self.id, self.policy = falcon, services, request_id, policy
@@ -73,6 +73,7 @@ class Request:
         self.version: Version = (0, 0)
         self.params: dict[str, str] = {}
         self.route: Any = None
+        self.found: Any = None                         # what the route's `target` looked up, so that the handler need not
         self._query: Query | None = None
 
     @property
