@@ -14,8 +14,8 @@ from pileus.bench.flows import pauses
 from pileus.bench.main import bench, choose
 from pileus.bench.measure import Samples, cpu_seconds, figures, quantile, repeat
 from pileus.bench.scenarios import ON_REQUEST, SCENARIOS, Call, Flow
-from pileus.bench.session import NoSuchCloud, Session, login_body, read_cloud
-from pileus.bench.world import KINDS, Unfit, World
+from pileus.bench.session import NoSuchCloud, Session, Unfit, login_body, read_cloud
+from pileus.bench.world import KINDS, World
 from pileus.core.clock import VirtualClock, VirtualTimeLoop
 from pileus.core.ids import Ids
 
@@ -137,6 +137,9 @@ def test_words_between_at_signs_are_filled_in():
     assert world.fill("/images/@image@?@flavor@@network@@token@") == "/images/I?FNT"
     assert msgspec.json.decode(world.fill('{"a":"@login@"}'))["a"] == login_body(session.auth)
     assert world.name() != world.name()
+    assert world.server == {"imageRef": "I", "flavorRef": "F", "networks": [{"uuid": "N"}]}
+    with pytest.raises(Unfit, match="no network to use"):
+        _ = World(session, image="I", flavor="F", network="", clock=VirtualClock(), ids=Ids(1)).server
     assert session.url("image", "/images") == "http://h/image/v2/images"
     assert session.url("network", "/ports") == "http://h/network/v2.0/ports"
     assert session.url("compute", "/servers") == "http://h/compute/v2.1/servers"

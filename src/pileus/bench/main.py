@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from pileus.bench import flows, report
 from pileus.bench.http import ConnectionLost, Refused
-from pileus.bench.measure import Figures, Work, figures, repeat
+from pileus.bench.measure import Figures, Samples, Work, figures, repeat
 from pileus.bench.scenarios import ON_REQUEST, SCENARIOS, Call, Flow
-from pileus.bench.session import NoSuchCloud, User, log_in, read_cloud
-from pileus.bench.world import Unfit, World
+from pileus.bench.session import NoSuchCloud, Unfit, User, log_in, read_cloud
+from pileus.bench.world import World
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 
@@ -124,25 +124,35 @@ async def lift_quotas(world: World, options: Options) -> None:
 
 
 async def scenario(world: World, user: User, one: Call | Flow, options: Options) -> list[Figures]:
+    """The rows of a scenario. One that the cloud is not fit for is a row that says why, and the others go on."""
     rows = []
     for at in options.at or (one.at if isinstance(one, Flow) else (1, 16)):
         print(f"{one.name} at {at} …", file=sys.stderr, flush=True)
-        if isinstance(one, Flow):
-            samples = await repeat(
-                story(world, one), at=at, total=options.total or one.total, seconds=None, clock=world.clock,
-                origins=world.session.origins(), server=options.server_pid,
-            )
-        else:
-            for kind, wanted in (("servers", one.servers), ("networks", one.networks)):
-                await world.have(user, kind, wanted)
-            samples = await repeat(
-                call(world, one), at=at, total=one.most or sys.maxsize, seconds=None if one.most else options.seconds,
-                clock=world.clock, origins=world.session.origins(), server=options.server_pid,
-            )
-            if one.creates:
-                await world.clean([one.creates])
+        try:
+            samples = await (told(world, one, at, options) if isinstance(one, Flow) else asked(world, user, one, at, options))
+        except (Unfit, Refused) as failure:
+            samples = Samples(parts={}, problems=[str(failure)])
         rows += figures(samples, scenario=one.name, about=one.about, at=at)
     return rows
+
+
+async def told(world: World, one: Flow, at: int, options: Options) -> Samples:
+    return await repeat(
+        story(world, one), at=at, total=options.total or one.total, seconds=None, clock=world.clock,
+        origins=world.session.origins(), server=options.server_pid,
+    )
+
+
+async def asked(world: World, user: User, one: Call, at: int, options: Options) -> Samples:
+    for kind, wanted in (("servers", one.servers), ("networks", one.networks)):
+        await world.have(user, kind, wanted)
+    samples = await repeat(
+        call(world, one), at=at, total=one.most or sys.maxsize, seconds=None if one.most else options.seconds,
+        clock=world.clock, origins=world.session.origins(), server=options.server_pid,
+    )
+    if one.creates:
+        await world.clean([one.creates])
+    return samples
 
 
 def call(world: World, one: Call) -> Work:
@@ -165,5 +175,6 @@ def call(world: World, one: Call) -> Work:
 
 
 def story(world: World, one: Flow) -> Work:
+    world.fill("@image@ @flavor@ @network@")
     pauses = flows.pauses(one.first_look_s)
     return lambda user: one.story(world, user, pauses)

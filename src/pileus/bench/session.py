@@ -24,6 +24,10 @@ class NoSuchCloud(Exception):
     """There is no clouds.yaml, or it does not name this cloud."""
 
 
+class Unfit(Exception):
+    """The cloud lacks something that a measurement needs."""
+
+
 class Session(Struct, frozen=True, kw_only=True):
     """Who is logged in, where each service is, and the token that every request carries."""
 
@@ -35,6 +39,8 @@ class Session(Struct, frozen=True, kw_only=True):
 
     def url(self, service: str, path: str) -> str:
         """The address of a path below a service, its version included."""
+        if service not in self.endpoints:
+            raise Unfit(f"the catalog has no {service} service")
         base = self.endpoints[service].rstrip("/")
         version = VERSION_PATH.get(service, "")
         return base + ("" if base.endswith(version) else version) + path

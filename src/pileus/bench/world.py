@@ -6,12 +6,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from pileus.bench.http import Refused
-from pileus.bench.session import Session, User, log_in, login_body
+from pileus.bench.session import Session, Unfit, User, log_in, login_body
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 
@@ -30,10 +31,6 @@ USERS = 16
 GIVE_UP_S = 600.0
 
 
-class Unfit(Exception):
-    """The cloud lacks something that every benchmark needs."""
-
-
 class World:
     """A project of a cloud, the image, flavor and network to use, and numbers nobody used before."""
 
@@ -45,21 +42,23 @@ class World:
 
     @classmethod
     async def find(cls, session: Session, user: User, *, clock: Clock, ids: Ids) -> World:
-        """Look for an active image, the flavor with the least memory, and a network of the project's own with a subnet."""
-        images = (await user.json(session.request("GET", "image", "/images?status=active&limit=100")))["images"]
-        flavors = (await user.json(session.request("GET", "compute", "/flavors/detail")))["flavors"]
-        networks = (await user.json(session.request("GET", "network", "/networks")))["networks"]
-        own = [one for one in networks if one["subnets"] and not one.get("router:external")]
-        for what, found in (("active image", images), ("flavor", flavors), ("network with a subnet", own)):
-            if not found:
-                raise Unfit(f"the project has no {what}")
-        flavor = min(flavors, key=lambda one: (one["ram"], one["vcpus"], one["disk"]))
-        return cls(session, image=images[0]["id"], flavor=flavor["id"], network=own[0]["id"], clock=clock, ids=ids)
+        """Look for an active image, the flavor with the least memory, and a network of the project's own with a subnet.
 
-    @property
+        What is not there, or whose service is not, only those scenarios miss that need it.
+        """
+        async def rows(service: str, path: str, key: str) -> list[dict[str, Any]]:
+            return (await user.json(session.request("GET", service, path)))[key] if service in session.endpoints else []
+
+        images = await rows("image", "/images?status=active&limit=100", "images")
+        flavors = sorted(await rows("compute", "/flavors/detail", "flavors"), key=lambda one: (one["ram"], one["vcpus"], one["disk"]))
+        networks = [one for one in await rows("network", "/networks", "networks") if one["subnets"] and not one.get("router:external")]
+        found = {name: there[0]["id"] if there else "" for name, there in (("image", images), ("flavor", flavors), ("network", networks))}
+        return cls(session, **found, clock=clock, ids=ids)
+
+    @cached_property
     def server(self) -> dict[str, Any]:
         """The body of a create but for its name."""
-        return {"imageRef": self.image, "flavorRef": self.flavor, "networks": [{"uuid": self.network}]}
+        return msgspec.json.decode(self.fill('{"imageRef": "@image@", "flavorRef": "@flavor@", "networks": [{"uuid": "@network@"}]}'))
 
     def name(self) -> str:
         """A name that nobody has, by which this run knows its own."""
@@ -72,6 +71,8 @@ class World:
             '"@login@"': msgspec.json.encode(login_body(self.session.auth)).decode(),
         }
         for word, value in words.items():
+            if word in text and not value:
+                raise Unfit(f"the project has no {word.strip('@')} to use")
             text = text.replace(word, value)
         return text
 
@@ -93,6 +94,8 @@ class World:
 
     async def have(self, user: User, kind: str, wanted: int) -> None:
         """Make or delete until there are so many, and servers are ACTIVE."""
+        if KINDS[kind][0] not in self.session.endpoints:
+            return
         there = await self.own(user, kind)
         if len(there) > wanted:
             await self.remove(kind, [one["id"] for one in there[wanted:]])
