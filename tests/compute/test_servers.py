@@ -1,7 +1,11 @@
 """Servers, through the public API of a whole cloud."""
 
+import asyncio
+
+import msgspec
 import pytest
 
+from pileus.compute.hypervisor.base import GuestSpec, Power, RootDisk
 from tests.cloud import TestCloud
 
 COMPUTE = "/compute/v2.1"
@@ -44,6 +48,7 @@ async def test_a_server_on_a_network_has_an_address_and_a_wired_port(cloud):
 ])
 async def test_power(cloud, action, value, during, after):
     id = await cloud.boot()
+    cloud.drivers["h1"].delays = {"power": 10, "reboot": 10}
     assert (await cloud.act(id, action, value)).status == 202
     assert (await cloud.show(id))["OS-EXT-STS:task_state"] == during
     await cloud.settle(120)
@@ -98,8 +103,6 @@ async def test_delete_wins_over_a_build_that_hangs(cloud):
     cloud.drivers["h1"].delays = {"spawn": 10_000}
     got = await cloud.order(networks=[{"uuid": await cloud.network()}])
     id = got.json["server"]["id"]
-    import asyncio
-
     await asyncio.sleep(5)
     assert (await cloud.show(id))["OS-EXT-STS:task_state"] == "spawning"
     assert (await (await cloud.as_()).delete(f"{COMPUTE}/servers/{id}")).status == 204
@@ -195,8 +198,6 @@ async def test_console_log(cloud):
 
 async def test_a_guest_that_stops_by_itself_is_noticed(cloud):
     id = await cloud.boot()
-    from pileus.compute.hypervisor.base import Power
-
     await cloud.drivers["h1"].power(id, Power.SHUTDOWN)
     await cloud.settle(130)
     assert (await cloud.show(id))["status"] == "SHUTOFF"
@@ -205,10 +206,6 @@ async def test_a_guest_that_stops_by_itself_is_noticed(cloud):
 async def test_orphaned_guests_are_reaped_and_unknown_ones_left_alone(cloud):
     id = await cloud.boot()
     driver = cloud.drivers["h1"]
-    import msgspec
-
-    from pileus.compute.hypervisor.base import GuestSpec, RootDisk
-
     stranger = GuestSpec(id="00000000-0000-0000-0000-000000000001", name="x", vcpus=1, memory_mb=64, root=RootDisk(base="/x", format="raw"))
     await driver.spawn(stranger)
     await (await cloud.as_()).delete(f"{COMPUTE}/servers/{id}")

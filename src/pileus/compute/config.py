@@ -44,4 +44,4 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     max_attempts: int = 3                   # hosts that are tried for one server
     default_availability_zone: str = "nova" # zone of hosts that are in no aggregate with one
     spawn_concurrency: int = 8              # guests that one host starts at the same time
-    quota: QuotaDefaults = msgspec.field(default_factory=QuotaDefaults)
+    quota: QuotaDefaults = msgspec.field(default_factory=QuotaDefaults)     # what a project may have unless told otherwise

@@ -9,7 +9,7 @@ import msgspec
 
 from pileus.compute.config import ComputeConfig
 from pileus.compute.interface import ComputeAgent
-from pileus.compute.model.server import ERROR, Fault, Server
+from pileus.compute.model.server import Fault, Server
 from pileus.compute.service.scheduling import Scheduling
 from pileus.compute.store.servers import Servers
 from pileus.core.errors import CloudError
@@ -39,7 +39,3 @@ class Conductor(msgspec.Struct, frozen=True, kw_only=True):
     def fault(self, error: CloudError) -> Fault:
         """What a user may know of a failure (OSSA-2019-003): our own errors' words, nothing of hosts and paths."""
         return Fault(code=error.status if error.status >= 400 else 500, message=str(error)[:255], created=self.now(), details=error.detail)
-
-    async def mark_error(self, server_id: str, task: str, error: CloudError) -> None:
-        """ERROR with its fault, unless a delete took the server over."""
-        await self.servers.end_task(server_id, self.now(), task, vm_state=ERROR, fault=self.fault(error))

@@ -16,7 +16,7 @@ from pileus.compute.hypervisor.base import Nic as GuestNic
 from pileus.compute.interface import Build, ImageRef
 from pileus.compute.metadata.documents import config_drive
 from pileus.compute.metadata.service import interfaces_of
-from pileus.compute.model.server import ACTIVE, BUILDING, SCHEDULING, SPAWNING, Nic, Server
+from pileus.compute.model.server import ACTIVE, BUILDING, SPAWNING, Nic, Server
 from pileus.compute.sagas.conductor import Conductor
 from pileus.core.bus import HostUnreachable
 from pileus.core.errors import CloudError, NotFound
@@ -152,8 +152,7 @@ async def mark_active(s: CreateServer, c: Conductor) -> None:
 
 
 async def mark_failed(s: CreateServer, c: Conductor, error: CloudError) -> None:
-    for task in (SCHEDULING, SPAWNING):
-        await c.mark_error(s.server_id, task, error)
+    await c.servers.fail(s.server_id, c.now(), c.fault(error))
     await c.actions.finish(s.request_id, s.server_id, error=str(error))
 
 

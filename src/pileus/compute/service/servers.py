@@ -36,7 +36,7 @@ class Servers:
         Raises Invalid, NotFound, Conflict or ComputeOverQuota, and then nothing was made."""
         image = await self._image(who, order)
         flavor = await self._flavor(who, order, image)
-        key = await self.keypairs.get(who.user_id, order.key_name) if order.key_name else None
+        key = await self._key(who, order)
         await self._check_placement(who, order)
         await self._check_metadata(who, order.metadata)
         planned = await self.network.plan(who, order.networks, security_groups=order.security_groups)
@@ -78,6 +78,14 @@ class Servers:
         if image.status != "active":
             raise InvalidInput(reason=f"Image {image.id} is not active.")
         return image
+
+    async def _key(self, who: Context, order: ServerOrder) -> Any:
+        if order.key_name is None:
+            return None
+        try:
+            return await self.keypairs.get(who.user_id, order.key_name)
+        except NotFound as absent:
+            raise Invalid("Invalid key_name provided.") from absent
 
     async def _flavor(self, who: Context, order: ServerOrder, image: Any) -> Any:
         try:

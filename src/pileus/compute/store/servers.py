@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from pileus.compute.errors import ServerNotFound
-from pileus.compute.model.server import Server
+from pileus.compute.model.server import Fault, Server
 from pileus.compute.store.tables import servers
 from pileus.core.context import EVERYONE
 from pileus.core.db import Database, Duplicate
@@ -114,6 +114,12 @@ class Servers:
         plain = {k: msgspec.to_builtins(v) if isinstance(v, msgspec.Struct) else v for k, v in values.items()}
         stmt = servers.update().where(servers.c.id == id, servers.c.task_state == task)
         return bool(await self.db.execute(stmt.values(task_state=None, updated_at=now, **plain)))
+
+    async def fail(self, id: str, now: datetime, fault: Fault) -> bool:
+        """ERROR, whatever was being done, unless it is being deleted."""
+        going = sa.and_(servers.c.task_state.is_not(None), servers.c.task_state == "deleting")
+        stmt = servers.update().where(servers.c.id == id, LIVE, sa.not_(going))
+        return bool(await self.db.execute(stmt.values(vm_state="error", task_state=None, updated_at=now, fault=msgspec.to_builtins(fault))))
 
     async def on_host(self, host: str) -> list[Server]:
         return await self.db.all(Server, sa.select(servers).where(servers.c.host == host, LIVE))
