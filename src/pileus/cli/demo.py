@@ -129,7 +129,7 @@ def upload(admin: Any, guest: Any) -> Any:
     parts = {name: admin.image.create_image(name=f"{IMAGE}-{name}", disk_format=kind, container_format=kind, visibility="public", filename=str(path),
                                             wait=True, validate_checksum=False)
              for name, kind, path in (("kernel", "aki", guest.kernel), ("ramdisk", "ari", guest.ramdisk))}
-    return admin.image.create_image(name=IMAGE, disk_format="raw", container_format="bare", visibility="public", filename=str(guest.root), wait=True,
+    return admin.image.create_image(name=IMAGE, disk_format="raw", container_format="bare", visibility="public", filename=str(guest.rootfs), wait=True,
                                     validate_checksum=False, kernel_id=parts["kernel"].id, ramdisk_id=parts["ramdisk"].id,
                                     os_command_line=guest.kernel_args)
 
