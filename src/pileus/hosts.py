@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import json
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,10 +95,9 @@ def public_network(config: CloudConfig, state: Path) -> tuple[str, str]:
 
 
 def _free_cidr() -> str:
-    from pyroute2 import IPRoute
-
-    with IPRoute() as ip:
-        taken = [ipaddress.ip_network(f"{a.get_attr('IFA_ADDRESS')}/{a['prefixlen']}", strict=False) for a in ip.get_addr(family=socket.AF_INET)]
+    """The first /24 from 172.24.4.0 on that overlaps with no address of this host."""
+    shown = subprocess.run(["ip", "-json", "-4", "address", "show"], capture_output=True, check=True, timeout=10).stdout
+    taken = [ipaddress.ip_network(f"{a['local']}/{a['prefixlen']}", strict=False) for link in json.loads(shown) for a in link.get("addr_info", ())]
     candidates = (ipaddress.ip_network(f"172.24.{i}.0/24") for i in range(4, 256))
     return str(next(c for c in candidates if not any(c.overlaps(t) for t in taken)))
 
