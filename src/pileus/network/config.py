@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 Limit = Annotated[int, msgspec.Meta(ge=-1)]
+Mtu = Annotated[int, msgspec.Meta(ge=68)]
 
 
 class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,9 +16,9 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     datapath: str = "linux"                 # what makes the networks of a host: linux or simulated
     network_host: str = ""                  # host of DHCP and routers; empty: the first host whose agent reported
-    mtu: Annotated[int, msgspec.Meta(ge=68)] = 1450  # of tenants' networks: that of the underlay less what VXLAN adds
-    physical_mtu: Annotated[int, msgspec.Meta(ge=68)] = 1500
-    bridges: dict[str, str] = {}  # provider:physical_network → bridge on the host; a name that is missing is the bridge's own
+    mtu: Mtu = 1450                         # of tenants' networks: that of the underlay less what VXLAN adds
+    physical_mtu: Mtu = 1500                # of networks that are a bridge of the host; and the largest anyone may ask for
+    bridges: dict[str, str] = {}            # provider:physical_network → bridge; a name that is missing is the bridge's own
     vxlan_ids: tuple[int, int] = (1, 16_777_215)                   # first and last VXLAN network identifier of tenants' networks
     underlay: str = ""                      # this host's address towards other hosts, for VXLAN; empty: a single host
     dns_domain: str = "openstacklocal"      # what DHCP appends to the names of ports

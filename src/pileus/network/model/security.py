@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pileus.network.model.fields import Create, Number, ProjectId, Record, Tag, Text, Update, Uuid
+from pileus.network.model.fields import Create, Number, ProjectId, Record, Tag, Text, Update
 
 #: Names of IP protocols that rules may use, and their numbers (IANA).
 PROTOCOLS = {
@@ -90,14 +90,14 @@ class SecurityGroupUpdate(Update, frozen=True, kw_only=True, forbid_unknown_fiel
 class SecurityGroupRuleCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     project_id: ProjectId | UnsetType = UNSET
     tenant_id: ProjectId | UnsetType = UNSET
-    security_group_id: Uuid
+    security_group_id: Text                 # whatever it is, an unknown one is not found
     direction: str
     ethertype: str | None = "IPv4"
     protocol: str | int | None = None
     port_range_min: Number | None = None
     port_range_max: Number | None = None
     remote_ip_prefix: str | None = None
-    remote_group_id: Uuid | None = None
+    remote_group_id: Text | None = None
     remote_address_group_id: None = None
     description: Text = ""
 

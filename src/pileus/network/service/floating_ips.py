@@ -13,6 +13,7 @@ from pileus.network import addressing, errors
 from pileus.network.model import FixedIpWish, FloatingIP, FloatingIPCreate, FloatingIPUpdate, Kind, Port, Wanted
 from pileus.network.model.ports import OWNERS
 from pileus.network.service.part import Part, expect_revision
+from pileus.network.store.routers import floating_ips as fip_table
 from pileus.network.store.routers import routers as router_table
 
 ACTIVE, DOWN = "ACTIVE", "DOWN"
@@ -52,10 +53,7 @@ class FloatingIPs(Part):
         async with self.db.transaction():
             floating = await self.stores.floating_ips.bare(floatingip_id, who.scope, lock=True)
             expect_revision(floating, revision)
-            await self.stores.floating_ips.delete(floatingip_id)
-            port = await self.stores.ports.get(floating.floating_port_id, EVERYONE)
-            await self.net.ports.remove(port, {subnet.id: subnet for subnet in await self.stores.subnets.on(port.network_id)})
-            self.net.sync.touch(central=True)
+            await self._delete(floating)
 
     # ---- for the rest of the service -----------------------------------------------------------------------------------
     async def release_port(self, port: Port, ips: Iterable[str] | None = None) -> None:
@@ -67,6 +65,12 @@ class FloatingIPs(Part):
             if gone is None or floating.fixed_ip_address in gone:
                 await self.stores.floating_ips.update(floating.id, self.now(), **NOTHING)
                 self.net.sync.touch(central=True)
+
+    async def delete_unused(self, network_id: str) -> None:
+        """Those of an external network that stand for nothing go with it."""
+        unused = (fip_table.c.floating_network_id == network_id, fip_table.c.port_id.is_(None))
+        for floating in await self.stores.floating_ips.all(*unused):
+            await self._delete(floating)
 
     # ---- helpers -----------------------------------------------------------------------------------------------------
     async def _create(self, who: Context, order: FloatingIPCreate) -> str:
@@ -99,6 +103,12 @@ class FloatingIPs(Part):
             await self._write(floating, await self._association(who, floating, order.port_id, order.fixed_ip_address))
         self.net.sync.touch(central=True)
         return floating_id
+
+    async def _delete(self, floating: FloatingIP) -> None:
+        await self.stores.floating_ips.delete(floating.id)
+        port = await self.stores.ports.get(floating.floating_port_id, EVERYONE)
+        await self.net.ports.remove(port, {subnet.id: subnet for subnet in await self.stores.subnets.on(port.network_id)})
+        self.net.sync.touch(central=True)
 
     async def _address(self, port: Port, order: FloatingIPCreate) -> str:
         """An IPv4 address on the external network: the one that was asked for, or any (of a subnet)."""

@@ -85,6 +85,7 @@ class Networks(Part):
         async with self.db.transaction():
             network = await self.stores.networks.bare(network_id, who.scope, lock=True)
             expect_revision(network, revision)
+            await self.net.floating_ips.delete_unused(network_id)
             ports = await self.stores.ports.whole(port_table.c.network_id == network_id)
             if any(port.kind != Kind.DHCP for port in ports):
                 raise errors.NetworkInUse(network_id=network_id)

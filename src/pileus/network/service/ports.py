@@ -34,6 +34,8 @@ VNIC_TYPES = (
     "remote-managed",
 )
 ROUTER_DEVICES = (*ROUTER_OWNERS, "network:router_gateway", "network:router_centralized_snat")
+#: What only this service changes of the ports that it made for itself.
+SERVICE_ATTRIBUTES = frozenset({"device_id", "device_owner", "fixed_ips", "mac_address", "host"})
 
 
 class Ports(Part):
@@ -220,9 +222,8 @@ class Ports(Part):
         return pairs
 
     async def _check_update(self, who: Context, port: Port, order: PortUpdate, changes: dict[str, Any]) -> None:
-        if port.kind != Kind.GUEST and any(
-            getattr(order, name) is not UNSET for name in ("device_id", "device_owner", "fixed_ips", "mac_address", "host")
-        ):
+        fixed = SERVICE_ATTRIBUTES - ({"fixed_ips"} if port.kind == Kind.INTERFACE else set())
+        if port.kind != Kind.GUEST and any(getattr(order, name) is not UNSET for name in fixed):
             raise errors.UnsupportedPortDeviceOwner(op="update", device_owner=port.device_owner, port_id=port.id)
         if "device_owner" in changes or "device_id" in changes:
             await self._check_device(who, changes.get("device_owner", port.device_owner), changes.get("device_id", port.device_id))
