@@ -18,7 +18,7 @@ from rich.console import Console
 
 from pileus.cli.options import STATE, State
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 NAME, IMAGE, FLAVOR, NETWORK, EXTERNAL = "demo", "pileus-guest", "m1.nano", "private", "public"
 USER = "cloud"
 #: How long a guest may take to answer ssh: emulated ones boot in about ten seconds on a quiet machine.

@@ -51,7 +51,9 @@ async def clear(state: Path) -> list[str]:
             for guest in await hypervisor.guests():
                 await hypervisor.destroy(guest.id)
             await hypervisor.stop()
+            await datapath.start()
             await datapath.clear()
+            await datapath.stop()
         except Exception as failure:
             problems.append(f"{type(failure).__name__}: {failure} {getattr(failure, 'detail', '')}".strip())
     return problems
