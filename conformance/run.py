@@ -62,7 +62,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def chosen(options: argparse.Namespace, tests: dict[str, set[str]]) -> tuple[list[str], list[str]]:
     """The tests to run, and the excluded ones that were selected as well."""
     if options.ratchet:
-        listed = [test for test in results.read_passing() if test in tests]
+        listed = results.read_passing()
+        unknown = [test for test in listed if test not in tests]
+        if unknown:
+            raise SystemExit(f"conformance/passing.txt names tests that Tempest does not have: {', '.join(unknown[:5])}")
         return (selection.spread(listed, options.spread) if options.spread else listed), []
     selected = selection.select(tests, options.suite, options.match)
     possible = selection.without(selected, selection.excluded())
