@@ -138,3 +138,19 @@ def test_head_is_get_without_a_body():
 def test_public_routes_need_no_token():
     got = call("GET", "/thing/", token=None)
     assert got.status_code == 203 and got.headers["x-more"] == "1"
+
+
+async def test_half_a_body_is_not_taken_for_a_whole_one():
+    """A client that goes away ends the stream with an error, not like the end of the body."""
+    from tests.image.wire import pieces, send
+
+    async def length(req):
+        return {"length": sum([len(chunk) async for chunk in req.stream])}
+
+    api = Api(name="bytes", root="/bytes", routes=[Route("PUT", "/", length, stream=True)],
+              render=lambda error, req: ({}, {"code": error.code}))
+    app = build([api], Edge(services=None, authenticate=authenticate, policy=Policy({}), ids=Ids(1), metrics=Metrics()))
+    whole = await send(app, "PUT", "/bytes", pieces(b"12", b"345"))
+    assert (whole.status, whole.json) == (200, {"length": 5})
+    half = await send(app, "PUT", "/bytes", pieces(b"12", b"345"), cut=True)
+    assert (half.status, half.json) == (400, {"code": "http.disconnected"})

@@ -1,5 +1,7 @@
 """The image service behind HTTP, in virtual time: what the tests of this folder speak to."""
 
+import asyncio
+import json
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from pileus.image.config import ImageConfig
 from pileus.image.policy import DEFAULTS
 from pileus.image.service import Images
 from tests.harness import Harness, make_kit
+from tests.image.wire import send
 
 ROOT = "/image/v2/images"
 RAW = {"disk_format": "raw", "container_format": "bare"}
@@ -40,6 +43,11 @@ class Glance(SimpleNamespace):
     async def upload(self, id, data, caller=None):
         return await (caller or self.member()).put(f"{ROOT}/{id}/file", body=data, headers=BINARY)
 
+    async def send(self, id, chunks, project="p1", headers=None, **kw):
+        """Upload what an asynchronous iterator gives, when it gives it; with `cut` the connection breaks at its end."""
+        token = self.member(project).token
+        return await send(self.harness.app, "PUT", f"{ROOT}/{id}/file", chunks, {"X-Auth-Token": token} | BINARY | (headers or {}), **kw)
+
     async def filled(self, data=b"bytes", caller=None, **fields):
         """An active image."""
         image = await self.make(caller, **fields)
@@ -52,7 +60,11 @@ class Glance(SimpleNamespace):
         return got.json if got.status == 200 else None
 
     async def patch(self, id, *changes, caller=None, kind=NEW):
-        return await (caller or self.member()).patch(f"{ROOT}/{id}", list(changes), headers={"Content-Type": kind})
+        body = json.dumps(list(changes)).encode()
+        return await (caller or self.member()).patch(f"{ROOT}/{id}", body=body, headers={"Content-Type": kind})
+
+    async def clock_on(self, seconds):
+        await asyncio.sleep(seconds)
 
     async def names(self, query="", caller=None):
         got = await (caller or self.member()).get(f"{ROOT}?{query}")

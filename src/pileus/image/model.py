@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,8 +15,6 @@ PENDING, ACCEPTED, REJECTED = "pending", "accepted", "rejected"
 STATUSES = (QUEUED, SAVING, ACTIVE, DEACTIVATED)
 VISIBILITIES = (PUBLIC, COMMUNITY, SHARED, PRIVATE)
 MEMBER_STATUSES = (PENDING, ACCEPTED, REJECTED)
-DISK_FORMATS = ("ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop", "luks", "gpt")
-CONTAINER_FORMATS = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed")
 #: What is inside such a container is not the disk that `disk_format` names: there is nothing to hold the declaration against.
 OPAQUE_CONTAINERS = frozenset({"ova", "docker", "compressed"})
 #: Kernels, ramdisks and disks without a format: nothing is ever opened as anything but their bytes.
@@ -92,7 +90,7 @@ class Condition(msgspec.Struct, frozen=True):
 
     field: str
     operator: Operator
-    value: object
+    value: Any
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from pileus.core import errors
 from pileus.core.context import Context
 from pileus.core.http.microversion import refuse_foreign_fields, show, vanishing
 from pileus.core.http.reply import Reply
-from pileus.core.http.request import Request
+from pileus.core.http.request import FalconRequest, Request
 from pileus.core.http.route import Api, Route
 from pileus.core.ids import Ids
 from pileus.core.log import Log
@@ -42,7 +42,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
 
 def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
     """One ASGI application with every route of every API. Raises ValueError for a table that contradicts itself."""
-    app = falcon.asgi.App()
+    app = falcon.asgi.App(request_type=FalconRequest)
     app.req_options.auto_parse_form_urlencoded = False
     app.req_options.strip_url_path_trailing_slash = True
     app.resp_options.default_media_type = "application/json"

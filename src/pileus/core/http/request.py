@@ -3,20 +3,41 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
+
+import falcon.asgi
 
 from pileus.core.context import Context
 from pileus.core.errors import Invalid
 
 if TYPE_CHECKING:
-    from falcon.asgi import Request as FalconRequest
-
     from pileus.core.http.microversion import Version
     from pileus.core.policy import Policy
 
 TRUE, FALSE = frozenset({"1", "t", "true", "on", "y", "yes"}), frozenset({"0", "f", "false", "off", "n", "no"})
+
+
+class Disconnected(Invalid):
+    code, message = "http.disconnected", "The connection was closed before the whole request had come."
+
+
+class FalconRequest(falcon.asgi.Request):
+    """Falcon's request, which remembers that the client went away: to its stream that is the end of the body like any other."""
+
+    __slots__ = ("disconnected",)
+
+    def __init__(self, scope: Any, receive: Any, first_event: Any = None, options: Any = None):
+        self.disconnected = False
+
+        async def noticed() -> Any:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                self.disconnected = True
+            return event
+
+        super().__init__(scope, noticed, first_event=first_event, options=options)
 
 
 class Query:
@@ -91,9 +112,12 @@ class Request:
         return self.falcon.path
 
     @property
-    def stream(self):
-        """The body's bytes as an asynchronous iterator of chunks."""
-        return self.falcon.stream
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The body's bytes in chunks. Raises Disconnected when the client goes away before the end."""
+        async for chunk in self.falcon.stream:
+            yield chunk
+        if self.falcon.disconnected:
+            raise Disconnected()
 
     def enforce(self, rule: str, target: Mapping[str, Any] | None = None) -> None:
         """Enforce one more rule, against the caller's own project unless a target is given. Raises PolicyForbids."""

@@ -11,13 +11,13 @@ from msgspec import Meta
 from pileus.core.errors import Invalid
 
 Text = Annotated[str, Meta(max_length=255)]
-Id = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\Z")]
+Id = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$", max_length=36)]
 Size = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]
 Value = Annotated[str, Meta(max_length=65535)]
 DiskFormat = Literal["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop", "luks", "gpt"]
 ContainerFormat = Literal["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"]
 Visibility = Literal["public", "community", "shared", "private"]
-MEMBER_STATUS = Literal["pending", "accepted", "rejected"]
+MemberStatus = Literal["pending", "accepted", "rejected"]
 
 #: Attribute → what it may be. Everything else a caller sets is a custom property, which is text.
 ATTRIBUTES: dict[str, Any] = {
@@ -40,7 +40,7 @@ class MemberCreate(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MemberUpdate(msgspec.Struct):
-    status: MEMBER_STATUS
+    status: MemberStatus
 
 
 def checked(name: str, value: Any) -> Any:

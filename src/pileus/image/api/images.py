@@ -27,7 +27,7 @@ async def list_images(req: Request) -> dict[str, Any]:
     asked, images = wanted(req), req.services.image
     if marker := req.query.get("marker"):
         asked = msgspec.structs.replace(asked, after=await images.marker(marker, req.who))
-    found = await images.list(req.who, asked)
+    found = await images.page(req.who, asked)
     query = [pair for pair in req.query.pairs if pair[0] != "marker"]
     page = {"images": [image_view(image) for image in found], "schema": "/v2/schemas/images", "first": _link(query)}
     if found and len(found) == asked.limit:
@@ -38,8 +38,8 @@ async def list_images(req: Request) -> dict[str, Any]:
 async def create_image(req: Request, body: dict[str, Any]) -> Reply:
     kit = req.services.image.kit
     now = kit.clock.now()
-    values = {"id": kit.ids.uuid(), "owner": req.who.project_id}
-    properties = {}
+    values: dict[str, Any] = {"id": kit.ids.uuid(), "owner": req.who.project_id}
+    properties: dict[str, str] = {}
     for name, value in body.items():
         if name != "id":
             refuse_reserved(name)

@@ -13,7 +13,7 @@ from pileus.image.model import Image
 
 
 async def list_members(req: Request, image_id: str) -> dict[str, Any]:
-    found = await req.services.image.members.list(req.who, await _image(req, image_id))
+    found = await req.services.image.members.all(req.who, await _image(req, image_id))
     return {"members": [member_view(member) for member in found], "schema": "/v2/schemas/members"}
 
 

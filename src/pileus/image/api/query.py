@@ -38,10 +38,11 @@ def wanted(req: Request) -> Wanted:
             conditions.append(condition)
     if "os_hidden" not in query:
         conditions.append(Condition("os_hidden", "eq", False))
-    limit = query.integer("limit", DEFAULT_LIMIT)
+    limit = query.integer("limit")
     return Wanted(conditions=tuple(conditions), tags=tuple(query.all("tag")), properties=tuple(properties),
                   visibility=_one_of("visibility", query.get("visibility"), (*VISIBILITIES, "all")),
-                  member_status=_member_status(query.get("member_status")), sort=_sort(req), limit=min(limit, MOST))
+                  member_status=_member_status(query.get("member_status")), sort=_sort(req),
+                  limit=DEFAULT_LIMIT if limit is None else min(limit, MOST))
 
 
 def _condition(name: str, value: str) -> Condition | None:

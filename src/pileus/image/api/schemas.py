@@ -8,25 +8,38 @@ from typing import Any
 import msgspec
 
 from pileus.core.http import Request, Route
-from pileus.image.api.bodies import ATTRIBUTES, MEMBER_STATUS
+from pileus.image.api.bodies import ATTRIBUTES, MemberStatus
 
 READ_ONLY: dict[str, Any] = {
     "status": str, "size": int | None, "virtual_size": int | None, "checksum": str | None, "os_hash_algo": str | None,
     "os_hash_value": str | None, "created_at": str, "updated_at": str, "self": str, "file": str, "schema": str,
 }
 DESCRIPTIONS = {
-    "id": "An identifier for the image", "name": "Descriptive name for the image", "status": "Status of the image",
-    "visibility": "Scope of image accessibility", "owner": "Owner of the image", "disk_format": "Format of the disk",
-    "container_format": "Format of the container", "min_disk": "Amount of disk space (in GB) required to boot image.",
-    "min_ram": "Amount of ram (in MB) required to boot image.", "protected": "If true, image will not be deletable.",
-    "os_hidden": "If true, image will not appear in default image list response.", "tags": "List of strings related to the image",
-    "size": "Size of image file in bytes", "virtual_size": "Virtual size of image in bytes",
-    "checksum": "md5 hash of image contents.", "os_hash_algo": "Algorithm to calculate the os_hash_value", "os_hash_value": "Hexdigest of the image contents",
-    "created_at": "Date and time of image registration", "updated_at": "Date and time of the last image modification",
-    "self": "An image self url", "file": "An image file url", "schema": "An image schema url",
+    "id": "An identifier for the image",
+    "name": "Descriptive name for the image",
+    "status": "Status of the image",
+    "visibility": "Scope of image accessibility",
+    "owner": "Owner of the image",
+    "disk_format": "Format of the disk",
+    "container_format": "Format of the container",
+    "min_disk": "Disk space (in GB) that is needed to boot the image",
+    "min_ram": "Memory (in MB) that is needed to boot the image",
+    "protected": "Whether the image cannot be deleted",
+    "os_hidden": "Whether lists leave the image out unless asked for it",
+    "tags": "Words that the image can be found by",
+    "size": "Size of the data in bytes",
+    "virtual_size": "Size of the disk in the image in bytes",
+    "checksum": "MD5 digest of the data",
+    "os_hash_algo": "Algorithm of os_hash_value",
+    "os_hash_value": "Digest of the data",
+    "created_at": "When the image was registered",
+    "updated_at": "When the image was last changed",
+    "self": "URL of the image",
+    "file": "URL of the data",
+    "schema": "URL of this schema",
 }
 MEMBER: dict[str, Any] = {
-    "created_at": str, "image_id": str, "member_id": str, "schema": str, "status": MEMBER_STATUS, "updated_at": str,
+    "created_at": str, "image_id": str, "member_id": str, "schema": str, "status": MemberStatus, "updated_at": str,
 }
 
 
@@ -81,11 +94,11 @@ def _links(**attributes: str) -> list[dict[str, str]]:
 def _property(kind: Any) -> dict[str, Any]:
     """The schema of a type, in the dialect of Glance: several types are a list, and choices name theirs."""
     schema = msgspec.json.schema(kind)
-    if "anyOf" in schema:
-        parts = schema["anyOf"]
-        merged = {key: value for part in parts for key, value in part.items()}
-        schema = merged | {"type": ["null", next(p["type"] for p in parts if p.get("type") != "null")]}
-    if "enum" in schema:
-        nullable = None in schema["enum"]
-        schema = schema | {"type": ["null", "string"] if nullable else "string"}
-    return schema
+    parts = schema.pop("anyOf", [schema])
+    merged = {key: value for part in parts for key, value in part.items()}
+    types = {_type(part) for part in parts} | ({"null"} if None in merged.get("enum", ()) else set())
+    return merged | {"type": sorted(types) if len(types) > 1 else types.pop()}
+
+
+def _type(schema: dict[str, Any]) -> str:
+    return schema.get("type", "string")                 # of a choice it is not said, and all of ours are text

@@ -59,8 +59,8 @@ class Images:
             raise ImageNotFound(id=image_id)
         return image
 
-    async def list(self, who: Context, wanted: Wanted) -> list[Image]:
-        return await self.store.list(wanted, who.scope, who.project_id)
+    async def page(self, who: Context, wanted: Wanted) -> list[Image]:
+        return await self.store.page(wanted, who.scope, who.project_id)
 
     async def marker(self, image_id: str, who: Context) -> Image:
         """The image that a page begins behind. Raises MarkerInvalid."""
@@ -71,7 +71,7 @@ class Images:
 
     async def named(self, name: str, who: Context) -> list[Image]:
         """All images of that name that the caller may use, newest first."""
-        return await self.list(who, Wanted(conditions=(Condition("name", "eq", name),), visibility="all", member_status=None))
+        return await self.page(who, Wanted(conditions=(Condition("name", "eq", name),), visibility="all", member_status=None))
 
     async def local_path(self, image_id: str) -> Path:
         """The file with the bytes of an image. Raises ImageNotFound, or ImageInWrongState when there are none yet."""

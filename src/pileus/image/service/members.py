@@ -19,10 +19,10 @@ class Members:
     def __init__(self, kit: Kit, config: ImageConfig, images: ImageStore, store: MemberStore):
         self.kit, self.config, self.images, self.store = kit, config, images, store
 
-    async def list(self, who: Context, image: Image) -> list[Member]:
+    async def all(self, who: Context, image: Image) -> list[Member]:
         """All members for the owner; a member sees itself."""
         self._shared(image)
-        return await self.store.list(image.id, None if self._owns(who, image) else who.project_id or "")
+        return await self.store.all(image.id, None if self._owns(who, image) else who.project_id or "")
 
     async def get(self, who: Context, image: Image, member_id: str) -> Member:
         self._shared(image)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 
 from pileus.image.backends.work import Workers
 from pileus.image.formats import Inspector, check
@@ -14,7 +14,7 @@ from pileus.image.model import OPAQUE_CONTAINERS, UNFORMATTED_DISKS, Image, Rece
 BLOCK = 1 << 20
 
 
-async def blocks(chunks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncIterator[bytes]:
+async def blocks(chunks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncGenerator[bytes, None]:
     """The same bytes in pieces worth a thread's while."""
     held: list[bytes] = []
     length = 0
@@ -36,7 +36,7 @@ class Meter:
         self.md5, self.sha512, self.inspector = hashlib.md5(usedforsecurity=False), hashlib.sha512(), Inspector()
         self._work: list[Awaitable[None]] = []
 
-    async def through(self, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def through(self, blocks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         async for block in blocks:
             await self._idle()
             self.size += len(block)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from datetime import timedelta
 
@@ -112,7 +112,7 @@ class Uploads:
             raise ImageInWrongState(id=upload.image.id, status=found.status, action="an upload")
         self.going[upload.image.id] = upload
 
-    async def _watched(self, upload: Upload, data: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _watched(self, upload: Upload, data: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """The chunks as they come, as long as they come in time, are wanted and are not too many."""
         owner, renewed = upload.image.owner, self.kit.clock.monotonic()
         left = await self._left(owner)

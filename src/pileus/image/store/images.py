@@ -28,7 +28,7 @@ class Images:
         stmt = sa.select(images).where(images.c.id == id, reachable(scope))
         return await self.db.one(Image, stmt.with_for_update(of=images) if lock else stmt)
 
-    async def list(self, wanted: Wanted, scope: str | None, project_id: str | None) -> list[Image]:
+    async def page(self, wanted: Wanted, scope: str | None, project_id: str | None) -> list[Image]:
         return await self.db.all(Image, listed(wanted, scope, project_id))
 
     async def spent(self, id: str) -> bool:

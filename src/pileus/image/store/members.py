@@ -23,7 +23,7 @@ class Members:
     async def find(self, image_id: str, member_id: str | None) -> Member | None:
         return await self.db.one(Member, sa.select(members).where(members.c.image_id == image_id, members.c.member_id == member_id))
 
-    async def list(self, image_id: str, only: str | None = None) -> list[Member]:
+    async def all(self, image_id: str, only: str | None = None) -> list[Member]:
         stmt = sa.select(members).where(members.c.image_id == image_id).order_by(members.c.created_at, members.c.member_id)
         return await self.db.all(Member, stmt if only is None else stmt.where(members.c.member_id == only))
 

@@ -41,7 +41,7 @@ def listed(wanted: Wanted, scope: str | None, project_id: str | None) -> sa.Sele
 def _seen(wanted: Wanted, scope: str | None, project_id: str | None) -> sa.ColumnElement[bool]:
     own = images.c.owner == project_id
     if scope == EVERYONE:
-        seen = sa.true()
+        seen: sa.ColumnElement[bool] = sa.true()
     else:
         seen = sa.or_(own, images.c.visibility.in_((PUBLIC, COMMUNITY)), _shared_with(project_id, wanted.member_status))
     if wanted.visibility is None:
