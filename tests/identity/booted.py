@@ -27,7 +27,8 @@ class Booted:
                                      policy=kit.policy, ids=kit.ids, metrics=kit.metrics))
         self.anonymous = Caller(self.app, "")
 
-    async def auth(self, user: str = "admin", password: str = "secret", *, domain: str = "Default", scope: Any = None, query: str = "") -> Answer:
+    async def auth(self, user: str = "admin", password: str = "secret", *, domain: str = "Default", scope: Any = None,
+                   query: str = "") -> Answer:
         who = {"name": user, "domain": {"name": domain}, "password": password}
         return await self.login({"methods": ["password"], "password": {"user": who}}, scope, query)
 
@@ -46,13 +47,18 @@ class Booted:
     async def rescope(self, token: str, scope: Any = None) -> Answer:
         return await self.login({"methods": ["token"], "token": {"id": token}}, scope)
 
+    async def token(self, user: str, **scope: Any) -> str:
+        """A token of a user whose password is their name; of their project of the same name unless a scope is given."""
+        caller = await self.as_(user, user, project=user) if not scope else await self.as_(user, user, scope=scope)
+        return caller.token
+
     async def works(self, token: str) -> bool:
         """Whether a token opens a door that is open to every valid one."""
         return (await Caller(self.app, token).get(f"{V3}/regions")).status == 200
 
-    async def member(self, name: str, project: str, role: str = "member") -> tuple[str, str]:
-        """(user, project): made when missing; the password is the name."""
-        found = await self.identity.ensure_project(project)
+    async def member(self, name: str, project: str = "", role: str = "member") -> tuple[str, str]:
+        """(user, project): made when missing; the password is the name, and the project's name too unless one is given."""
+        found = await self.identity.ensure_project(project or name)
         user = await self.identity.ensure_user(name, name, project_id=found.id, role=role)
         return user.id, found.id
 

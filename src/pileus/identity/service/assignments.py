@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pileus.core.errors import Invalid
-from pileus.identity.errors import AssignmentNotFound, Refused
+from pileus.identity.errors import AssignmentNotFound, DomainNotFound, Refused
 from pileus.identity.model import Assignment, Project, Role
 from pileus.identity.service.core import Core
 from pileus.identity.service.roles import Roles
@@ -21,14 +21,14 @@ class Assignments:
     async def on_project(self, user_id: str, project: Project) -> list[Role]:
         """The roles of a user on a project, implied ones included: given there, to a group, or inherited."""
         above = [p.id for p in await self.core.store.projects.ancestors(project)]
-        ids = await self.store.role_ids(user_id, project.id, [project.domain_id, *above] if project.domain_id else above)
+        ids = await self.store.role_ids(user_id, "project", project.id, [project.domain_id, *above] if project.domain_id else above)
         return (await self.roles.index()).expand(ids)
 
     async def on_domain(self, user_id: str, domain_id: str) -> list[Role]:
-        return (await self.roles.index()).expand(await self.store.role_ids(user_id, domain_id, []))
+        return (await self.roles.index()).expand(await self.store.role_ids(user_id, "domain", domain_id, []))
 
     async def on_system(self, user_id: str) -> list[Role]:
-        return (await self.roles.index()).expand(await self.store.role_ids(user_id, SYSTEM, []))
+        return (await self.roles.index()).expand(await self.store.role_ids(user_id, SYSTEM, SYSTEM, []))
 
     async def projects_of(self, user_id: str) -> list[Project]:
         """The projects a user has some role on."""
@@ -98,11 +98,13 @@ class Assignments:
 
     async def _check(self, a: Assignment) -> Project | None:
         """The target (None: the system). Raises what does not exist."""
-        store = self.core.store
-        await (store.users if a.actor_type == "user" else store.groups).get(a.actor_id)
-        if a.target_type == "system":
+        store, lock = self.core.store, self.db.in_transaction        # nobody deletes them while we write
+        await (store.users if a.actor_type == "user" else store.groups).get(a.actor_id, lock=lock)
+        if a.target_type == SYSTEM:
             return None
-        target = await store.projects.get(a.target_id)
+        target = await store.projects.get(a.target_id, lock=lock)
+        if a.target_type == "domain" and not target.is_domain:
+            raise DomainNotFound(id=a.target_id)
         return target
 
 

@@ -83,6 +83,8 @@ class Projects:
                 options=options or {},
                 extra=extra or {},
             )
+            # Locked, so that the parent is not deleted meanwhile.
+            await self.store.get(project.parent_id or domain_id, lock=True)
             above = [await self.get_domain(domain_id), *await self.store.ancestors(project)]
             for parent in above:
                 if not parent.enabled:
@@ -132,7 +134,7 @@ class Projects:
             changed = await self.store.change(project, values)
             if project.enabled and not enabled:
                 await self._disabled(project)
-            else:
+            elif {"name", "enabled"} & values.keys():
                 await self.core.generations.raise_()
         return changed
 
@@ -146,7 +148,8 @@ class Projects:
             elif await self.store.children([id]):
                 raise Refused(why=f"Cannot delete the project {id} since it is not a leaf in the hierarchy.")
             else:
-                await self._forget([id])
+                await self.core.store.assignments.remove_on_target(id)
+                await self.core.store.users.forget_default_project(id)
                 await self.store.remove(id)
                 await self.core.generations.revoke(f"project:{id}")
 
@@ -205,16 +208,12 @@ class Projects:
         if domain.enabled:
             raise Refused(why="Cannot delete a domain that is enabled, please disable it first.")
         store = self.core.store
-        await self._forget([*await self.store.ids_in_domain(domain.id), domain.id])
         await store.assignments.remove_of_domain(domain.id)
+        await store.users.forget_default_projects_of(domain.id)
         for table in (store.groups, store.users, store.roles, self.store):
             await table.remove_in_domain(domain.id)
         await self.store.remove(domain.id)
         await self.core.generations.revoke(f"domain:{domain.id}")
-
-    async def _forget(self, ids: list[str]) -> None:
-        await self.core.store.assignments.remove_on_targets(ids)
-        await self.core.store.users.forget_default_project(ids)
 
 
 def merge(record: Any, values: dict[str, Any]) -> None:

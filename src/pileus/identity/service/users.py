@@ -90,7 +90,7 @@ class Users:
             disabled = user.enabled and not changed.enabled
             if disabled or hashed is not None or no_password:
                 await self.core.generations.revoke(f"user:{id}")
-            else:
+            elif {"name", "enabled"} & values.keys():
                 await self.core.generations.raise_()
             if disabled:
                 await self.core.keep_an_admin()
@@ -116,7 +116,7 @@ class Users:
 
     async def delete(self, id: str) -> None:
         async with self.db.transaction():
-            await self.core.store.assignments.remove_of_actors([id])
+            await self.core.store.assignments.remove_of_actor(id)
             await self.store.remove(id)
             await self.core.generations.revoke(f"user:{id}")
             await self.core.keep_an_admin()
@@ -167,7 +167,7 @@ class Groups:
 
     async def delete(self, id: str) -> None:
         async with self.db.transaction():
-            await self.core.store.assignments.remove_of_actors([id])
+            await self.core.store.assignments.remove_of_actor(id)
             await self.store.remove(id)
             await self.core.generations.raise_()
             await self.core.keep_an_admin()
@@ -205,7 +205,7 @@ class Groups:
 
 async def check_domain(core: Core, domain_id: str) -> Project:
     """The domain users and groups are to be in. Raises DomainNotFound."""
-    found = await core.store.projects.find(domain_id)
+    found = await core.store.projects.find(domain_id, lock=core.db.in_transaction)
     if found is None or not found.is_domain:
         raise DomainNotFound(id=domain_id)
     return found

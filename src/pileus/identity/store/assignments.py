@@ -30,11 +30,11 @@ class Assignments:
     async def has(self, assignment: Assignment) -> bool:
         return bool(await self.db.rows(sa.select(t.role_id).where(*_same(assignment))))
 
-    async def remove_of_actors(self, actor_ids: list[str]) -> None:
-        await self.db.execute(assignments.delete().where(t.actor_id.in_(actor_ids)))
+    async def remove_of_actor(self, actor_id: str) -> None:
+        await self.db.execute(assignments.delete().where(t.actor_id == actor_id))
 
-    async def remove_on_targets(self, target_ids: list[str]) -> None:
-        await self.db.execute(assignments.delete().where(t.target_id.in_(target_ids)))
+    async def remove_on_target(self, target_id: str) -> None:
+        await self.db.execute(assignments.delete().where(t.target_id == target_id))
 
     async def remove_of_domain(self, domain_id: str) -> None:
         """Those of a domain's users and groups, on its projects, and on itself."""
@@ -75,9 +75,9 @@ class Assignments:
         """Those of a user and of the groups they are in."""
         return await self.db.all(Assignment, sa.select(assignments).where(_held_by(user_id)).order_by(t.target_id, t.role_id))
 
-    async def role_ids(self, user_id: str, target_id: str, above: list[str]) -> set[str]:
+    async def role_ids(self, user_id: str, target_type: str, target_id: str, above: list[str]) -> set[str]:
         """The roles a user has on a target: given there, or inherited from one of those above it."""
-        there = sa.and_(t.target_id == target_id, t.inherited == sa.false())
+        there = sa.and_(t.target_type == target_type, t.target_id == target_id, t.inherited == sa.false())
         if above:
             there = sa.or_(there, sa.and_(t.target_id.in_(above), t.inherited == sa.true()))
         return {r.role_id for r in await self.db.rows(sa.select(t.role_id).where(_held_by(user_id), there))}

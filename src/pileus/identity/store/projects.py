@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from pileus.identity.errors import ProjectNotFound
 from pileus.identity.model import Project
-from pileus.identity.store.base import Table
+from pileus.identity.store.base import AT_ONCE, Table
 from pileus.identity.store.tables import projects
 
 
@@ -18,13 +18,12 @@ class Projects(Table[Project]):
         """A project of a domain by name; a domain, when `domain_id` is empty."""
         return await self.db.one(Project, sa.select(projects).where(projects.c.name == name, projects.c.domain_id == domain_id))
 
-    async def some(self, ids: set[str]) -> list[Project]:
-        return (
-            await self.db.all(Project, sa.select(projects).where(projects.c.id.in_(ids)).order_by(projects.c.name)) if ids else []
-        )
-
     async def children(self, ids: list[str]) -> list[Project]:
-        return await self.db.all(Project, sa.select(projects).where(projects.c.parent_id.in_(ids)).order_by(projects.c.name))
+        found: list[Project] = []
+        for at in range(0, len(ids), AT_ONCE):
+            below = sa.select(projects).where(projects.c.parent_id.in_(ids[at : at + AT_ONCE])).order_by(projects.c.name)
+            found += await self.db.all(Project, below)
+        return found
 
     async def ancestors(self, project: Project) -> list[Project]:
         """The projects above this one, nearest first; without the domain."""
@@ -36,7 +35,9 @@ class Projects(Table[Project]):
         return found
 
     async def descendants(self, project: Project) -> list[Project]:
-        """All projects below this one, level by level."""
+        """All projects below this one, level by level; for a domain, all it has."""
+        if project.is_domain:
+            return await self.db.all(Project, sa.select(projects).where(projects.c.domain_id == project.id).order_by(projects.c.name))
         found: list[Project] = []
         level = await self.children([project.id])
         while level:

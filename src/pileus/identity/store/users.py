@@ -9,7 +9,7 @@ from pileus.core.db import Duplicate
 from pileus.identity.errors import GroupNotFound, UserNotFound
 from pileus.identity.model import Group, Secret, User
 from pileus.identity.store.base import Table
-from pileus.identity.store.tables import groups, members, passwords, users
+from pileus.identity.store.tables import groups, members, passwords, projects, users
 
 
 class Users(Table[User]):
@@ -17,9 +17,6 @@ class Users(Table[User]):
 
     async def named(self, name: str, domain_id: str) -> User | None:
         return await self.db.one(User, sa.select(users).where(users.c.name == name, users.c.domain_id == domain_id))
-
-    async def some(self, ids: set[str]) -> list[User]:
-        return await self.db.all(User, sa.select(users).where(users.c.id.in_(ids))) if ids else []
 
     async def password(self, user_id: str) -> Secret | None:
         return await self.db.one(Secret, sa.select(passwords).where(passwords.c.user_id == user_id))
@@ -31,8 +28,12 @@ class Users(Table[User]):
     async def drop_password(self, user_id: str) -> None:
         await self.db.execute(passwords.delete().where(passwords.c.user_id == user_id))
 
-    async def forget_default_project(self, project_ids: list[str]) -> None:
-        await self.db.execute(users.update().where(users.c.default_project_id.in_(project_ids)).values(default_project_id=None))
+    async def forget_default_project(self, project_id: str) -> None:
+        await self.db.execute(users.update().where(users.c.default_project_id == project_id).values(default_project_id=None))
+
+    async def forget_default_projects_of(self, domain_id: str) -> None:
+        inside = sa.select(projects.c.id).where(projects.c.domain_id == domain_id)
+        await self.db.execute(users.update().where(users.c.default_project_id.in_(inside)).values(default_project_id=None))
 
     async def remove_in_domain(self, domain_id: str) -> None:
         await self.db.execute(users.delete().where(users.c.domain_id == domain_id))
@@ -43,9 +44,6 @@ class Groups(Table[Group]):
 
     async def named(self, name: str, domain_id: str) -> Group | None:
         return await self.db.one(Group, sa.select(groups).where(groups.c.name == name, groups.c.domain_id == domain_id))
-
-    async def some(self, ids: set[str]) -> list[Group]:
-        return await self.db.all(Group, sa.select(groups).where(groups.c.id.in_(ids))) if ids else []
 
     async def has(self, group_id: str, user_id: str) -> bool:
         return bool(

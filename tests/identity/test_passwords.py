@@ -1,0 +1,139 @@
+"""Passwords: what is taken, what is stored, what is remembered."""
+
+import asyncio
+
+import bcrypt
+import pytest
+
+from pileus.core.errors import Invalid
+from pileus.core.ids import Ids
+from pileus.identity.config import IdentityConfig
+from pileus.identity.errors import HashingBusy
+from pileus.identity.passwords import Passwords, bcrypt_cost, bcrypt_hash, bcrypt_verify
+from tests.identity.booted import V3, booted
+
+SALT = bytes(range(16))
+
+
+def passwords(**config) -> Passwords:
+    return Passwords(IdentityConfig(**({"bcrypt_cost": 4, "hash_threads": 0} | config)), Ids(1))
+
+
+@pytest.mark.parametrize("password", ["a", "p" * 72, "p" * 73, "p" * 4000, "é" * 36, "é" * 37, "nul\0inside", "\ud800 lone surrogate", "日本" * 20])
+async def test_every_byte_counts(password):
+    """OSSA-2012-002's neighbour: bcrypt itself stops at byte 72 and at a zero byte."""
+    hasher = passwords()
+    stored = await hasher.hash(password)
+    assert await hasher.verify(password, stored)
+    for wrong in (password + "x", password[:-1], password[:-1] + "!", password[: len(password) // 2] + "?" + password[len(password) // 2 + 1:]):
+        if wrong != password:
+            assert not await passwords().verify(wrong, stored), wrong
+
+
+def test_hashes_of_other_programs_are_understood():
+    assert bcrypt_verify(b"secret", bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode())
+    # passlib's own example for "password", which is also Keystone's form.
+    known = "$bcrypt-sha256$v=2,t=2b,r=12$n79VH.0Q2TMWmt3Oqt9uku$Kq4Noyk3094Y2QlB8NdRT8SvGiI4ft2"
+    assert bcrypt_verify(b"password", known) and not bcrypt_verify(b"passwore", known) and bcrypt_cost(known) == 12
+    for nobodys in ("", "!", "$6$rounds=5000$x$y", "$pbkdf2-sha512$25000$a$b", bcrypt_hash(b"", 4, SALT, blank=True)):
+        assert not bcrypt_verify(b"", nobodys) and not bcrypt_verify(b"password", nobodys)
+
+
+async def test_too_long_or_empty_is_refused():
+    for bad in ("", "x" * 4097, "é" * 2049):
+        with pytest.raises(Invalid):
+            await passwords().hash(bad)
+
+
+async def test_salts_differ():
+    hasher = passwords()
+    assert await hasher.hash("same") != await hasher.hash("same")
+
+
+async def test_a_repeated_login_skips_bcrypt_until_the_password_changes(monkeypatch):
+    hasher = passwords(password_cache=2)
+    one, two = await hasher.hash("one"), await hasher.hash("two")
+    work = []
+    monkeypatch.setattr(hasher, "_verify", lambda data, stored: work.append(stored) or bcrypt_verify(data, stored))
+    assert await hasher.verify("one", one) and await hasher.verify("one", one) and work == [one]
+    assert not await hasher.verify("One", one) and not await hasher.verify("One", one) and work == [one] * 3       # failures are never remembered
+    assert not await hasher.verify("one", two)
+    renewed = await hasher.hash("one")
+    assert await hasher.verify("one", renewed) and work[-1] == renewed
+    assert await hasher.verify("two", two) and len(hasher.verified) == 2                                       # bounded
+    assert not any(b"one" in key or b"two" in key for key in hasher.verified)
+
+
+async def test_refusals_all_cost_the_same(monkeypatch):
+    """OSSA-2021-003, CVE-2021-38155: no user, no password, a cheaply hashed one, a wrong one, a hopelessly long one."""
+    hasher = passwords(bcrypt_cost=5)
+    stored, cheap = await hasher.hash("right"), await hasher.hash("right", cheap=True)
+    assert (bcrypt_cost(stored), bcrypt_cost(cheap)) == (5, 4)
+    rounds = []
+    real = bcrypt.checkpw
+    monkeypatch.setattr(bcrypt, "checkpw", lambda password, hashed: rounds.append(int(hashed[4:6])) or real(password, hashed))
+    for password, against in (("wrong", None), ("wrong", stored), ("w" * 100, stored), ("w" * 100_000, stored), ("w" * 100_000, None), ("wrong", cheap),
+                              ("right", "$6$unknown$kind")):
+        rounds.clear()
+        assert not await hasher.verify(password, against)
+        assert rounds.count(5) == 1, (password[:10], against, rounds)
+
+
+@pytest.mark.realtime
+async def test_hashing_leaves_the_loop_alone_and_its_queue_has_an_end():
+    hasher = passwords(hash_threads=1, hash_queue=2, bcrypt_cost=8)
+    first, second = (asyncio.ensure_future(hasher.hash("x")) for _ in range(2))
+    await asyncio.sleep(0)
+    assert not first.done()
+    with pytest.raises(HashingBusy) as busy:
+        await hasher.hash("x")
+    assert busy.value.status == 503 and "retry-after" in busy.value.headers
+    assert all(bcrypt_verify(b"x", h) for h in await asyncio.gather(first, second))
+    await hasher.hash("x")
+    hasher.close()
+
+
+async def test_long_passwords_over_http(keystone):
+    """OSSA-2012-002: a very long password is refused at once where it is set, and is just wrong where it is offered."""
+    admin = await keystone.as_()
+    long = "p" * 100
+    assert (await admin.post(f"{V3}/users", {"user": {"name": "ann", "password": long}})).status == 201
+    assert (await keystone.auth("ann", long)).status == 201
+    assert (await keystone.auth("ann", long[:72])).status == 401
+    assert (await keystone.auth("ann", long + "p")).status == 401
+    assert (await admin.post(f"{V3}/users", {"user": {"name": "bob", "password": "p" * 4097}})).status == 400
+    assert (await keystone.auth("ann", "p" * 500_000)).status == 401
+    assert (await keystone.auth("ann", "p" * 2_000_000)).status == 413
+
+
+async def test_generated_passwords_hash_cheaply_and_others_do_not():
+    async with booted(bcrypt_cost=6) as keystone:
+        cheap = await keystone.identity.ensure_user("svc", "f" * 32, generated=True)
+        human = await keystone.identity.ensure_user("ann", "ann")
+        store = keystone.identity.core.store.users
+        assert bcrypt_cost((await store.password(cheap.id)).hash) == 4 and bcrypt_cost((await store.password(human.id)).hash) == 6
+        await keystone.identity.ensure_user("svc", "f" * 32, generated=True)
+        await keystone.identity.ensure_user("svc", "e" * 32, generated=True)
+        assert (await keystone.auth("svc", "e" * 32)).status == 201 and (await keystone.auth("svc", "f" * 32)).status == 401
+
+
+async def test_changing_ones_own_password(keystone):
+    user, _ = await keystone.member("ann")
+    path = f"{V3}/users/{user}/password"
+
+    async def change(old, new, at=path):
+        return (await keystone.anonymous.post(at, {"user": {"original_password": old, "password": new}})).status
+
+    assert await change("wrong", "new") == 401
+    assert await change("ann", "new", f"{V3}/users/nobody/password") == 401
+    assert await change("ann", "ann") == 400 and await change("ann", "") == 400
+    assert await change("ann", "new") == 204
+    assert (await keystone.auth("ann", "new")).status == 201 and (await keystone.auth("ann", "ann")).status == 401
+    admin = await keystone.as_()
+    await admin.patch(f"{V3}/users/{user}", {"user": {"options": {"lock_password": True}}})
+    assert await change("new", "newer") == 403
+    await admin.patch(f"{V3}/users/{user}", {"user": {"options": {"lock_password": None}}})
+    await admin.patch(f"{V3}/users/{user}", {"user": {"enabled": False}})
+    assert await change("new", "newer") == 401
+    await admin.patch(f"{V3}/users/{user}", {"user": {"enabled": True, "password": None}})
+    assert await change("new", "newer") == 401 and (await keystone.auth("ann", "new")).status == 401
