@@ -14,8 +14,11 @@ from pileus.identity.service import Identity
 from tests.harness import Answer, Caller, make_kit
 
 V3 = "/identity/v3"
-CATALOG = [("identity", "keystone", "http://cloud/identity"), ("compute", "nova", "http://cloud/compute/v2.1"),
-           ("block-storage", "cinder", "http://cloud/volume/v3/$(project_id)s", ("volumev3",))]
+CATALOG = [
+    ("identity", "keystone", "http://cloud/identity"),
+    ("compute", "nova", "http://cloud/compute/v2.1"),
+    ("block-storage", "cinder", "http://cloud/volume/v3/$(project_id)s", ("volumev3",)),
+]
 
 
 class Booted:
@@ -23,12 +26,21 @@ class Booted:
 
     def __init__(self, kit, identity: Identity):
         self.kit, self.identity = kit, identity
-        self.app = build([API], Edge(services=SimpleNamespace(identity=identity), authenticate=identity.authenticate_request,
-                                     policy=kit.policy, ids=kit.ids, metrics=kit.metrics))
+        self.app = build(
+            [API],
+            Edge(
+                services=SimpleNamespace(identity=identity),
+                authenticate=identity.authenticate_request,
+                policy=kit.policy,
+                ids=kit.ids,
+                metrics=kit.metrics,
+            ),
+        )
         self.anonymous = Caller(self.app, "")
 
-    async def auth(self, user: str = "admin", password: str = "secret", *, domain: str = "Default", scope: Any = None,
-                   query: str = "") -> Answer:
+    async def auth(
+        self, user: str = "admin", password: str = "secret", *, domain: str = "Default", scope: Any = None, query: str = ""
+    ) -> Answer:
         who = {"name": user, "domain": {"name": domain}, "password": password}
         return await self.login({"methods": ["password"], "password": {"user": who}}, scope, query)
 
@@ -36,11 +48,22 @@ class Booted:
         body = {"auth": {"identity": identity} | ({} if scope is None else {"scope": scope})}
         return await self.anonymous.post(f"{V3}/auth/tokens{query}", body)
 
-    async def as_(self, user: str = "admin", password: str = "secret", *, domain: str = "Default", project: str | None = "admin",
-                  scope: Any = None) -> Caller:
+    async def as_(
+        self,
+        user: str = "admin",
+        password: str = "secret",
+        *,
+        domain: str = "Default",
+        project: str | None = "admin",
+        scope: Any = None,
+    ) -> Caller:
         """A caller with a token: by default scoped to a project of the user's domain."""
-        got = await self.auth(user, password, domain=domain,
-                              scope=scope or ({"project": {"name": project, "domain": {"name": domain}}} if project else "unscoped"))
+        got = await self.auth(
+            user,
+            password,
+            domain=domain,
+            scope=scope or ({"project": {"name": project, "domain": {"name": domain}}} if project else "unscoped"),
+        )
         assert got.status == 201, got.text
         return Caller(self.app, got.headers["x-subject-token"])
 

@@ -58,7 +58,7 @@ async def test_the_staged_key_becomes_the_primary(tmp_path):
     assert two.open_token(one.seal(b"x")) == b"x"
     one.rotate()
     new = one.seal(b"y")
-    assert two.open_token(new) is None                     # two rotations behind, and it has only just looked
+    assert two.open_token(new) is None  # two rotations behind, and it has only just looked
     await asyncio.sleep(1)
     assert two.open_token(new) == b"y"
 
@@ -66,7 +66,7 @@ async def test_the_staged_key_becomes_the_primary(tmp_path):
 async def test_a_restart_keeps_the_keys(tmp_path):
     token = keys(tmp_path).seal(b"x")
     assert keys(tmp_path).open_token(token) == b"x"
-    assert keys().open_token(token) is None                # others' keys prove nothing
+    assert keys().open_token(token) is None  # others' keys prove nothing
 
 
 @pytest.mark.parametrize("lost", [["0"], ["1"], ["0", "1"]])
@@ -86,7 +86,7 @@ def numbers_of(folder) -> list[int]:
 
 async def test_somebody_elses_rotation_is_enough(tmp_path):
     one = keys(tmp_path)
-    (tmp_path / "0").unlink()                              # as if another copy were between its two steps
+    (tmp_path / "0").unlink()  # as if another copy were between its two steps
     one._promote()
     assert numbers_of(tmp_path) == [1]
 

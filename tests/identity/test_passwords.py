@@ -19,13 +19,20 @@ def passwords(**config) -> Passwords:
     return Passwords(IdentityConfig(**({"bcrypt_cost": 4, "hash_threads": 0} | config)), Ids(1))
 
 
-@pytest.mark.parametrize("password", ["a", "p" * 72, "p" * 73, "p" * 4000, "é" * 36, "é" * 37, "nul\0inside", "\ud800 lone surrogate", "日本" * 20])
+@pytest.mark.parametrize(
+    "password", ["a", "p" * 72, "p" * 73, "p" * 4000, "é" * 36, "é" * 37, "nul\0inside", "\ud800 lone surrogate", "日本" * 20]
+)
 async def test_every_byte_counts(password):
     """OSSA-2012-002's neighbour: bcrypt itself stops at byte 72 and at a zero byte."""
     hasher = passwords()
     stored = await hasher.hash(password)
     assert await hasher.verify(password, stored)
-    for wrong in (password + "x", password[:-1], password[:-1] + "!", password[: len(password) // 2] + "?" + password[len(password) // 2 + 1:]):
+    for wrong in (
+        password + "x",
+        password[:-1],
+        password[:-1] + "!",
+        password[: len(password) // 2] + "?" + password[len(password) // 2 + 1 :],
+    ):
         if wrong != password:
             assert not await passwords().verify(wrong, stored), wrong
 
@@ -56,11 +63,13 @@ async def test_a_repeated_login_skips_bcrypt_until_the_password_changes(monkeypa
     work = []
     monkeypatch.setattr(hasher, "_verify", lambda data, stored: work.append(stored) or bcrypt_verify(data, stored))
     assert await hasher.verify("one", one) and await hasher.verify("one", one) and work == [one]
-    assert not await hasher.verify("One", one) and not await hasher.verify("One", one) and work == [one] * 3       # failures are never remembered
+    assert (
+        not await hasher.verify("One", one) and not await hasher.verify("One", one) and work == [one] * 3
+    )  # failures are never remembered
     assert not await hasher.verify("one", two)
     renewed = await hasher.hash("one")
     assert await hasher.verify("one", renewed) and work[-1] == renewed
-    assert await hasher.verify("two", two) and len(hasher.verified) == 2                                       # bounded
+    assert await hasher.verify("two", two) and len(hasher.verified) == 2  # bounded
     assert not any(b"one" in key or b"two" in key for key in hasher.verified)
 
 
@@ -72,8 +81,15 @@ async def test_refusals_all_cost_the_same(monkeypatch):
     rounds = []
     real = bcrypt.checkpw
     monkeypatch.setattr(bcrypt, "checkpw", lambda password, hashed: rounds.append(int(hashed[4:6])) or real(password, hashed))
-    for password, against in (("wrong", None), ("wrong", stored), ("w" * 100, stored), ("w" * 100_000, stored), ("w" * 100_000, None), ("wrong", cheap),
-                              ("right", "$6$unknown$kind")):
+    for password, against in (
+        ("wrong", None),
+        ("wrong", stored),
+        ("w" * 100, stored),
+        ("w" * 100_000, stored),
+        ("w" * 100_000, None),
+        ("wrong", cheap),
+        ("right", "$6$unknown$kind"),
+    ):
         rounds.clear()
         assert not await hasher.verify(password, against)
         assert rounds.count(5) == 1, (password[:10], against, rounds)

@@ -20,9 +20,19 @@ async def names(caller, query, kind="projects"):
 async def test_a_project_as_created_shown_and_listed(keystone):
     admin = await keystone.as_()
     made = await create(admin, "project", name="  p1 ", color="blue", tags=["a", "b"])
-    assert made == {"id": made["id"], "name": "p1", "domain_id": "default", "parent_id": "default", "description": "", "enabled": True,
-                    "is_domain": False, "tags": ["a", "b"], "options": {}, "color": "blue",
-                    "links": {"self": f"http://falconframework.org{V3}/projects/{made['id']}"}}
+    assert made == {
+        "id": made["id"],
+        "name": "p1",
+        "domain_id": "default",
+        "parent_id": "default",
+        "description": "",
+        "enabled": True,
+        "is_domain": False,
+        "tags": ["a", "b"],
+        "options": {},
+        "color": "blue",
+        "links": {"self": f"http://falconframework.org{V3}/projects/{made['id']}"},
+    }
     assert (await admin.get(f"{V3}/projects/{made['id']}")).json["project"] == made
     listed = (await admin.get(f"{V3}/projects?name=p1")).json
     assert listed["projects"] == [made] and listed["links"]["self"].endswith(f"{V3}/projects?name=p1")
@@ -36,8 +46,15 @@ async def test_a_project_as_created_shown_and_listed(keystone):
 async def test_a_domain_as_created_shown_and_listed(keystone):
     admin = await keystone.as_()
     made = await create(admin, "domain", name="d1")
-    assert made == {"id": made["id"], "name": "d1", "description": "", "enabled": True, "tags": [], "options": {},
-                    "links": {"self": f"http://falconframework.org{V3}/domains/{made['id']}"}}
+    assert made == {
+        "id": made["id"],
+        "name": "d1",
+        "description": "",
+        "enabled": True,
+        "tags": [],
+        "options": {},
+        "links": {"self": f"http://falconframework.org{V3}/domains/{made['id']}"},
+    }
     assert (await admin.get(f"{V3}/domains/{made['id']}")).json["domain"] == made
     as_project = (await admin.get(f"{V3}/projects/{made['id']}")).json["project"]
     assert (as_project["is_domain"], as_project["domain_id"], as_project["parent_id"]) == (True, None, None)
@@ -74,11 +91,17 @@ async def test_deleting_a_domain_takes_everything_in_it(keystone):
     assert refused.status == 403 and "disable" in refused.json["error"]["message"]
     await admin.patch(f"{V3}/domains/{domain}", {"domain": {"enabled": False}})
     assert (await admin.delete(f"{V3}/domains/{domain}")).status == 204
-    for path in (f"domains/{domain}", f"projects/{project['id']}", f"projects/{child['id']}", f"users/{user['id']}", f"groups/{group['id']}",
-                 f"roles/{role['id']}"):
+    for path in (
+        f"domains/{domain}",
+        f"projects/{project['id']}",
+        f"projects/{child['id']}",
+        f"users/{user['id']}",
+        f"groups/{group['id']}",
+        f"roles/{role['id']}",
+    ):
         assert (await admin.get(f"{V3}/{path}")).status == 404, path
     left = (await admin.get(f"{V3}/role_assignments")).json["role_assignments"]
-    assert len(left) == 3                                  # the administrator's two, and ann's on her own project
+    assert len(left) == 3  # the administrator's two, and ann's on her own project
     assert "default_project_id" not in (await admin.get(f"{V3}/users/{outside}")).json["user"]
 
 
@@ -102,7 +125,7 @@ async def test_trees(keystone):
     assert (await show(low, "parents_as_ids"))["parents"] == {middle["id"]: {top["id"]: {"default": None}}}
     assert (await show(top, "subtree_as_ids"))["subtree"] == {middle["id"]: {low["id"]: None}, other["id"]: None}
     assert (await show(low, "subtree_as_ids=true"))["subtree"] is None
-    assert (await show(top, "subtree_as_list"))["subtree"] == []                     # of those the caller has a role on
+    assert (await show(top, "subtree_as_list"))["subtree"] == []  # of those the caller has a role on
     me = (await keystone.identity.authenticate(admin.token)).user_id
     await keystone.identity.assign_role("reader", user_id=me, project_id=middle["id"])
     assert [p["project"]["id"] for p in (await show(top, "subtree_as_list"))["subtree"]] == [middle["id"]]
@@ -114,7 +137,7 @@ async def test_trees(keystone):
     assert (await admin.delete(path)).status == 403
     assert (await admin.patch(path, {"project": {"enabled": False}})).status == 403
     assert (await admin.patch(path, {"project": {"parent_id": other["id"]}})).status == 403
-    assert (await admin.patch(path, {"project": {"parent_id": low["id"]}})).status == 403          # not in a circle either
+    assert (await admin.patch(path, {"project": {"parent_id": low["id"]}})).status == 403  # not in a circle either
     assert (await admin.patch(path, {"project": {"parent_id": top["id"]}})).status == 200
     for project in (low, middle):
         assert (await admin.patch(f"{V3}/projects/{project['id']}", {"project": {"enabled": False}})).status == 200
@@ -130,16 +153,31 @@ async def test_depth_is_limited():
         assert (await admin.post(f"{V3}/projects", {"project": {"name": "p3", "parent_id": parent}})).status == 403
 
 
-@pytest.mark.parametrize("kind,fields,status", [
-    ("project", {}, 400), ("project", {"name": ""}, 400), ("project", {"name": "   "}, 400), ("project", {"name": "x" * 65}, 400),
-    ("project", {"name": 7}, 400), ("project", {"name": "x", "enabled": "no"}, 400), ("project", {"name": "x", "domain_id": "nope"}, 400),
-    ("project", {"name": "x", "parent_id": "nope"}, 400), ("project", {"name": "x", "parent_id": "../etc"}, 400),
-    ("project", {"name": "x", "tags": ["a/b"]}, 400), ("project", {"name": "x", "tags": ["t"] * 81}, 400),
-    ("project", {"name": "x", "options": {"unknown": 1}}, 400), ("project", {"name": "x", "description": 5}, 400),
-    ("project", {"name": "admin"}, 409), ("project", {"name": "x", "domain_id": "default", "parent_id": "default"}, 201),
-    ("domain", {"name": ""}, 400), ("domain", {"name": "x" * 65}, 400), ("domain", {}, 400), ("domain", {"name": "Default"}, 409),
-    ("domain", {"name": "x", "enabled": None}, 400),
-])
+@pytest.mark.parametrize(
+    "kind,fields,status",
+    [
+        ("project", {}, 400),
+        ("project", {"name": ""}, 400),
+        ("project", {"name": "   "}, 400),
+        ("project", {"name": "x" * 65}, 400),
+        ("project", {"name": 7}, 400),
+        ("project", {"name": "x", "enabled": "no"}, 400),
+        ("project", {"name": "x", "domain_id": "nope"}, 400),
+        ("project", {"name": "x", "parent_id": "nope"}, 400),
+        ("project", {"name": "x", "parent_id": "../etc"}, 400),
+        ("project", {"name": "x", "tags": ["a/b"]}, 400),
+        ("project", {"name": "x", "tags": ["t"] * 81}, 400),
+        ("project", {"name": "x", "options": {"unknown": 1}}, 400),
+        ("project", {"name": "x", "description": 5}, 400),
+        ("project", {"name": "admin"}, 409),
+        ("project", {"name": "x", "domain_id": "default", "parent_id": "default"}, 201),
+        ("domain", {"name": ""}, 400),
+        ("domain", {"name": "x" * 65}, 400),
+        ("domain", {}, 400),
+        ("domain", {"name": "Default"}, 409),
+        ("domain", {"name": "x", "enabled": None}, 400),
+    ],
+)
 async def test_what_is_refused_changes_nothing(keystone, kind, fields, status):
     admin = await keystone.as_()
     before = (await admin.get(f"{V3}/{kind}s")).json
@@ -172,8 +210,12 @@ async def test_two_parents_that_contradict_each_other(keystone):
     admin = await keystone.as_()
     other = await create(admin, "domain", name="d1")
     top = await create(admin, "project", name="top")
-    assert (await admin.post(f"{V3}/projects", {"project": {"name": "x", "domain_id": other["id"], "parent_id": top["id"]}})).status == 400
-    assert (await admin.post(f"{V3}/projects", {"project": {"name": "x", "domain_id": other["id"], "parent_id": "default"}})).status == 400
+    assert (
+        await admin.post(f"{V3}/projects", {"project": {"name": "x", "domain_id": other["id"], "parent_id": top["id"]}})
+    ).status == 400
+    assert (
+        await admin.post(f"{V3}/projects", {"project": {"name": "x", "domain_id": other["id"], "parent_id": "default"}})
+    ).status == 400
 
 
 async def test_immutable_until_it_is_not(keystone):
@@ -197,7 +239,7 @@ async def test_filters(keystone):
     assert await names(admin, "?name__icontains=PHA") == ["alpha", "alphabet"]
     assert await names(admin, "?name__startswith=beta") == ["beta%2", "beta_1"]
     assert await names(admin, "?name__endswith=bet") == ["alphabet"]
-    assert await names(admin, "?name__contains=a_") == ["beta_1"]                   # no wildcards
+    assert await names(admin, "?name__contains=a_") == ["beta_1"]  # no wildcards
     assert await names(admin, "?name__contains=%25") == ["beta%2"]
     for no in ("false", "False", "0"):
         assert await names(admin, f"?enabled={no}") == ["beta_1"]
@@ -214,8 +256,14 @@ async def test_tags(keystone):
     assert (await admin.get(path)).json["tags"] == ["a", "b"]
     assert (await admin.put(path + "/c")).status == 201 and (await admin.put(path + "/c")).status == 201
     assert (await admin.get(path + "/c")).status == 204 and (await admin.get(path + "/d")).status == 404
-    for query, found in (("tags=b", ["one", "two"]), ("tags=a,b", ["one"]), ("tags-any=a,b", ["one", "two"]), ("not-tags=a,b", ["admin", "two"]),
-                         ("not-tags-any=a,c", ["admin", "two"]), ("tags=b&not-tags=c", ["two"])):
+    for query, found in (
+        ("tags=b", ["one", "two"]),
+        ("tags=a,b", ["one"]),
+        ("tags-any=a,b", ["one", "two"]),
+        ("not-tags=a,b", ["admin", "two"]),
+        ("not-tags-any=a,c", ["admin", "two"]),
+        ("tags=b&not-tags=c", ["two"]),
+    ):
         assert await names(admin, f"?{query}") == found, query
     assert (await admin.delete(path + "/c")).status == 204 and (await admin.delete(path + "/c")).status == 404
     assert (await admin.put(path, {"tags": ["x", "y"]})).json["tags"] == ["x", "y"]

@@ -58,8 +58,12 @@ async def test_disabling_ends_tokens_for_good(keystone):
         await keystone.identity.assign_role("member", user_id=user, project_id=project)
         await keystone.identity.assign_role("member", user_id=user, domain_id=domain)
         login = {"scope": {"project": {"id": project}}, "domain": "Default" if scope_by == "default" else "d"}
-        tokens = [(await keystone.auth(level, level, **login)).headers["x-subject-token"],
-                  (await keystone.auth(level, level, domain=login["domain"], scope={"domain": {"id": domain}})).headers["x-subject-token"]]
+        tokens = [
+            (await keystone.auth(level, level, **login)).headers["x-subject-token"],
+            (await keystone.auth(level, level, domain=login["domain"], scope={"domain": {"id": domain}})).headers[
+                "x-subject-token"
+            ],
+        ]
         path = f"{V3}/{level}s/" + {"user": user, "project": project, "domain": domain}[level]
         for enabled in (False, True):
             assert (await admin.patch(path, {level: {"enabled": enabled}})).status == 200
@@ -104,7 +108,7 @@ async def test_roles_through_groups_inheritance_and_implication_follow_every_cha
     grant = f"{V3}/OS-INHERIT/projects/{top}/groups/{group}/roles/{role}/inherited_to_projects"
     assert (await admin.put(grant)).status == 204
 
-    assert (await keystone.auth("ann", "ann", scope={"project": {"id": top}})).status == 401       # it only holds below
+    assert (await keystone.auth("ann", "ann", scope={"project": {"id": top}})).status == 401  # it only holds below
     token = (await keystone.auth("ann", "ann", scope={"project": {"id": low}})).headers["x-subject-token"]
 
     async def roles():
@@ -145,13 +149,14 @@ async def test_another_copy_of_the_control_plane_notices_within_a_second(tmp_pat
         token = await one.token("ann")
         assert (await two.authenticate(token)).user_id == user
         await one.identity.users.update(user, {"enabled": False})
-        assert not await one.works(token)                                   # the own change: at once
-        assert (await two.authenticate(token)).user_id == user              # may still be taken for a moment
+        assert not await one.works(token)  # the own change: at once
+        assert (await two.authenticate(token)).user_id == user  # may still be taken for a moment
         await asyncio.sleep(1.0)
         assert await two.tokens.find(token) is None
         # A login at the copy that has not noticed yet is not mistaken for an older one.
         await one.identity.users.update(user, {"enabled": True})
         from pileus.identity.model import DomainRef, Login, UserRef
+
         again = await two.logins.log_in(Login(user=UserRef(name="ann", domain=DomainRef(id="default")), password="ann"))
         assert await one.works(again.token)
 
@@ -161,7 +166,7 @@ async def test_what_is_undone_was_never_said(keystone):
     admin = await keystone.as_()
     me = (await keystone.identity.authenticate(admin.token)).user_id
     before = dict(keystone.identity.core.generations.known)
-    assert (await admin.patch(f"{V3}/users/{me}", {"user": {"enabled": False}})).status == 403      # the last administrator
+    assert (await admin.patch(f"{V3}/users/{me}", {"user": {"enabled": False}})).status == 403  # the last administrator
     assert keystone.identity.core.generations.known == before
     assert await keystone.works(admin.token) and (await keystone.auth()).status == 201
 
@@ -175,4 +180,4 @@ async def test_revocations_are_forgotten_when_no_token_can_need_them(keystone):
     assert await purge_revocations(keystone.identity) is None and not await keystone.works(token)
     await asyncio.sleep(86400 + 1)
     assert await purge_revocations(keystone.identity) == "1 revocations forgotten"
-    assert not await keystone.works(token)                                  # it has expired
+    assert not await keystone.works(token)  # it has expired

@@ -9,13 +9,23 @@ from tests.identity.test_projects import create
 async def test_a_user_as_created_shown_and_listed(keystone):
     admin = await keystone.as_()
     made = await create(admin, "user", name="ann", password="secret1", email="ann@example.org", description="an auntie")
-    assert made == {"id": made["id"], "name": "ann", "domain_id": "default", "enabled": True, "options": {}, "password_expires_at": None,
-                    "email": "ann@example.org", "description": "an auntie",
-                    "links": {"self": f"http://falconframework.org{V3}/users/{made['id']}"}}
+    assert made == {
+        "id": made["id"],
+        "name": "ann",
+        "domain_id": "default",
+        "enabled": True,
+        "options": {},
+        "password_expires_at": None,
+        "email": "ann@example.org",
+        "description": "an auntie",
+        "links": {"self": f"http://falconframework.org{V3}/users/{made['id']}"},
+    }
     assert (await admin.get(f"{V3}/users/{made['id']}")).json["user"] == made
     assert (await admin.get(f"{V3}/users?name=ann")).json["users"] == [made]
     assert (await admin.get(f"{V3}/users?enabled=False")).json["users"] == []
-    changed = await admin.patch(f"{V3}/users/{made['id']}", {"user": {"email": "a@b", "password": "secret2", "original_password": "secret1"}})
+    changed = await admin.patch(
+        f"{V3}/users/{made['id']}", {"user": {"email": "a@b", "password": "secret2", "original_password": "secret1"}}
+    )
     assert changed.json["user"] == made | {"email": "a@b"} and "secret" not in changed.text
     assert (await keystone.auth("ann", "secret2")).status == 201
     assert (await admin.delete(f"{V3}/users/{made['id']}")).status == 204
@@ -23,13 +33,26 @@ async def test_a_user_as_created_shown_and_listed(keystone):
     assert (await keystone.auth("ann", "secret2")).status == 401
 
 
-@pytest.mark.parametrize("fields,status", [
-    ({}, 400), ({"name": ""}, 400), ({"name": "x" * 256}, 400), ({"name": "x" * 255}, 201), ({"name": ["x"]}, 400), ({"name": "x", "enabled": 1}, 400),
-    ({"name": "x", "password": 5}, 400), ({"name": "x", "password": ""}, 400), ({"name": "x", "password": None}, 201),
-    ({"name": "x", "domain_id": "nope"}, 404), ({"name": "x", "default_project_id": "default"}, 400), ({"name": "admin"}, 409),
-    ({"name": "x", "options": {"multi_factor_auth_enabled": True}}, 400), ({"name": "x", "options": {"lock_password": "yes"}}, 400),
-    ({"name": "x", "options": {"ignore_password_expiry": True}}, 201),
-])
+@pytest.mark.parametrize(
+    "fields,status",
+    [
+        ({}, 400),
+        ({"name": ""}, 400),
+        ({"name": "x" * 256}, 400),
+        ({"name": "x" * 255}, 201),
+        ({"name": ["x"]}, 400),
+        ({"name": "x", "enabled": 1}, 400),
+        ({"name": "x", "password": 5}, 400),
+        ({"name": "x", "password": ""}, 400),
+        ({"name": "x", "password": None}, 201),
+        ({"name": "x", "domain_id": "nope"}, 404),
+        ({"name": "x", "default_project_id": "default"}, 400),
+        ({"name": "admin"}, 409),
+        ({"name": "x", "options": {"multi_factor_auth_enabled": True}}, 400),
+        ({"name": "x", "options": {"lock_password": "yes"}}, 400),
+        ({"name": "x", "options": {"ignore_password_expiry": True}}, 201),
+    ],
+)
 async def test_what_is_refused(keystone, fields, status):
     admin = await keystone.as_()
     got = await admin.post(f"{V3}/users", {"user": fields})
@@ -53,8 +76,14 @@ async def test_groups_and_members(keystone):
     user, _ = await keystone.member("ann")
     admin = await keystone.as_()
     group = await create(admin, "group", name="g", description="d", note="n")
-    assert group == {"id": group["id"], "name": "g", "domain_id": "default", "description": "d", "note": "n",
-                     "links": {"self": f"http://falconframework.org{V3}/groups/{group['id']}"}}
+    assert group == {
+        "id": group["id"],
+        "name": "g",
+        "domain_id": "default",
+        "description": "d",
+        "note": "n",
+        "links": {"self": f"http://falconframework.org{V3}/groups/{group['id']}"},
+    }
     path = f"{V3}/groups/{group['id']}"
     assert (await admin.get(path)).json["group"] == group == (await admin.get(f"{V3}/groups?name=g")).json["groups"][0]
     assert (await admin.patch(path, {"group": {"name": "h"}})).json["group"] == group | {"name": "h"}
@@ -84,7 +113,12 @@ async def test_somebody_must_remain_who_can_administer(keystone):
     await admin.put(f"{V3}/groups/{group}/users/{ann}")
     assert (await admin.delete(f"{V3}/users/{me}")).status == 204
     boss = await keystone.as_("ann", "ann", scope={"system": {"all": True}})
-    for method, path in (("DELETE", f"groups/{group}"), ("DELETE", f"groups/{group}/users/{ann}"), ("DELETE", f"users/{ann}"),
-                         ("DELETE", f"system/groups/{group}/roles/{role}"), ("DELETE", f"roles/{role}")):
+    for method, path in (
+        ("DELETE", f"groups/{group}"),
+        ("DELETE", f"groups/{group}/users/{ann}"),
+        ("DELETE", f"users/{ann}"),
+        ("DELETE", f"system/groups/{group}/roles/{role}"),
+        ("DELETE", f"roles/{role}"),
+    ):
         assert (await boss.request(method, f"{V3}/{path}")).status == 403, path
     assert (await boss.get(f"{V3}/users/{ann}")).status == 200

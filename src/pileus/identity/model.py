@@ -84,9 +84,9 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     An inherited one holds on the projects below its target and not on the target itself.
     """
 
-    actor_type: Literal["user", "group"]
+    actor_type: str  # user, group
     actor_id: str
-    target_type: Literal["project", "domain", "system"]
+    target_type: str  # project, domain, system
     target_id: str
     role_id: str
     inherited: bool = False
@@ -101,7 +101,7 @@ class Service(Record, frozen=True, kw_only=True):
 
 class Endpoint(Record, frozen=True, kw_only=True):
     service_id: str
-    interface: Literal["public", "internal", "admin"]
+    interface: str  # one of INTERFACES
     url: str
     region_id: str | None = None
     enabled: bool = True

@@ -31,7 +31,7 @@ class DomainBody(msgspec.Struct):
 async def list_domains(req: Request) -> dict[str, Any]:
     own = [Filter("id", "equals", req.who.domain_id)] if req.who.domain_id is not None else []
     wanted = [Filter("is_domain", "equals", True), *own, *filters(req, ("name", "id"), ("enabled",))]
-    return listing(req, "domains", [show_domain(req, d) for d in await req.services.identity.projects.list(wanted)])
+    return listing(req, "domains", [show_domain(req, d) for d in await req.services.identity.projects.matching(wanted)])
 
 
 async def create_domain(req: Request, body: DomainBody) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def _assignment(req: Request, path: dict[str, str]) -> Assignment:
         actor_type=actor,
         actor_id=path[f"{actor}_id"],
         target_type=target,
-        target_id=path.get(f"{target}_id", target),  # type: ignore[arg-type]
+        target_id=path.get(f"{target}_id", target),
         role_id=path.get("role_id", ""),
         inherited="/OS-INHERIT/" in req.route.path,
     )

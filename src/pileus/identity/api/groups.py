@@ -28,7 +28,7 @@ class GroupBody(msgspec.Struct):
 
 async def list_groups(req: Request) -> dict[str, Any]:
     wanted = [*own_domain(req.who), *filters(req, ("name", "domain_id"))]
-    return listing(req, "groups", [show_group(req, g) for g in await req.services.identity.groups.list(wanted)])
+    return listing(req, "groups", [show_group(req, g) for g in await req.services.identity.groups.matching(wanted)])
 
 
 async def create_group(req: Request, body: GroupBody) -> dict[str, Any]:

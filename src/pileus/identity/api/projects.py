@@ -36,7 +36,7 @@ async def list_projects(req: Request) -> dict[str, Any]:
     wanted = [*own_domain(req.who), *filters(req, ("name", "domain_id", "parent_id"), ("enabled", "is_domain"))]
     if "is_domain" not in req.query:
         wanted.append(Filter("is_domain", "equals", False))
-    found = await req.services.identity.projects.list(wanted)
+    found = await req.services.identity.projects.matching(wanted)
     return listing(req, "projects", [show_project(req, p) for p in found if _tagged(req, p)])
 
 
@@ -92,7 +92,8 @@ def show_project(req: Request, p: Project) -> dict[str, Any]:
 
 async def _relatives(req: Request, project: Project) -> dict[str, Any]:
     """What was asked for of those above and below: as a list (of those the caller may act on) or as a tree of ids."""
-    identity, more = req.services.identity, {}
+    identity = req.services.identity
+    more: dict[str, Any] = {}
     flags = {
         flag for flag in ("parents_as_list", "parents_as_ids", "subtree_as_list", "subtree_as_ids") if truth(req.query.get(flag))
     }
@@ -109,7 +110,7 @@ async def _relatives(req: Request, project: Project) -> dict[str, Any]:
     if "parents_as_list" in flags:
         more["parents"] = [{"project": show_project(req, p)} for p in above if p.id in usable]
     if "parents_as_ids" in flags:
-        tree = None
+        tree: dict[str, Any] | None = None
         for p in reversed(above):
             tree = {p.id: tree}
         more["parents"] = tree

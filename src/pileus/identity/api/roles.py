@@ -33,7 +33,7 @@ async def list_roles(req: Request) -> dict[str, Any]:
     if domain_id:
         req.enforce("identity:list_domain_roles", {})
     wanted = [Filter("domain_id", "equals", domain_id), *filters(req, ("name",))]
-    return listing(req, "roles", [show_role(req, r) for r in await req.services.identity.roles.list(wanted)])
+    return listing(req, "roles", [show_role(req, r) for r in await req.services.identity.roles.matching(wanted)])
 
 
 async def create_role(req: Request, body: RoleBody) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class PasswordBody(msgspec.Struct):
 
 async def list_users(req: Request) -> dict[str, Any]:
     wanted = [*own_domain(req.who), *filters(req, ("name", "domain_id"), ("enabled",))]
-    return listing(req, "users", [show_user(req, u) for u in await req.services.identity.users.list(wanted)])
+    return listing(req, "users", [show_user(req, u) for u in await req.services.identity.users.matching(wanted)])
 
 
 async def create_user(req: Request, body: UserBody) -> dict[str, Any]:

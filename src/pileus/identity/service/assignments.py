@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Literal
-
 from pileus.core.errors import Invalid
 from pileus.identity.errors import AssignmentNotFound, DomainNotFound, Refused
 from pileus.identity.model import Assignment, Project, Role
@@ -82,9 +80,9 @@ class Assignments:
 
     async def roles_given(
         self,
-        actor_type: Literal["user", "group"],
+        actor_type: str,
         actor_id: str,
-        target_type: Literal["project", "domain", "system"],
+        target_type: str,
         target_id: str,
         inherited: bool,
     ) -> list[Role]:
@@ -92,13 +90,15 @@ class Assignments:
         await self._check(
             Assignment(actor_type=actor_type, actor_id=actor_id, target_type=target_type, target_id=target_id, role_id="")
         )
-        found = await self.store.list(actor_ids=[actor_id], target_ids=[target_id], target_type=target_type, inherited=inherited)
+        found = await self.store.matching(
+            actor_ids=[actor_id], target_ids=[target_id], target_type=target_type, inherited=inherited
+        )
         roles = (await self.roles.index()).roles
         return sorted((roles[a.role_id] for a in found), key=lambda r: r.name)
 
     async def _check(self, a: Assignment) -> Project | None:
         """The target (None: the system). Raises what does not exist."""
-        store, lock = self.core.store, self.db.in_transaction        # nobody deletes them while we write
+        store, lock = self.core.store, self.db.in_transaction  # nobody deletes them while we write
         await (store.users if a.actor_type == "user" else store.groups).get(a.actor_id, lock=lock)
         if a.target_type == SYSTEM:
             return None

@@ -47,13 +47,13 @@ class Catalog:
 
     async def _read(self, generation: int) -> _Snapshot:
         endpoints: dict[str, list[dict[str, Any]]] = {}
-        for e in await self.store.endpoints.list():
+        for e in await self.store.endpoints.matching():
             if e.enabled:
                 shown = {"id": e.id, "interface": e.interface, "region_id": e.region_id, "url": e.url, "region": e.region_id}
                 endpoints.setdefault(e.service_id, []).append(shown)
-        entries = [
+        entries: list[dict[str, Any]] = [
             {"endpoints": endpoints.get(s.id, []), "id": s.id, "type": s.type, "name": s.name}
-            for s in await self.store.services.list()
+            for s in await self.store.services.matching()
             if s.enabled
         ]
         fixed = not any(_PLACEHOLDER.search(e["url"]) for entry in entries for e in entry["endpoints"])
@@ -71,7 +71,7 @@ class Catalog:
         return await self.store.services.get(id)
 
     async def list_services(self, filters: list[Filter]) -> list[Service]:
-        return await self.store.services.list(filters)
+        return await self.store.services.matching(filters)
 
     async def update_service(self, id: str, values: dict[str, Any]) -> Service:
         return await self._update(self.store.services, id, values)
@@ -99,7 +99,7 @@ class Catalog:
             id=self.core.ids.hex(),
             service_id=service_id,
             interface=interface,
-            url=check_url(url),  # type: ignore[arg-type]
+            url=check_url(url),
             region_id=region_id,
             enabled=enabled,
             extra=extra or {},
@@ -114,7 +114,7 @@ class Catalog:
         return await self.store.endpoints.get(id)
 
     async def list_endpoints(self, filters: list[Filter]) -> list[Endpoint]:
-        return await self.store.endpoints.list(filters)
+        return await self.store.endpoints.matching(filters)
 
     async def update_endpoint(self, id: str, values: dict[str, Any], *, make_region: bool = False) -> Endpoint:
         async with self.db.transaction():
@@ -152,7 +152,7 @@ class Catalog:
         return await self.store.regions.get(id)
 
     async def list_regions(self, filters: list[Filter]) -> list[Region]:
-        return await self.store.regions.list(filters)
+        return await self.store.regions.matching(filters)
 
     async def update_region(self, id: str, values: dict[str, Any]) -> Region:
         async with self.db.transaction():

@@ -8,6 +8,8 @@ comes with all it implies.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -52,7 +54,7 @@ class Lister:
 
     async def given(self, wanted: Wanted) -> list[Row]:
         """As they were given."""
-        found = await self.core.store.assignments.list(
+        found = await self.core.store.assignments.matching(
             actor_ids=_one(wanted.user_id or wanted.group_id),
             target_ids=await self._targets(wanted),
             role_id=wanted.role_id,
@@ -64,7 +66,7 @@ class Lister:
     async def effective(self, wanted: Wanted) -> list[Row]:
         """What they come to: only users, and only where a role really holds."""
         targets = await self._targets(wanted)
-        found = await self.core.store.assignments.list(
+        found = await self.core.store.assignments.matching(
             actor_ids=await self._actors(wanted), target_ids=await self._sources(wanted, targets), inherited=wanted.inherited
         )
         members, index = await self._members(found), await self.roles.index()
@@ -141,9 +143,9 @@ class Lister:
         groups = await store.groups.some({r.actor_id for r in rows if r.actor_type == "group"})
         targets = await store.projects.some({r.target_id for r in rows if r.target_type != "system"})
         roles = (await self.roles.index()).roles
-        domains = await store.projects.some({o.domain_id for o in [*users, *groups, *targets, *roles.values()] if o.domain_id})
+        domains = await store.projects.some({id for id in _domains(users, groups, targets, roles.values()) if id})
         return Names(
-            actors={a.id: (a.name, a.domain_id) for a in [*users, *groups]},
+            actors={a.id: (a.name, a.domain_id) for actors in (users, groups) for a in actors},
             targets={t.id: t for t in targets},
             roles={r.id: (r.name, r.domain_id) for r in roles.values()},
             domains={d.id: d.name for d in domains},
@@ -157,6 +159,10 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     targets: dict[str, Project]
     roles: dict[str, tuple[str, str]]
     domains: dict[str, str]
+
+
+def _domains(*kinds: Iterable[Any]) -> set[str]:
+    return {record.domain_id for kind in kinds for record in kind}
 
 
 def _row(a: Assignment) -> Row:

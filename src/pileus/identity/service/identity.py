@@ -101,7 +101,7 @@ class Identity:
                 actor_type="user",
                 actor_id=user_id,
                 target_type=kind,
-                target_id=target or "",  # type: ignore[arg-type]
+                target_id=target or "",
                 role_id=found.id,
             )
         )

@@ -99,10 +99,13 @@ class Logins:
             if not scope.system.all:
                 raise Invalid("Expecting the system scope to be all.")
             return SYSTEM, None
-        found = await (self._find_project(scope.project) if scope.project is not None else self._find_domain(scope.domain))  # type: ignore[arg-type]
+        if scope.project is not None:
+            kind, found = PROJECT, await self._find_project(scope.project)
+        else:
+            kind, found = DOMAIN, await self._find_domain(scope.domain or DomainRef())
         if found is None:
             raise Unauthenticated()
-        return PROJECT if scope.project is not None else DOMAIN, found.id
+        return kind, found.id
 
     async def _default_scope(self, user_id: str) -> tuple[int, str | None]:
         """The user's default project, if they may act on it; otherwise none."""

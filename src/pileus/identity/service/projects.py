@@ -39,8 +39,8 @@ class Projects:
     async def find_named(self, name: str, domain_id: str) -> Project | None:
         return await self.store.named(name, domain_id)
 
-    async def list(self, filters: list[Filter]) -> list[Project]:
-        return await self.store.list(filters)
+    async def matching(self, filters: list[Filter]) -> list[Project]:
+        return await self.store.matching(filters)
 
     async def place(self, domain_id: str | None, parent_id: str | None) -> str:
         """The domain of a project that is to be created. Raises Invalid when domain and parent contradict each other."""

@@ -53,7 +53,7 @@ class Roles:
         generation = await self.core.generations.current(TOKENS)
         if self._index is not None and self._index.generation == generation:
             return self._index
-        index = RoleIndex(generation, await self.store.list(), await self.store.implications())
+        index = RoleIndex(generation, await self.store.matching(), await self.store.implications())
         if not self.db.in_transaction:
             self._index = index
         return index
@@ -67,8 +67,8 @@ class Roles:
     async def find_named(self, name: str, domain_id: str = "") -> Role | None:
         return await self.store.named(name, domain_id)
 
-    async def list(self, filters: list[Filter]) -> list[Role]:
-        return await self.store.list(filters)
+    async def matching(self, filters: list[Filter]) -> list[Role]:
+        return await self.store.matching(filters)
 
     async def create(
         self,

@@ -27,8 +27,8 @@ class Users:
     async def find_named(self, name: str, domain_id: str) -> User | None:
         return await self.store.named(name, domain_id)
 
-    async def list(self, filters: list[Filter]) -> list[User]:
-        return await self.store.list(filters)
+    async def matching(self, filters: list[Filter]) -> list[User]:
+        return await self.store.matching(filters)
 
     async def create(
         self,
@@ -145,8 +145,8 @@ class Groups:
     async def find(self, id: str) -> Group | None:
         return await self.store.find(id)
 
-    async def list(self, filters: list[Filter]) -> list[Group]:
-        return await self.store.list(filters)
+    async def matching(self, filters: list[Filter]) -> list[Group]:
+        return await self.store.matching(filters)
 
     async def create(self, *, name: str, domain_id: str, description: str | None = "", extra: dict | None = None) -> Group:
         group = Group(

@@ -47,7 +47,7 @@ class Assignments:
             assignments.delete().where(sa.or_(t.actor_id.in_(actors), t.target_id.in_(targets), t.target_id == domain_id))
         )
 
-    async def list(
+    async def matching(
         self,
         *,
         actor_ids: list[str] | None = None,
@@ -56,7 +56,7 @@ class Assignments:
         role_id: str | None = None,
         inherited: bool | None = None,
     ) -> list[Assignment]:
-        conditions = []
+        conditions: list[sa.ColumnElement[bool]] = []
         if actor_ids is not None:
             conditions.append(t.actor_id.in_(actor_ids))
         if target_ids is not None:

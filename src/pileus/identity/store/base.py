@@ -66,13 +66,14 @@ class Table(Generic[R]):
 
     async def some(self, ids: Iterable[str]) -> list[R]:
         """Those of the ids that exist. However many: a statement takes only so many parameters."""
-        wanted, found = sorted(set(ids)), []
+        wanted = sorted(set(ids))
+        found: list[R] = []
         for at in range(0, len(wanted), AT_ONCE):
             query = sa.select(self.table).where(self.table.c.id.in_(wanted[at : at + AT_ONCE])).order_by(self.table.c.name)
             found += await self.db.all(self.kind, query)
         return found
 
-    async def list(self, filters: tuple[Filter, ...] | list[Filter] = ()) -> list[R]:
+    async def matching(self, filters: tuple[Filter, ...] | list[Filter] = ()) -> list[R]:
         conditions = [COMPARISONS[f.comparison](self.table.c[f.column], f.value) for f in filters]
         order = self.table.c.name if "name" in self.table.c else self.table.c.id
         return await self.db.all(self.kind, sa.select(self.table).where(*conditions).order_by(order, self.table.c.id))

@@ -37,7 +37,9 @@ class Projects(Table[Project]):
     async def descendants(self, project: Project) -> list[Project]:
         """All projects below this one, level by level; for a domain, all it has."""
         if project.is_domain:
-            return await self.db.all(Project, sa.select(projects).where(projects.c.domain_id == project.id).order_by(projects.c.name))
+            return await self.db.all(
+                Project, sa.select(projects).where(projects.c.domain_id == project.id).order_by(projects.c.name)
+            )
         found: list[Project] = []
         level = await self.children([project.id])
         while level:

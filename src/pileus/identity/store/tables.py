@@ -85,7 +85,7 @@ assignments = sa.Table(
     "identity_assignments",
     METADATA,
     Id("actor_id", primary_key=True),
-    sa.Column("target_type", sa.String(8), primary_key=True),      # a domain can be used as a project: that is another target
+    sa.Column("target_type", sa.String(8), primary_key=True),  # a domain can be used as a project: that is another target
     Id("target_id", primary_key=True, index=True),
     Id("role_id", sa.ForeignKey(roles.c.id, ondelete="CASCADE"), primary_key=True, index=True),
     sa.Column("inherited", sa.Boolean, primary_key=True),
