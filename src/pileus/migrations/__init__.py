@@ -7,12 +7,15 @@ by step. `tests/test_migrations.py` holds both ways to the same schema.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from pathlib import Path
+
 import sqlalchemy as sa
 
 from pileus.core.db import METADATA, Database
 
 #: The newest revision in `versions/`; written here so that a start need not load alembic.
 HEAD = "0001"
+MIGRATIONS = Path(__file__).parent
 VERSION = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True))
 
 
@@ -36,6 +39,6 @@ def migrate(connection: sa.Connection, to: str = "head") -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", "pileus:migrations")
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, to)

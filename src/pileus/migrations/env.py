@@ -5,6 +5,14 @@ from alembic import context
 
 from pileus.core.db import METADATA
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
+
+
+def render(kind: str, item: object, autogen_context: object) -> str | bool:
+    """Our own column types as what the database has: a migration must mean the same when the classes have changed."""
+    plain = {"Time": "sa.String(27)", "Json": "sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb')"}
+    return plain.get(type(item).__name__, False) if kind == "type" else False
+
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True, render_item=render)
 with context.begin_transaction():
     context.run_migrations()
