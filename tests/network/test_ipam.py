@@ -55,7 +55,9 @@ def test_the_first_block_is_aligned_free_and_first(pools, size):
 def test_an_enormous_subnet_costs_nothing():
     net = ip_network("2001:db8::/64")
     pools = addressing.ranges_of(addressing.default_pools(net, "2001:db8::1"))
-    assert ipam.size(pools) == 2**64 - 2 and ipam.free(pools, [int(ip_address("2001:db8::5"))])[0][1] == int(ip_address("2001:db8::4"))
+    assert ipam.size(pools) == 2**64 - 2 and ipam.free(pools, [int(ip_address("2001:db8::5"))])[0][1] == int(
+        ip_address("2001:db8::4")
+    )
 
 
 @pytest.mark.parametrize("cidr, gateway, pools", [
@@ -128,7 +130,9 @@ class Allocation(RuleBasedStateMachine):
     @rule(last=st.integers(0, 31), more=st.booleans())
     def create_at(self, last, more):
         wishes = [FixedIpWish(ip_address=f"10.9.0.{last}"), *([FixedIpWish(subnet_id=self.subnet)] if more else [])]
-        self.remember(self.attempt(self.lab.net.ports.create(CLOUD, PortCreate(network_id=self.network, project_id="p", fixed_ips=wishes))))
+        self.remember(
+            self.attempt(self.lab.net.ports.create(CLOUD, PortCreate(network_id=self.network, project_id="p", fixed_ips=wishes)))
+        )
 
     @precondition(lambda self: self.ports)
     @rule(data=st.data(), last=st.integers(0, 31), keep=st.booleans())

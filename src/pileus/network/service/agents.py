@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pileus.core.context import Context
 from pileus.core.db import Duplicate
 from pileus.core.log import Log
 from pileus.network import errors
@@ -88,7 +87,7 @@ class Agents(Part):
             await self.stores.agents.update(agent.host, **changes)
         return await self.get(agent_id)
 
-    async def delete(self, who: Context, agent_id: str) -> None:
+    async def delete(self, agent_id: str) -> None:
         """Forget an agent that is gone for good."""
         agent = await self.get(agent_id)
         if self.alive(agent):

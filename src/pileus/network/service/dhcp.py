@@ -19,7 +19,9 @@ log = Log("pileus.network")
 class Dhcp(Part):
     async def settle(self, network_id: str) -> None:
         """Make the DHCP port what the network's subnets need. In the caller's transaction; may be repeated."""
-        network = await self.stores.networks.bare(network_id)
+        network = await self.stores.networks.find(network_id)
+        if network is None:
+            return
         subnets = await self.stores.subnets.on(network_id)
         wanted = [subnet for subnet in subnets if subnet.enable_dhcp]
         port = await self.stores.ports.find(network.dhcp_port_id) if network.dhcp_port_id else None
@@ -36,7 +38,7 @@ class Dhcp(Part):
 
     async def settle_all(self) -> str | None:
         """Networks whose DHCP port somebody removed, or could not be made when the subnet was, have one again."""
-        ids = await self.stores.networks.without_dhcp_port()
+        ids = await self.stores.networks.without_dhcp()
         for network_id in ids:
             async with self.db.transaction():
                 await self.settle(network_id)

@@ -123,7 +123,8 @@ class SecurityGroups(Part):
         now = self.now()
         group = SecurityGroup(id=self.ids.uuid(), project_id=project, name=name, description=description, stateful=stateful,
                               is_default=is_default, revision_number=1, created_at=now, updated_at=now)
-        return replace(group, rules=tuple(self._rule(group, "egress", ethertype) for ethertype in ("IPv4", "IPv6")))
+        rules = [self._rule(group, "egress", ethertype) for ethertype in ("IPv4", "IPv6")]
+        return replace(group, rules=tuple(sorted(rules, key=lambda rule: rule.id)))        # as they are read again
 
     def _rule(
         self, group: SecurityGroup, direction: str, ethertype: str, *, remote_group_id: str | None = None

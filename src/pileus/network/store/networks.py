@@ -13,6 +13,7 @@ from pileus.core.db import METADATA, Id, Json
 from pileus.network import errors
 from pileus.network.model import Network, RbacPolicy
 from pileus.network.model.rbac import SHARED
+from pileus.network.store.addresses import addresses
 from pileus.network.store.base import Clause, Listing, gather, grouped, matches, owned, standard
 from pileus.network.store.resource import Store
 
@@ -111,11 +112,13 @@ class Networks(Store[Network]):
         """Not a revision: nobody asked for it."""
         await self.db.execute(networks.update().where(networks.c.id == id).values(dhcp_port_id=port_id))
 
-    async def without_dhcp_port(self) -> list[str]:
-        """Networks with a subnet that has DHCP, and no port for it."""
-        served = sa.select(subnet_ids.c.network_id).where(subnet_ids.c.enable_dhcp)
-        rows = await self.db.rows(sa.select(networks.c.id).where(networks.c.dhcp_port_id.is_(None), networks.c.id.in_(served)))
-        return [row.id for row in rows]
+    async def without_dhcp(self) -> list[str]:
+        """Networks with a subnet that has DHCP, on which no DHCP port has an address."""
+        served = sa.select(addresses.c.subnet_id).where(
+            addresses.c.port_id == networks.c.dhcp_port_id, addresses.c.subnet_id == subnet_ids.c.id
+        )
+        stmt = sa.select(networks.c.id).distinct().join(subnet_ids, subnet_ids.c.network_id == networks.c.id)
+        return [row.id for row in await self.db.rows(stmt.where(subnet_ids.c.enable_dhcp, ~served.exists()))]
 
     async def available(self, project_id: str) -> list[Network]:
         """What a project's servers may be put on without naming it: its own networks, and those shared with it."""
