@@ -126,6 +126,8 @@ def test_envelopes_for_everything():
     assert call("GET", "/thing/v2/things/none").json["error"]["code"] == 404
     assert call("GET", "/thing/v2/nowhere").json["error"]["code"] == 404
     assert call("DELETE", "/thing/v2/things/1").json["error"]["code"] == 405
+    assert call("DELETE", "/thing/v2/things").status_code == 405
+    assert call("DELETE", "/thing/v2/things/").status_code == 404       # a thing with an empty id
     broken = call("GET", "/thing/v2/things/bug")
     assert broken.status_code == 500 and "secret" not in broken.text
 

@@ -149,5 +149,23 @@ class NoValidHost(Conflict):
     status, code, message = 500, "scheduler.no_valid_host", "No valid host was found. {reason}"
 
 
+class FloatingIpNotFound(NotFound):
+    code, message = "floating_ip.not_found", "Floating IP not found for address {address}."
+
+
+class FloatingIpPoolNotFound(NotFound):
+    code, message = "floating_ip.pool_not_found", "Floating IP pool not found."
+
+
+class NoMoreFloatingIps(NotFound):
+    """Nova says 404."""
+
+    code, message = "floating_ip.no_more", "No more floating IPs in pool {pool}."
+
+
+class FloatingIpNotAssociated(Conflict):
+    code, message = "floating_ip.not_associated", "Floating IP {address} is not associated with instance {id}."
+
+
 class InvalidInput(Invalid):
     code, message = "compute.invalid_input", "Invalid input received: {reason}"

@@ -1,12 +1,13 @@
 """Nova's HTTP face: v2.1 with microversions 2.1 to 2.104."""
 
 # SPDX-License-Identifier: Apache-2.0
-from pileus.compute.api import resources, servers
+from pileus.compute.api import proxies, resources, servers
 from pileus.compute.api.changes.resources import CHANGES as RESOURCE_CHANGES
 from pileus.compute.api.errors import render
 from pileus.core.http import Api, Microversions
 
 MICROVERSIONS = Microversions("compute", (2, 1), (2, 104), sorted(RESOURCE_CHANGES, key=lambda change: change.version),
                               legacy_header="x-openstack-nova-api-version")
-API = Api(name="compute", root="/compute", routes=[*resources.ROUTES, *servers.ROUTES], render=render, microversions=MICROVERSIONS,
+ROUTES = [*resources.ROUTES, *servers.ROUTES, *proxies.ROUTES]
+API = Api(name="compute", root="/compute", routes=ROUTES, render=render, microversions=MICROVERSIONS,
           request_id_headers=("x-openstack-request-id", "x-compute-request-id"))

@@ -14,11 +14,11 @@ PREFIX = "os_compute_api:"
 RULES = {
     READER: ["servers:index", "servers:detail", "servers:show", "server-metadata:index", "server-metadata:show", "os-server-tags:index",
              "os-server-tags:show", "ips:index", "ips:show", "os-attach-interfaces:list", "os-attach-interfaces:show",
-             "os-security-groups:list", "os-instance-actions:list", "os-instance-actions:show", "os-flavor-extra-specs:index"],
+             "os-instance-actions:list", "os-instance-actions:show", "os-flavor-extra-specs:index"],
     MEMBER: ["servers:create", "servers:update", "servers:delete", "servers:start", "servers:stop", "servers:reboot",
              "server-metadata:update_all", "server-metadata:create", "server-metadata:update", "server-metadata:delete",
              "os-server-tags:update_all", "os-server-tags:delete_all", "os-server-tags:update", "os-server-tags:delete",
-             "os-attach-interfaces:create", "os-attach-interfaces:delete", "os-security-groups:add", "os-security-groups:remove",
+             "os-attach-interfaces:create", "os-attach-interfaces:delete",
              "os-pause-server:pause", "os-pause-server:unpause", "os-suspend-server:suspend", "os-suspend-server:resume",
              "os-lock-server:lock", "os-lock-server:unlock", "os-console-output", "os-deferred-delete:force"],
     ADMIN: ["servers:index:get_all_tenants", "servers:detail:get_all_tenants", "servers:create:forced_host", "servers:show:host_status",

@@ -13,6 +13,8 @@ from pileus.compute.sagas.create_server import CREATE_SERVER
 from pileus.compute.sagas.delete_server import DELETE_SERVER
 from pileus.compute.sagas.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
 from pileus.compute.sagas.power import CHANGE_POWER
+from pileus.compute.service.fixed_ips import FixedIps
+from pileus.compute.service.floating_ips import FloatingIps
 from pileus.compute.service.interfaces import Interfaces
 from pileus.compute.service.reports import Reports
 from pileus.compute.service.resources import Resources
@@ -41,6 +43,8 @@ class Compute(Resources):
                                network=network, store=self.store, actions=self.actions)
         self.interfaces = Interfaces(kit, servers=self.servers, network=network, actions=self.actions)
         self.security_groups = SecurityGroups(servers=self.servers, network=network)
+        self.floating_ips = FloatingIps(servers=self.servers, network=network)
+        self.fixed_ips = FixedIps(servers=self.servers, network=network)
         self.reports = Reports(kit, config, hosts=self.hosts, placement=placement, servers=self.store)
         self.conductor = Conductor(kit=kit, config=config, servers=self.store, scheduling=self.scheduling, images=images, network=network,
                                    actions=self.actions)

@@ -63,6 +63,8 @@ def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
         api = next((a for a in roots if fr.path.startswith(a.root)), roots[-1])
         kinds = {404: errors.NotFound, 405: errors.MethodNotAllowed, 413: errors.TooLarge}
         kind = kinds.get(getattr(problem, "status_code", 400), errors.Invalid)
+        if kind is errors.MethodNotAllowed and fr.scope["path"].endswith("/"):
+            kind = errors.NotFound              # `DELETE /servers/` is about a server with an empty id, not about the list
         req = _request(fr, edge)
         _finish(api, req, resp, None, _error_reply(api, req, kind(headers=dict(getattr(problem, "headers", None) or {}))))
 

@@ -13,12 +13,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from pileus.compute.api.proxies.fixed_ips import AddFixedIp, RemoveFixedIp, add_fixed_ip, remove_fixed_ip
+from pileus.compute.api.proxies.floating_ips import AddFloatingIp, RemoveFloatingIp, add_floating_ip, remove_floating_ip
 from pileus.compute.api.servers.bodies import Closed
 from pileus.compute.model.server import ACTIVE, ERROR
 from pileus.core.errors import Invalid, NotFound
 from pileus.core.http import Reply, Request, Route
 
 Version = tuple[int, int]
+#: From then on clients ask the network service.
+ADDRESSES_UNTIL = (2, 43)
 
 
 class Reboot(Closed):
@@ -138,6 +142,14 @@ ACTIONS: dict[str, ServerAction] = {
     "os-getConsoleOutput": ServerAction(run=console_output, policy="os_compute_api:os-console-output", body=ConsoleOutput),
     "addSecurityGroup": ServerAction(run=add_security_group, policy="os_compute_api:os-security-groups:add", body=dict[str, str]),
     "removeSecurityGroup": ServerAction(run=remove_security_group, policy="os_compute_api:os-security-groups:remove", body=dict[str, str]),
+    "addFloatingIp": ServerAction(
+        run=add_floating_ip, policy="os_compute_api:os-floating-ips:add", body=AddFloatingIp, last=ADDRESSES_UNTIL),
+    "removeFloatingIp": ServerAction(
+        run=remove_floating_ip, policy="os_compute_api:os-floating-ips:remove", body=RemoveFloatingIp, last=ADDRESSES_UNTIL),
+    "addFixedIp": ServerAction(
+        run=add_fixed_ip, policy="os_compute_api:os-multinic:add", body=AddFixedIp, last=ADDRESSES_UNTIL),
+    "removeFixedIp": ServerAction(
+        run=remove_fixed_ip, policy="os_compute_api:os-multinic:remove", body=RemoveFixedIp, last=ADDRESSES_UNTIL),
     "resetNetwork": ServerAction(run=refuse_networking, policy="os_compute_api:os-admin-actions:reset_network", last=(2, 92)),
     "injectNetworkInfo": ServerAction(run=refuse_networking, policy="os_compute_api:os-admin-actions:inject_network_info", last=(2, 92)),
 }

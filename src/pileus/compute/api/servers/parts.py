@@ -1,4 +1,4 @@
-"""Parts of a server: metadata, tags, addresses, interfaces, security groups, and the record of what was done to it."""
+"""Parts of a server: metadata, tags, addresses, interfaces, and the record of what was done to it."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -6,7 +6,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pileus.compute.api.security_groups import show_group as show_security_group
 from pileus.compute.api.servers.bodies import InterfaceAttach, MetadataBody, MetaItem, TagsBody
 from pileus.compute.api.servers.views import show_addresses
 from pileus.compute.model.order import WantedNetwork
@@ -129,12 +128,6 @@ async def detach_interface(req: Request, server_id: str, port_id: str):
     await req.services.compute.interfaces.detach(server_id, port_id, req.who)
 
 
-async def list_security_groups(req: Request, server_id: str):
-    await req.services.compute.servers.get(server_id, req.who)
-    groups = await req.services.compute.security_groups.of_server(server_id)
-    return {"security_groups": [show_security_group(g) for g in groups]}
-
-
 # ---- what was done ---------------------------------------------------------------------------------------------------
 def _show_action(action: Any, req: Request) -> dict[str, Any]:
     view = {"action": action.action, "instance_uuid": action.server_id, "request_id": action.request_id, "user_id": action.user_id,
@@ -228,7 +221,6 @@ ROUTES = [
     Route("GET", "/v2.1/servers/{server_id}/os-interface/{port_id}", show_interface, policy="os_compute_api:os-attach-interfaces:show"),
     Route("DELETE", "/v2.1/servers/{server_id}/os-interface/{port_id}", detach_interface, policy="os_compute_api:os-attach-interfaces:delete",
           ok=202),
-    Route("GET", "/v2.1/servers/{server_id}/os-security-groups", list_security_groups, policy="os_compute_api:os-security-groups:list"),
     Route("GET", "/v2.1/servers/{server_id}/os-instance-actions", list_actions, policy="os_compute_api:os-instance-actions:list"),
     Route("GET", "/v2.1/servers/{server_id}/os-instance-actions/{request_id}", show_action, policy="os_compute_api:os-instance-actions:show"),
 ]
