@@ -20,7 +20,7 @@ from pileus.bootstrap import bootstrap
 from pileus.cloud import Cloud, Host
 from pileus.compute.hypervisor.simulated import Simulated as SimulatedHypervisor
 from pileus.config import CloudConfig
-from pileus.core.clock import VirtualClock
+from pileus.core.clock import Clock, VirtualClock
 from pileus.core.context import EVERYONE
 from pileus.core.ids import Ids
 from pileus.hosts import Place
@@ -46,10 +46,10 @@ class TestCloud:
 
     __test__ = False
 
-    def __init__(self, *, hosts: int = 1, seed: int = 1, state: Path | None = None, **sections: dict[str, Any]):
+    def __init__(self, *, hosts: int = 1, seed: int = 1, state: Path | None = None, real_time: bool = False, **sections: dict[str, Any]):
         compute = sections.setdefault("compute", {})
         compute.setdefault("hosts", hosts)
-        self.config, self.seed = settings(**sections), seed
+        self.config, self.seed, self.real_time = settings(**sections), seed, real_time
         self._folder = tempfile.TemporaryDirectory(prefix="pileus-test-")
         self.state = state or Path(self._folder.name)
         self.drivers: dict[str, SimulatedHypervisor] = {}
@@ -66,7 +66,7 @@ class TestCloud:
 
     async def start(self) -> None:
         """Start, or start again after `die`: hypervisors and datapaths keep what they have, like real hosts."""
-        self.cloud = Cloud(self.config, self.state, make_host=self._make_host, clock=VirtualClock(), ids=Ids(self.seed), strict_bus=True)
+        self.cloud = Cloud(self.config, self.state, make_host=self._make_host, clock=Clock() if self.real_time else VirtualClock(), ids=Ids(self.seed), strict_bus=True)
         self.seed += 1
         self.tokens.clear()
         await self.cloud.start()

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from pileus.core.db import METADATA, Database, Duplicate, Id, Json, Time, TransactionAwaited
+from pileus.core.db import Database, Duplicate, Id, Json, Time, TransactionAwaited
 
-things = sa.Table("test_things", METADATA, Id("id", primary_key=True), sa.Column("name", sa.String(20), unique=True), sa.Column("at", Time),
+things = sa.Table("test_things", sa.MetaData(), Id("id", primary_key=True), sa.Column("name", sa.String(20), unique=True), sa.Column("at", Time),
                   sa.Column("more", Json))
 
 
@@ -25,7 +25,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 async def database() -> Database:
     db = await Database.open("sqlite://")
-    await db.create_schema()
+    await db.run_sync(things.create)
     return db
 
 

@@ -12,8 +12,8 @@ Stores are the only modules that build statements; services open transactions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -39,6 +39,12 @@ class Duplicate(Conflict):
     """A unique key is taken. Services turn it into their own words."""
 
     code, message = "db.duplicate", "The resource already exists."
+
+
+class Deadlock(CloudError):
+    """Two transactions waited for each other and this one was undone: the same again will do. PostgreSQL and MySQL only."""
+
+    status, code, message, temporary = 503, "db.deadlock", "The request met another one; try again.", True
 
 
 class TransactionAwaited(CloudError):
@@ -271,18 +277,19 @@ class _Pooled(_Backend):
                 yield connection
 
     async def fetch(self, stmt, params, first=False):
-        async with self._connection() as connection:
-            result = await connection.execute(stmt, params)
-            return result.fetchmany(1) if first else result.fetchall()
+        with _translated():
+            async with self._connection() as connection:
+                result = await connection.execute(stmt, params)
+                return result.fetchmany(1) if first else result.fetchall()
 
     async def execute(self, stmt, params):
-        try:
+        with _translated():
             async with self._connection() as connection:
-                # PostgreSQL gives up a whole transaction on a failed statement: a savepoint keeps the caller's alive.
-                async with connection.begin_nested():
-                    return (await connection.execute(stmt, params)).rowcount
-        except sa.exc.IntegrityError as problem:
-            raise _integrity(problem) from problem
+                if self.dialect == "postgresql" and self._current.get() is not None:
+                    # PostgreSQL gives up a whole transaction on a failed statement: a savepoint keeps the caller's alive.
+                    async with connection.begin_nested():
+                        return (await connection.execute(stmt, params)).rowcount
+                return (await connection.execute(stmt, params)).rowcount
 
     async def run_sync(self, fn):
         async with self.engine.begin() as connection:
@@ -290,15 +297,33 @@ class _Pooled(_Backend):
 
     @asynccontextmanager
     async def transaction(self):
-        async with self.engine.begin() as connection:
-            token = self._current.set(connection)
-            try:
-                yield
-            finally:
-                self._current.reset(token)
+        with _translated():
+            async with self.engine.begin() as connection:
+                token = self._current.set(connection)
+                try:
+                    yield
+                finally:
+                    self._current.reset(token)
 
     async def close(self):
         await self.engine.dispose()
+
+
+#: What databases call a deadlock or a serialization failure: PostgreSQL's states, MySQL's numbers.
+DEADLOCKS = ("40p01", "40001", "1213", "1205", "deadlock")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """A driver's errors as ours."""
+    try:
+        yield
+    except sa.exc.IntegrityError as problem:
+        raise _integrity(problem) from problem
+    except sa.exc.DBAPIError as problem:
+        if any(word in f"{getattr(problem.orig, 'sqlstate', '')} {problem.orig}".lower() for word in DEADLOCKS):
+            raise Deadlock(detail=str(problem.orig)) from problem
+        raise
 
 
 def _integrity(problem: sa.exc.IntegrityError) -> CloudError:

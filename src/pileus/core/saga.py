@@ -22,7 +22,7 @@ import msgspec
 import sqlalchemy as sa
 
 from pileus.core.clock import Clock
-from pileus.core.db import METADATA, Database, Id, Json, Time
+from pileus.core.db import METADATA, Database, Deadlock, Id, Json, Time
 from pileus.core.errors import CloudError, Conflict, revive
 from pileus.core.ids import Ids
 from pileus.core.log import Log
@@ -195,6 +195,8 @@ class Sagas:
             while entry.at < len(saga.steps) and entry.why is None:
                 try:
                     await self._do(saga.steps[entry.at], entry, deps)
+                except Deadlock:
+                    continue                           # a step may be repeated: that is all it takes
                 except Exception as failure:
                     error = failure if isinstance(failure, CloudError) else CloudError(detail=repr(failure))
                     if not isinstance(failure, CloudError):

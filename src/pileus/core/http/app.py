@@ -14,6 +14,7 @@ import msgspec
 
 from pileus.core import errors
 from pileus.core.context import Context
+from pileus.core.db import Deadlock
 from pileus.core.http.microversion import refuse_foreign_fields, show, vanishing
 from pileus.core.http.reply import Reply
 from pileus.core.http.request import FalconRequest, Request
@@ -25,6 +26,9 @@ from pileus.core.policy import Policy
 
 log = Log("pileus.http")
 encode = msgspec.json.Encoder(enc_hook=lambda value: sorted(value) if isinstance(value, (set, frozenset)) else str(value)).encode
+
+#: How often a request that met another one in the database is tried again.
+DEADLOCK_RETRIES = 5
 
 #: Verifies the token of a request and says who asks; raises Unauthenticated.
 Authenticate = Callable[[Request], Awaitable[Context]]
@@ -89,7 +93,7 @@ def _responder(api: Api, routes: list[Route], edge: Edge):
             args = params
             if route.body is not None:
                 args = params | {"body": await _body(api, route, decoders[id(route)], req)}
-            reply = await route.handler(req, **args)
+            reply = await _handled(route, req, args)
             if not isinstance(reply, Reply):
                 reply = Reply(route.ok, reply)
             if api.microversions is not None and reply.body is not None and api.microversions.converts(req.version, route.policy):
@@ -102,6 +106,16 @@ def _responder(api: Api, routes: list[Route], edge: Edge):
         _finish(api, req, resp, edge.metrics, reply, began)
 
     return respond
+
+
+async def _handled(route: Route, req: Request, args: dict[str, Any]) -> Any:
+    """The handler's answer. What a deadlock undid is done again: a transaction is all or nothing."""
+    for _ in range(0 if route.stream else DEADLOCK_RETRIES):
+        try:
+            return await route.handler(req, **args)
+        except Deadlock:
+            continue
+    return await route.handler(req, **args)
 
 
 async def _admit(api: Api, routes: list[Route], edge: Edge, req: Request) -> Route:
