@@ -11,9 +11,12 @@ from pileus.migrations import HEAD, MIGRATIONS, VERSION, migrate, prepare
 
 
 def differences(connection: sa.Connection) -> list:
-    """What the database has other than the code's tables say. Our JSON is the text type each database has for it."""
+    """What the database has other than the code's tables say. Our JSON is the text type each database has for it, and a
+    float is a float however wide."""
     def compare_type(context, inspected, column, inspected_type, type_):
-        return False if isinstance(type_, Json) and isinstance(inspected_type, sa.String) else None
+        if isinstance(type_, Json) and isinstance(inspected_type, sa.String):
+            return False
+        return False if isinstance(type_, sa.Float) and isinstance(inspected_type, sa.Float) else None
 
     options = {"include_name": lambda name, *_: name != "alembic_version", "compare_type": compare_type}
     return compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
