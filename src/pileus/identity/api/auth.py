@@ -13,8 +13,8 @@ from pileus.identity.api.domains import show_domain
 from pileus.identity.api.projects import show_project
 from pileus.identity.api.views import BASE, listing, truth
 from pileus.identity.errors import TokenNotFound
-from pileus.identity.model import Login, Project, Scope, UserRef
-from pileus.identity.payload import DOMAIN, METHODS, PROJECT, SYSTEM, UNSCOPED
+from pileus.identity.model import Login, Project, Role, Scope, User, UserRef
+from pileus.identity.payload import METHODS, SYSTEM, UNSCOPED
 from pileus.identity.service.tokens import Verified, stamp
 
 
@@ -95,7 +95,7 @@ async def show_auth_catalog(req: Request) -> dict[str, Any]:
 
 
 async def subject_target(req: Request) -> dict[str, Any]:
-    return {"target": {"token": {"user_id": (await _subject(req)).user.id}}}
+    return {"target": {"token": {"user_id": (await _subject(req)).context.user_id}}}
 
 
 def _login(auth: Auth) -> Login:
@@ -107,12 +107,11 @@ def _login(auth: Auth) -> Login:
     for method in proofs.methods:
         if getattr(proofs, method) is None:
             raise Invalid(f"Expecting to find {method} in identity.")
-    password = proofs.password if "password" in proofs.methods and proofs.password is not None else None
-    token = proofs.token.id if "token" in proofs.methods and proofs.token is not None else None
+    user = proofs.password.user if "password" in proofs.methods and proofs.password is not None else None
     return Login(
-        user=password.user if password else None,
-        password=password.user.password if password else None,
-        token=token,
+        user=UserRef(id=user.id, name=user.name, domain=user.domain) if user is not None else None,
+        password=user.password if user is not None else None,
+        token=proofs.token.id if "token" in proofs.methods and proofs.token is not None else None,
         scope=auth.scope,
     )
 
@@ -131,39 +130,32 @@ async def _subject(req: Request) -> Verified:
 async def _reply(req: Request, v: Verified, status: int) -> Reply:
     token = show(v)
     if v.payload.scope != UNSCOPED and "nocatalog" not in req.query:
-        token["catalog"] = await req.services.identity.catalog(v.context.project_id, v.user.id)
+        token["catalog"] = await req.services.identity.catalog(v.context.project_id, v.context.user_id)
     return Reply(status, {"token": token}, {"x-subject-token": v.token, "vary": "X-Auth-Token"})
 
 
 def show(v: Verified) -> dict[str, Any]:
-    p = v.payload
+    p, m = v.payload, v.meaning
     shown: dict[str, Any] = {
         "methods": p.shown_methods,
-        "user": _named(v.user.id, v.user.name) | {"domain": _domain(v.user_domain), "password_expires_at": None},
+        "user": _named(m.user) | {"domain": _named(m.user_domain), "password_expires_at": None},
         "audit_ids": list(p.audit_ids[:2]),
-        "expires_at": stamp(p.expires_at),
+        "expires_at": v.context.expires_at,
         "issued_at": stamp(p.issued_at),
     }
-    if p.scope == PROJECT and v.project is not None and v.project_domain is not None:
-        shown |= {
-            "project": _named(v.project.id, v.project.name) | {"domain": _domain(v.project_domain)},
-            "is_domain": v.project.is_domain,
-        }
-    elif p.scope == DOMAIN and v.domain is not None:
-        shown["domain"] = _domain(v.domain)
+    if m.project is not None and m.project_domain is not None:
+        shown |= {"project": _named(m.project) | {"domain": _named(m.project_domain)}, "is_domain": m.project.is_domain}
+    elif m.domain is not None:
+        shown["domain"] = _named(m.domain)
     elif p.scope == SYSTEM:
         shown["system"] = {"all": True}
     if p.scope != UNSCOPED:
-        shown["roles"] = [_named(r.id, r.name) for r in v.roles]
+        shown["roles"] = [_named(r) for r in m.roles]
     return shown
 
 
-def _named(id: str, name: str) -> dict[str, Any]:
-    return {"id": id, "name": name}
-
-
-def _domain(domain: Project) -> dict[str, Any]:
-    return _named(domain.id, domain.name)
+def _named(record: User | Project | Role) -> dict[str, Any]:
+    return {"id": record.id, "name": record.name}
 
 
 ROUTES = [

@@ -21,6 +21,7 @@ from pileus.identity.service.catalog import Catalog
 from pileus.identity.service.core import Core
 from pileus.identity.service.effective import Lister
 from pileus.identity.service.logins import Logins
+from pileus.identity.service.meanings import Meanings
 from pileus.identity.service.projects import Projects
 from pileus.identity.service.roles import Roles
 from pileus.identity.service.tokens import Tokens
@@ -39,8 +40,9 @@ class Identity:
         self.assignments = Assignments(self.core, self.roles)
         self.lister = Lister(self.core, self.roles)
         self.services = Catalog(self.core)
-        self.tokens = Tokens(self.core, self.keys, self.assignments)
-        self.logins = Logins(self.core, self.passwords, self.tokens)
+        self.meanings = Meanings(self.core, self.assignments)
+        self.tokens = Tokens(self.core, self.keys, self.meanings)
+        self.logins = Logins(self.core, self.passwords, self.tokens, self.assignments)
 
     async def start(self) -> None:
         """Raises OSError when the folder of keys cannot be used."""

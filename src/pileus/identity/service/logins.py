@@ -9,42 +9,77 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
+
 from pileus.core.errors import Invalid, Unauthenticated
 from pileus.identity.errors import TokenNotFound
 from pileus.identity.model import DomainRef, Login, Project, ProjectRef, Scope, User, UserRef
 from pileus.identity.passwords import Passwords
 from pileus.identity.payload import DOMAIN, LONGEST_CHAIN, PROJECT, SYSTEM, UNSCOPED, Payload, audit_id
+from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.core import Core
 from pileus.identity.service.generations import TOKENS
 from pileus.identity.service.tokens import Tokens, Verified
 
+#: Logins remembered: who was meant, and what for.
+REMEMBERED = 10_000
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """What the names of a login stand for, as of a generation, and the hash of the password that proves it."""
+
+    generation: int
+    user_id: str
+    hash: str
+    scope: int
+    target_id: str | None
+
 
 class Logins:
-    def __init__(self, core: Core, passwords: Passwords, tokens: Tokens):
-        self.core, self.passwords, self.tokens = core, passwords, tokens
+    def __init__(self, core: Core, passwords: Passwords, tokens: Tokens, assignments: Assignments):
+        self.core, self.passwords, self.tokens, self.assignments = core, passwords, tokens, assignments
         self.projects, self.users = core.store.projects, core.store.users
+        self.cache: dict[tuple[UserRef, Scope | str | None], Resolved] = {}
 
     async def log_in(self, login: Login) -> Verified:
         """A token. Raises Unauthenticated, Invalid for a request that contradicts itself, TokenNotFound for a token that proves nothing."""
         # Read before the proofs are looked at: what is revoked from now on, revokes this token too.
         generation = (await self.core.generations.read())[TOKENS]
+        if login.token is None and login.user is not None:
+            return await self._by_password(login.user, login, generation)
         parent = await self.tokens.find(login.token) if login.token is not None else None
-        if parent is None and login.token is not None:
+        if parent is None:
             raise TokenNotFound()
-        user_id = parent.user.id if parent is not None else None
-        methods = parent.payload.methods | {"token"} if parent is not None else frozenset()
+        user_id, methods = parent.payload.user_id, parent.payload.methods | {"token"}
         if login.user is not None:
-            user = await self._by_password(login.user, login.password or "")
-            if user_id not in (None, user.id):
+            if (await self._prove(login.user, login.password or ""))[0] != user_id:
                 raise Unauthenticated()
-            user_id, methods = user.id, methods | {"password"}
-        if user_id is None:
-            raise Invalid("Expecting to find at least one method of authentication in the request.")
-        now = self.core.clock.now()
-        expires_at = (
-            parent.payload.expires_at if parent is not None else now + timedelta(seconds=self.core.config.token_expiration_s)
-        )
+            methods |= {"password"}
         scope, target = await self._scope(user_id, login.scope)
+        return await self._issue(user_id, methods, scope, target, generation, parent)
+
+    async def _by_password(self, ref: UserRef, login: Login, generation: int) -> Verified:
+        """What is asked again and again, while nothing changes, needs only the password looked at, and that is remembered too."""
+        key, password = (ref, login.scope), login.password or ""
+        known = self.cache.get(key)
+        if known is not None and known.generation == generation and await self.passwords.verify(password, known.hash):
+            return await self._issue(known.user_id, frozenset({"password"}), known.scope, known.target_id, generation)
+        if known is not None and known.generation == generation:
+            raise Unauthenticated()
+        user_id, hashed = await self._prove(ref, password)
+        scope, target = await self._scope(user_id, login.scope)
+        verified = await self._issue(user_id, frozenset({"password"}), scope, target, generation)
+        self.cache.pop(key, None)
+        if len(self.cache) >= REMEMBERED:
+            del self.cache[next(iter(self.cache))]
+        self.cache[key] = Resolved(generation, user_id, hashed, scope, target)
+        return verified
+
+    async def _issue(
+        self, user_id: str, methods: frozenset[str], scope: int, target: str | None, generation: int, parent: Verified | None = None
+    ) -> Verified:
+        now = self.core.clock.now()
+        life = timedelta(seconds=self.core.config.token_expiration_s)
         return await self.tokens.issue(
             Payload(
                 user_id=user_id,
@@ -52,18 +87,19 @@ class Logins:
                 scope=scope,
                 target_id=target,
                 issued_at=now,
-                expires_at=expires_at,
+                expires_at=parent.payload.expires_at if parent is not None else now + life,
                 generation=generation if parent is None else min(generation, parent.generation),
                 audit_ids=self._chain(parent),
             )
         )
 
-    async def _by_password(self, ref: UserRef, password: str) -> User:
+    async def _prove(self, ref: UserRef, password: str) -> tuple[str, str]:
+        """(user, hash) of who this is. Disabled or not: `issue` refuses them, after the same work."""
         user = await self._find_user(ref)
         secret = await self.users.password(user.id) if user is not None else None
-        if not await self.passwords.verify(password, secret.hash if secret is not None else None) or user is None:
+        if not await self.passwords.verify(password, secret.hash if secret is not None else None) or secret is None:
             raise Unauthenticated()
-        return user  # disabled or not: `issue` refuses, after the same work
+        return secret.user_id, secret.hash
 
     async def _find_user(self, ref: UserRef) -> User | None:
         if ref.id is not None:
@@ -113,7 +149,7 @@ class Logins:
         project = await self.projects.find(user.default_project_id) if user is not None and user.default_project_id else None
         if project is None or not project.enabled or not (await self.projects.get(project.domain_id)).enabled:
             return UNSCOPED, None
-        return (PROJECT, project.id) if await self.tokens.assignments.on_project(user_id, project) else (UNSCOPED, None)
+        return (PROJECT, project.id) if await self.assignments.on_project(user_id, project) else (UNSCOPED, None)
 
     def _chain(self, parent: Verified | None) -> tuple[str, ...]:
         """The audit ids of a new token: its own, the first of the chain, those between."""

@@ -1,7 +1,8 @@
 """Tokens: made, verified, remembered, revoked.
 
 `verify` is on the path of every request to every service: a token seen before costs a look into a dictionary as long as the
-generation is the one it was verified at. After a change it is checked again: five small reads of the database.
+generation is the one it was verified at. After a change it is checked again: one read says whether it was revoked, and what
+it means is worked out once for all tokens that mean the same.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -15,11 +16,10 @@ from pileus.core.clock import iso
 from pileus.core.context import Context
 from pileus.core.errors import Unauthenticated
 from pileus.identity.keys import Keys
-from pileus.identity.model import Project, Role, User
-from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, UNSCOPED, Payload, pack, unpack
-from pileus.identity.service.assignments import Assignments
+from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, Payload, pack, unpack
 from pileus.identity.service.core import Core
 from pileus.identity.service.generations import TOKENS
+from pileus.identity.service.meanings import Meaning, Meanings
 
 #: No token of ours is longer; what is longer is not even looked at.
 LONGEST = 2048
@@ -30,19 +30,14 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
     token: str
     payload: Payload
-    user: User
-    user_domain: Project
-    project: Project | None = None
-    project_domain: Project | None = None
-    domain: Project | None = None
-    roles: list[Role] = []
+    meaning: Meaning
     context: Context
     generation: int
 
 
 class Tokens:
-    def __init__(self, core: Core, keys: Keys, assignments: Assignments):
-        self.core, self.keys, self.assignments = core, keys, assignments
+    def __init__(self, core: Core, keys: Keys, meanings: Meanings):
+        self.core, self.keys, self.meanings = core, keys, meanings
         self.cache: dict[str, Verified] = {}
 
     async def verify(self, token: str) -> Verified:
@@ -51,9 +46,9 @@ class Tokens:
         generation = await self.core.generations.current(TOKENS)
         if found is not None and found.generation == generation and found.payload.expires_at > self.core.clock.now():
             return found
+        self.cache.pop(token, None)
         payload = found.payload if found is not None else self._open(token)
-        if payload is None or payload.expires_at <= self.core.clock.now() or await self._revoked(payload):
-            self.cache.pop(token, None)
+        if payload is None:
             raise Unauthenticated()
         return await self._remember(token, payload, generation)
 
@@ -65,10 +60,8 @@ class Tokens:
             return None
 
     async def issue(self, payload: Payload) -> Verified:
-        """A token, provided that what it says would be valid."""
+        """A token, provided that it would be valid."""
         generation = await self.core.generations.current(TOKENS)
-        if await self._revoked(payload):
-            raise Unauthenticated()
         return await self._remember(self.keys.seal(pack(payload)), payload, generation)
 
     async def revoke(self, verified: Verified, *, cascade: bool) -> None:
@@ -82,80 +75,48 @@ class Tokens:
         return unpack(data) if data is not None else None
 
     async def _remember(self, token: str, payload: Payload, generation: int) -> Verified:
-        try:
-            verified = await self._meaning(token, payload, generation)
-        except Unauthenticated:
-            self.cache.pop(token, None)
-            raise
-        if len(self.cache) >= self.core.config.token_cache and token not in self.cache and self.cache:
-            del self.cache[next(iter(self.cache))]
+        if payload.expires_at <= self.core.clock.now():
+            raise Unauthenticated()
+        meaning = await self.meanings.of(payload.user_id, payload.scope, payload.target_id, generation)
+        if payload.generation < generation and await self.core.store.revocations.any_since(
+            _keys(payload, meaning), payload.generation
+        ):
+            raise Unauthenticated()
+        verified = Verified(
+            token=token, payload=payload, meaning=meaning, context=_context(token, payload, meaning), generation=generation
+        )
         if self.core.config.token_cache and not self.core.db.in_transaction:
+            if len(self.cache) >= self.core.config.token_cache:
+                del self.cache[next(iter(self.cache))]
             self.cache[token] = verified
         return verified
 
-    async def _revoked(self, p: Payload) -> bool:
-        """Whether the token itself, or one it comes from, was revoked, or everything of its user or scope until some moment."""
-        keys = [f"user:{p.user_id}", f"token:{p.audit_ids[0]}", *(f"audit:{a}" for a in p.audit_ids)]
-        if p.scope == PROJECT:
-            keys.append(f"project:{p.target_id}")
-        elif p.scope == DOMAIN:
-            keys.append(f"domain:{p.target_id}")
-        return await self.core.store.revocations.any_since(keys, p.generation)
 
-    async def _meaning(self, token: str, p: Payload, generation: int) -> Verified:
-        store = self.core.store
-        user = _usable(await store.users.find(p.user_id))
-        user_domain = _usable(await store.projects.find(user.domain_id))
-        project = project_domain = domain = None
-        roles: list[Role] = []
-        if p.scope == PROJECT:
-            project = _usable(await store.projects.find(p.target_id or ""))
-            # A domain used as a project is its own domain.
-            project_domain = project if project.is_domain else _usable(await store.projects.find(project.domain_id))
-            roles = await self.assignments.on_project(user.id, project)
-        elif p.scope == DOMAIN:
-            domain = _usable(await store.projects.find(p.target_id or ""))
-            roles = await self.assignments.on_domain(user.id, domain.id)
-        elif p.scope == SYSTEM:
-            roles = await self.assignments.on_system(user.id)
-        if p.scope != UNSCOPED and not roles:
-            raise Unauthenticated()
-        domains = {f"domain:{d.id}" for d in (user_domain, project_domain) if d is not None}
-        if await store.revocations.any_since(sorted(domains), p.generation):
-            raise Unauthenticated()
-        context = Context(
-            user_id=user.id,
-            user_name=user.name,
-            user_domain_id=user.domain_id,
-            project_id=project.id if project else None,
-            project_name=project.name if project else "",
-            project_domain_id=project_domain.id if project_domain else None,
-            domain_id=domain.id if domain else None,
-            system_scope="all" if p.scope == SYSTEM else None,
-            roles=frozenset(r.name.lower() for r in roles),
-            token=token,
-            audit_id=p.audit_ids[0],
-            expires_at=stamp(p.expires_at),
-        )
-        return Verified(
-            token=token,
-            payload=p,
-            user=user,
-            user_domain=user_domain,
-            project=project,
-            project_domain=project_domain,
-            domain=domain,
-            roles=roles,
-            context=context,
-            generation=generation,
-        )
+def _keys(p: Payload, m: Meaning) -> list[str]:
+    """What could have been revoked: the token or one it comes from, or everything of its user, its scope or their domains."""
+    keys = {f"user:{p.user_id}", f"domain:{m.user_domain.id}", f"token:{p.audit_ids[0]}", *(f"audit:{a}" for a in p.audit_ids)}
+    if m.project is not None and m.project_domain is not None:
+        keys |= {f"project:{m.project.id}", f"domain:{m.project_domain.id}"}
+    if m.domain is not None:
+        keys.add(f"domain:{m.domain.id}")
+    return sorted(keys)
 
 
-def _usable(record):
-    """The record, if it is there and enabled: otherwise no token with it means anything."""
-    if record is None or not record.enabled:
-        raise Unauthenticated()
-    return record
+def _context(token: str, p: Payload, m: Meaning) -> Context:
+    return Context(
+        user_id=m.user.id,
+        user_name=m.user.name,
+        user_domain_id=m.user.domain_id,
+        project_id=p.target_id if p.scope == PROJECT else None,
+        project_name=m.project.name if m.project else "",
+        project_domain_id=m.project_domain.id if m.project_domain else None,
+        domain_id=p.target_id if p.scope == DOMAIN else None,
+        system_scope="all" if p.scope == SYSTEM else None,
+        roles=frozenset(r.name.lower() for r in m.roles),
+        token=token,
+        audit_id=p.audit_ids[0],
+        expires_at=stamp(p.expires_at),
+    )
 
 
 def stamp(moment: datetime) -> str:

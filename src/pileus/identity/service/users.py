@@ -90,7 +90,7 @@ class Users:
             disabled = user.enabled and not changed.enabled
             if disabled or hashed is not None or no_password:
                 await self.core.generations.revoke(f"user:{id}")
-            elif {"name", "enabled"} & values.keys():
+            elif {"name", "enabled", "default_project_id"} & values.keys():
                 await self.core.generations.raise_()
             if disabled:
                 await self.core.keep_an_admin()

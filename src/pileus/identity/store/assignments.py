@@ -12,6 +12,17 @@ from pileus.identity.store.tables import assignments, groups, members, projects,
 t = assignments.c
 
 
+# Built once: every token needs them.
+_HELD_BY_USER = sa.or_(
+    t.actor_id == sa.bindparam("user"),
+    t.actor_id.in_(sa.select(members.c.group_id).where(members.c.user_id == sa.bindparam("user"))),
+)
+_THERE = sa.and_(t.target_type == sa.bindparam("type"), t.target_id == sa.bindparam("target"), t.inherited == sa.false())
+_ABOVE = sa.and_(t.target_id.in_(sa.bindparam("above", expanding=True)), t.inherited == sa.true())
+_ROLES = sa.select(t.role_id).where(_HELD_BY_USER, _THERE)
+_ROLES_WITH_HEIRS = sa.select(t.role_id).where(_HELD_BY_USER, sa.or_(_THERE, _ABOVE))
+
+
 class Assignments:
     def __init__(self, db: Database):
         self.db = db
@@ -73,14 +84,13 @@ class Assignments:
 
     async def of_user(self, user_id: str) -> list[Assignment]:
         """Those of a user and of the groups they are in."""
-        return await self.db.all(Assignment, sa.select(assignments).where(_held_by(user_id)).order_by(t.target_id, t.role_id))
+        query = sa.select(assignments).where(_HELD_BY_USER).order_by(t.target_id, t.role_id)
+        return await self.db.all(Assignment, query, {"user": user_id})
 
     async def role_ids(self, user_id: str, target_type: str, target_id: str, above: list[str]) -> set[str]:
         """The roles a user has on a target: given there, or inherited from one of those above it."""
-        there = sa.and_(t.target_type == target_type, t.target_id == target_id, t.inherited == sa.false())
-        if above:
-            there = sa.or_(there, sa.and_(t.target_id.in_(above), t.inherited == sa.true()))
-        return {r.role_id for r in await self.db.rows(sa.select(t.role_id).where(_held_by(user_id), there))}
+        asked = {"user": user_id, "type": target_type, "target": target_id} | ({"above": above} if above else {})
+        return {r.role_id for r in await self.db.rows(_ROLES_WITH_HEIRS if above else _ROLES, asked)}
 
     async def anybody_has(self, role_name: str) -> bool:
         """Whether an enabled user of an enabled domain has a global role of this name anywhere, by themselves or by a group."""
@@ -93,10 +103,6 @@ class Assignments:
             .limit(1)
         )
         return bool(await self.db.rows(query))
-
-
-def _held_by(user_id: str) -> sa.ColumnElement[bool]:
-    return sa.or_(t.actor_id == user_id, t.actor_id.in_(sa.select(members.c.group_id).where(members.c.user_id == user_id)))
 
 
 def _same(a: Assignment) -> list[sa.ColumnElement[bool]]:

@@ -52,11 +52,21 @@ class Table(Generic[R]):
 
     def __init__(self, db: Database):
         self.db = db
+        # Built once: putting a statement together costs more than SQLite needs to carry it out.
+        self._by_id = sa.select(self.table).where(self.table.c.id == sa.bindparam("wanted"))
+        self._by_id_locked = self._by_id.with_for_update()
+        if {"name", "domain_id"} <= set(self.table.c.keys()):
+            self._by_name = sa.select(self.table).where(
+                self.table.c.name == sa.bindparam("wanted"), self.table.c.domain_id == sa.bindparam("domain")
+            )
 
     async def find(self, id: str, *, lock: bool = False) -> R | None:
         """The record or None; `lock` keeps other writers away until the transaction ends (SQLite has only one anyway)."""
-        query = sa.select(self.table).where(self.table.c.id == id)
-        return await self.db.one(self.kind, query.with_for_update() if lock else query)
+        return await self.db.one(self.kind, self._by_id_locked if lock else self._by_id, {"wanted": id})
+
+    async def named(self, name: str, domain_id: str = "") -> R | None:
+        """The record of a name in a domain. Only of kinds that have both."""
+        return await self.db.one(self.kind, self._by_name, {"wanted": name, "domain": domain_id})
 
     async def get(self, id: str, *, lock: bool = False) -> R:
         found = await self.find(id, lock=lock)

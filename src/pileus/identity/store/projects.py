@@ -14,10 +14,6 @@ from pileus.identity.store.tables import projects
 class Projects(Table[Project]):
     table, kind, noun, not_found = projects, Project, "project", ProjectNotFound
 
-    async def named(self, name: str, domain_id: str) -> Project | None:
-        """A project of a domain by name; a domain, when `domain_id` is empty."""
-        return await self.db.one(Project, sa.select(projects).where(projects.c.name == name, projects.c.domain_id == domain_id))
-
     async def children(self, ids: list[str]) -> list[Project]:
         found: list[Project] = []
         for at in range(0, len(ids), AT_ONCE):

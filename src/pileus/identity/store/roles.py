@@ -15,9 +15,6 @@ from pileus.identity.store.tables import implied_roles, roles
 class Roles(Table[Role]):
     table, kind, noun, not_found = roles, Role, "role", RoleNotFound
 
-    async def named(self, name: str, domain_id: str = "") -> Role | None:
-        return await self.db.one(Role, sa.select(roles).where(roles.c.name == name, roles.c.domain_id == domain_id))
-
     async def implications(self) -> list[tuple[str, str]]:
         """(prior, implied), of all roles."""
         found = await self.db.rows(

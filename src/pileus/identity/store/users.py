@@ -11,15 +11,14 @@ from pileus.identity.model import Group, Secret, User
 from pileus.identity.store.base import Table
 from pileus.identity.store.tables import groups, members, passwords, projects, users
 
+_PASSWORD = sa.select(passwords).where(passwords.c.user_id == sa.bindparam("user"))
+
 
 class Users(Table[User]):
     table, kind, noun, not_found = users, User, "user", UserNotFound
 
-    async def named(self, name: str, domain_id: str) -> User | None:
-        return await self.db.one(User, sa.select(users).where(users.c.name == name, users.c.domain_id == domain_id))
-
     async def password(self, user_id: str) -> Secret | None:
-        return await self.db.one(Secret, sa.select(passwords).where(passwords.c.user_id == user_id))
+        return await self.db.one(Secret, _PASSWORD, {"user": user_id})
 
     async def set_password(self, secret: Secret) -> None:
         await self.drop_password(secret.user_id)
@@ -41,9 +40,6 @@ class Users(Table[User]):
 
 class Groups(Table[Group]):
     table, kind, noun, not_found = groups, Group, "group", GroupNotFound
-
-    async def named(self, name: str, domain_id: str) -> Group | None:
-        return await self.db.one(Group, sa.select(groups).where(groups.c.name == name, groups.c.domain_id == domain_id))
 
     async def has(self, group_id: str, user_id: str) -> bool:
         return bool(

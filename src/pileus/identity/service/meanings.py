@@ -1,0 +1,81 @@
+"""What a user's acting on something means: who and what they are now, and the user's roles there.
+
+All tokens of a user for one scope mean the same, so it is worked out once per generation.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import msgspec
+
+from pileus.core.errors import Unauthenticated
+from pileus.identity.model import Project, Role, User
+from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, UNSCOPED
+from pileus.identity.service.assignments import Assignments
+from pileus.identity.service.core import Core
+
+
+class Meaning(msgspec.Struct, frozen=True, kw_only=True):
+    user: User
+    user_domain: Project
+    project: Project | None = None
+    project_domain: Project | None = None
+    domain: Project | None = None
+    roles: list[Role] = []
+    generation: int
+
+
+class Meanings:
+    def __init__(self, core: Core, assignments: Assignments):
+        self.core, self.assignments = core, assignments
+        self.cache: dict[tuple[str, int, str | None], Meaning] = {}
+
+    async def of(self, user_id: str, scope: int, target_id: str | None, generation: int) -> Meaning:
+        """Raises Unauthenticated when it means nothing: somebody or something is gone or disabled, or there is no role."""
+        key = (user_id, scope, target_id)
+        found = self.cache.get(key)
+        if found is not None and found.generation == generation:
+            return found
+        self.cache.pop(key, None)
+        found = await self._work_out(user_id, scope, target_id or "", generation)
+        if not self.core.db.in_transaction:
+            if len(self.cache) >= self.core.config.token_cache and self.cache:
+                del self.cache[next(iter(self.cache))]
+            self.cache[key] = found
+        return found
+
+    async def _work_out(self, user_id: str, scope: int, target_id: str, generation: int) -> Meaning:
+        store = self.core.store
+        user = _usable(await store.users.find(user_id))
+        user_domain = _usable(await store.projects.find(user.domain_id))
+        project = project_domain = domain = None
+        roles: list[Role] = []
+        if scope == PROJECT:
+            project = _usable(await store.projects.find(target_id))
+            # A domain used as a project is its own domain.
+            at = project.domain_id or project.id
+            project_domain = user_domain if at == user_domain.id else _usable(await store.projects.find(at))
+            roles = await self.assignments.on_project(user.id, project)
+        elif scope == DOMAIN:
+            domain = _usable(await store.projects.find(target_id))
+            roles = await self.assignments.on_domain(user.id, domain.id)
+        elif scope == SYSTEM:
+            roles = await self.assignments.on_system(user.id)
+        if scope != UNSCOPED and not roles:
+            raise Unauthenticated()
+        return Meaning(
+            user=user,
+            user_domain=user_domain,
+            project=project,
+            project_domain=project_domain,
+            domain=domain,
+            roles=roles,
+            generation=generation,
+        )
+
+
+def _usable(record):
+    """The record, if it is there and enabled: otherwise nothing with it means anything."""
+    if record is None or not record.enabled:
+        raise Unauthenticated()
+    return record
