@@ -113,7 +113,7 @@ class Lab:
             self.ip("-n", space, "addr", "add", address or f"{fixed.ip}/{fixed.prefix}", "dev", "eth0")
             if gateway:
                 self.ip("-n", space, "route", "add", "default", "via", fixed.ip.rpartition(".")[0] + ".1")
-        return Guest(self, space, fixed.ip)
+        return Guest(self, space, fixed.ip, port)
 
     def leftovers(self) -> set[str]:
         """Names of all that any datapath made: devices of the host, namespaces, nft tables, processes' folders."""
@@ -143,8 +143,13 @@ class Lab:
 class Guest:
     """A namespace that plays a guest, or the world outside."""
 
-    def __init__(self, lab: Lab, space: str, address: str):
-        self.lab, self.space, self.address = lab, space, address
+    def __init__(self, lab: Lab, space: str, address: str, port: Port | None = None):
+        self.lab, self.space, self.address, self._port = lab, space, address, port
+
+    @property
+    def port(self) -> Port:
+        assert self._port, "the world outside has no port"
+        return self._port
 
     def run(self, *command: str, **options) -> subprocess.CompletedProcess:
         return run(self.space, *command, **options)

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pileus.core.clock import Clock
 from pileus.network.datapath.base import DatapathFailed, HostNetworks, Listen, Listener
 from pileus.network.datapath.linux import names
 from pileus.network.datapath.linux.model import Options
@@ -41,13 +42,18 @@ class Linux:
         guest_link: Literal["tap", "veth"] = "tap",
         host: str = "",
         listener: Listener | None = None,
+        clock: Clock | None = None,
+        remember_s: float = 300,
     ):
-        """`run`: a folder for what means nothing after a reboot; dnsmasq reads it as nobody. `underlay`: this host's address
-        for VXLAN. `external_address`: bridge → this host's address on it, the external network's gateway. `resolvers`: name
-        servers that guests' queries go on to. `host`: the network namespace that plays the host; empty: the one we are in."""
+        """`run`: a folder for what means nothing after a reboot; dnsmasq reads it as nobody.
+        `underlay`: this host's address for VXLAN. `external_address`: bridge → this host's address on it, the external
+        network's gateway. `resolvers`: name servers that guests' queries go on to. `host`: the network namespace that plays
+        the host; empty: the one we are in. `listener`: what answers metadata. `remember_s`: how long to believe that nobody
+        else changed anything; the first `apply` after that looks at everything.
+        """
         if not names.TAG.fullmatch(tag):
             raise ValueError(f"{tag!r} cannot be the tag of a cloud: letters and digits, at most 20, a letter first")
-        self._options = Options(
+        self.options = Options(
             tag=tag,
             underlay=underlay,
             vxlan_port=vxlan_port,
@@ -57,6 +63,7 @@ class Linux:
             guest_link=guest_link,
         )
         self._run_folder, self._host, self._listener = run / tag, host, listener
+        self._clock, self._remember_s = clock, remember_s
         self._lock = asyncio.Lock()
         self._thread: ThreadPoolExecutor | None = None
         self.worker: Worker | None = None
@@ -77,8 +84,8 @@ class Linux:
     async def apply(self, wanted: HostNetworks) -> frozenset[str]:
         async with self._lock:
             done = await self._do(self._at_work().apply, wanted)
-            await self._listen(done.listen)
-        self._report(done.failures, done.wired)
+            failures = [*done.failures, *await self._listen(done.listen)]
+        self._report(failures, done.wired)
         return done.wired
 
     async def clear(self) -> None:
@@ -97,7 +104,7 @@ class Linux:
     def _take_up(self) -> Worker:
         from pileus.network.datapath.linux.worker import Worker
 
-        return Worker(self._options, self._run_folder, self._host)
+        return Worker(self.options, self._run_folder, self._host, self._clock, self._remember_s)
 
     def _at_work(self) -> Worker:
         if self.worker is None:
@@ -105,19 +112,32 @@ class Linux:
         return self.worker
 
     async def _do(self, function, *arguments):
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        """Run it on the kernel's thread. Whatever goes wrong there has one name outside, and nothing is taken for granted then."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        except DatapathFailed:
+            raise
+        except Exception as failure:
+            log.exception("datapath: %s", failure)
+            if self.worker:
+                self.worker.forget()
+            raise DatapathFailed(what="be changed", detail=repr(failure)) from failure
 
-    async def _listen(self, wanted: dict[str, Listen]) -> None:
-        """Answer metadata in these namespaces and in no other."""
+    async def _listen(self, wanted: dict[str, Listen]) -> list[tuple[str, str]]:
+        """Answer metadata in these namespaces and in no other; returns what failed."""
+        failures: list[tuple[str, str]] = []
         if self._listener is None:
-            return
+            return failures
         for where, listen in self._listener.listening().items():
             if wanted.get(where) != listen:
                 await self._listener.close(where)
         for where, listen in wanted.items():
             if where not in self._listener.listening():
-                opened = await self._do(self._at_work().open_socket, where, listen)
-                await self._listener.open(where, listen, opened)
+                try:
+                    await self._listener.open(where, listen, await self._do(self._at_work().open_socket, where, listen))
+                except DatapathFailed as failure:
+                    failures.append((f"listen in {where}", failure.detail))
+        return failures
 
     def _report(self, failures: list[tuple[str, str]], wired: frozenset[str]) -> None:
         if failures:

@@ -22,6 +22,7 @@ from pyroute2 import IPRoute
 
 from pileus.network.datapath.linux import diff, names, netns, ruleset
 from pileus.network.datapath.linux.model import METADATA, Link, Route, Space, Vxlan
+from pileus.network.datapath.linux.ruleset import Rules
 
 TUNSETIFF, TUNSETPERSIST = 0x400454CA, 0x400454CB
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
@@ -93,24 +94,28 @@ class Kernel:
             routes = frozenset(_routes(ip)) if name else frozenset()
         return Space(links=links, routes=routes)
 
-    def rules_are(self, space: str, rules: str) -> bool:
+    def rules_are(self, space: str, rules: Rules) -> bool:
         """Whether these rules, and nothing else of ours, are loaded."""
         with netns.inside(space):
             listed = subprocess.run(["nft", "list", "chains", "inet"], capture_output=True, text=True, check=False)
         table, here = f"table inet {names.table(self.tag)} {{", False
-        chains = []
+        chains = set()
         for line in listed.stdout.splitlines():
             here = line == table if line.startswith("table ") else here
             if here and line.strip().startswith("chain "):
-                chains.append(line.split()[1])
-        return (ruleset.digest_chain(rules) in chains) if rules else not chains
+                chains.add(line.split()[1])
+        return rules.digest() in chains if rules.tables else not chains
 
     # -- changing --------------------------------------------------------------------------------------------------
 
-    def load_rules(self, space: str, rules: str) -> None:
-        """One transaction. Raises KernelRefused with what nft says; the rules are then what they were."""
-        table = names.table(self.tag)
-        text = ruleset.signed(rules, "inet", table) if rules else ruleset.remove((("bridge", table), ("inet", table)))
+    def load_rules(self, space: str, rules: Rules, known: Rules | None) -> None:
+        """One transaction. `known`: what is loaded, if that is known. Raises KernelRefused with what nft says; the rules are
+        then what they were."""
+        if known and ruleset.compatible(known, rules):
+            text = ruleset.delta(known, rules)
+        else:
+            table = names.table(self.tag)
+            text = ruleset.whole(rules, () if rules.tables else (("bridge", table), ("inet", table)))
         self.writes += 1
         with netns.inside(space):
             done = subprocess.run(["nft", "-f", "-"], input=text, capture_output=True, text=True, check=False)

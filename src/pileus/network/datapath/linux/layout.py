@@ -37,9 +37,10 @@ ROUTER_SYSCTLS = {
 }
 
 
-def plan(wanted: HostNetworks, options: Options, zones: dict[str, int]) -> Layout:
-    """The layout of a host. `zones`: the conntrack zone of each network that is not physical."""
-    plan = _Plan(wanted, options, zones)
+def plan(wanted: HostNetworks, options: Options, zones: dict[str, int], guard: security.Guard | None = None) -> Layout:
+    """The layout of a host. `zones`: the conntrack zone of each network that is not physical. A `guard` that has rendered the
+    layout before does it again sooner."""
+    plan = _Plan(wanted, options, zones, guard or security.Guard())
     for network in wanted.networks:
         plan.network(network)
     for port in wireable(wanted):
@@ -53,8 +54,8 @@ def plan(wanted: HostNetworks, options: Options, zones: dict[str, int]) -> Layou
 class _Plan:
     """A layout in the making."""
 
-    def __init__(self, wanted: HostNetworks, options: Options, zones: dict[str, int]):
-        self.wanted, self.options, self.zones = wanted, options, zones
+    def __init__(self, wanted: HostNetworks, options: Options, zones: dict[str, int], guard: security.Guard):
+        self.wanted, self.options, self.zones, self.guard = wanted, options, zones, guard
         self.networks = {network.id: network for network in wanted.networks}
         self.links: dict[str, Link] = {}
         self.spaces: dict[str, Space] = {}
@@ -157,7 +158,7 @@ class _Plan:
         # Only where this host is an external network's gateway does it have to forward for itself.
         routes = any(link.addresses for link in self.links.values())
         sysctls = {"ipv4/ip_forward": "1"} if routes else {}
-        host = Space(links=self.links, sysctls=sysctls, rules=security.host(self.wanted, self.options, self.zones, self.links))
+        host = Space(links=self.links, sysctls=sysctls, rules=self.guard.rules(self.wanted, self.options, self.zones, self.links))
         return Layout(host=host, spaces=self.spaces, dhcp=self.dhcp, listen=self.listen, devices=self.devices)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from pileus.network.datapath.base import Listen
+from pileus.network.datapath.linux.ruleset import Rules
 
 METADATA = "169.254.169.254"
 
@@ -60,7 +61,7 @@ class Space(msgspec.Struct, frozen=True, kw_only=True):
     links: dict[str, Link] = {}
     routes: frozenset[Route] = frozenset()
     sysctls: dict[str, str] = {}            # under /proc/sys/net; set once, when the namespace is made
-    rules: str = ""                         # what `nft -f -` gets
+    rules: Rules = Rules()
 
 
 class Dhcp(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,14 @@ Owned = dict[str, list[IPv4Network | IPv6Network]]
 
 RARP = "0x8035"                             # how a hypervisor announces a guest that has moved
 
+# What an interface says before it has an address, from a MAC that is the port's.
+UNADDRESSED = (
+    "arp saddr ip 0.0.0.0 accept",
+    f"ether type {RARP} accept",
+    "ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept",
+    "ip6 saddr :: icmpv6 type { nd-router-solicit, nd-neighbor-solicit, 131, 143 } accept",
+)
+
 
 def owned(port: Port) -> Owned:
     """MAC → prefixes that the port may use with it: its own addresses, its allowed pairs, and link-local addresses."""
@@ -34,20 +42,16 @@ def link_local(mac: str) -> str:
     return f"fe80::{b[0] ^ 2:02x}{b[1]:02x}:{b[2]:02x}ff:fe{b[3]:02x}:{b[4]:02x}{b[5]:02x}"
 
 
-def sources(owns: Owned) -> Iterator[str]:
-    """Rules that accept what the port may send from, and drop the rest."""
+def sources(owns: Owned, unaddressed: str) -> Iterator[str]:
+    """Rules that accept what the port may send from, and drop the rest. `unaddressed` is the chain with UNADDRESSED."""
+    yield f"ether saddr != {members(sorted(owns))} drop"
+    yield f"jump {unaddressed}"
     for mac, networks in sorted(owns.items()):
-        # 0.0.0.0 and :: are what an interface says before it has an address: probes and DHCP.
-        probing = _collapsed([*networks, ip_network("0.0.0.0")], 4)
-        four, six = _collapsed(networks, 4), _collapsed(networks, 6)
-        source = f"ether saddr {mac}"
-        yield f"{source} arp saddr ether {mac} arp saddr ip {members(probing)} accept"
-        yield f"{source} ether type {RARP} accept"
-        yield f"{source} ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept"
-        if four:
-            yield f"{source} ip saddr {members(four)} accept"
-        yield f"{source} ip6 saddr :: icmpv6 type {{ nd-router-solicit, nd-neighbor-solicit, 131, 143 }} accept"
-        yield f"{source} ip6 saddr {members(six)} accept"
+        source = "" if len(owns) == 1 else f"ether saddr {mac} "
+        if four := _collapsed(networks, 4):
+            yield f"{source}arp saddr ether {mac} arp saddr ip {members(four)} accept"
+            yield f"{source}ip saddr {members(four)} accept"
+        yield f"{source}ip6 saddr {members(_collapsed(networks, 6))} accept"
     yield "drop"
 
 

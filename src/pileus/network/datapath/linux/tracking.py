@@ -17,12 +17,12 @@ from ipaddress import ip_interface
 from pileus.network.datapath.base import HostNetworks
 from pileus.network.datapath.linux import names
 from pileus.network.datapath.linux.model import Options
-from pileus.network.datapath.linux.ruleset import chain, quoted
+from pileus.network.datapath.linux.ruleset import Chain, Set, Table, quoted
 
 REPLY, OPENER, BROKEN = "1", "2", "3"
 ROUTED = "4"                                # on its way from an external network to the outside
 
-CLASSIFY = (
+STATE = (
     f"meta mark set {OPENER}",
     f"ct state invalid meta mark set {BROKEN}",
     f"ct state related meta mark set {REPLY}",
@@ -30,21 +30,32 @@ CLASSIFY = (
 )
 
 
-def table(wanted: HostNetworks, options: Options, zones: dict[str, int]) -> str:
+def table(wanted: HostNetworks, options: Options, zones: dict[str, int]) -> Table:
     inner = {names.bridge(network.id): zones[network.id] for network in wanted.networks if not network.physical}
     physical = sorted({network.physical for network in wanted.networks if network.physical})
-    judged = f"iifname {quoted([*inner, *physical])} jump note_state"
-    parts = [chain("note_state", *CLASSIFY), chain("from_bridges", judged, hook="filter hook prerouting priority -150")]
-    if inner:                               # before defragmentation at -400, which keeps fragments apart by zone
-        zone = ", ".join(f'"{bridge}" : {zone}' for bridge, zone in sorted(inner.items()))
-        parts.append(chain("set_zone", f"ct zone set iifname map {{ {zone} }}", hook="filter hook prerouting priority -450"))
-    if physical:                            # what the host itself sends to a guest on an external network
-        hook = "filter hook postrouting priority -150"
-        parts.append(chain("to_physical", f"oifname {quoted(physical)} jump note_state", hook=hook))
-    return "".join([*parts, *_outside(physical, options)])
+    return Table(
+        family="inet",
+        name=names.table(options.tag),
+        sets={
+            "bridges": Set("type ifname", quoted([*inner, *physical])),
+            "physical": Set("type ifname", quoted(physical)),
+            "zones": Set("typeof iifname : ct zone", {f'"{bridge}"': str(zone) for bridge, zone in sorted(inner.items())}),
+        },
+        chains=HOOKS | dict(_outside(physical, options)),
+    )
 
 
-def _outside(physical: list[str], options: Options) -> Iterator[str]:
+HOOKS = {
+    "note_state": Chain(STATE),
+    # Before defragmentation at -400, which keeps fragments apart by zone.
+    "set_zone": Chain(("ct zone set iifname map @zones",), "filter hook prerouting priority -450"),
+    "from_bridges": Chain(("iifname @bridges jump note_state",), "filter hook prerouting priority -150"),
+    # What the host itself sends to a guest on an external network.
+    "to_physical": Chain(("oifname @physical jump note_state",), "filter hook postrouting priority -150"),
+}
+
+
+def _outside(physical: list[str], options: Options) -> Iterator[tuple[str, Chain]]:
     """External networks whose gateway is this host reach what the host reaches, by its address. The mark says which packets:
     their source alone would not, another network may have the same."""
     routed = [bridge for bridge in physical if bridge in options.external_address]
@@ -52,6 +63,6 @@ def _outside(physical: list[str], options: Options) -> Iterator[str]:
         network = ip_interface(options.external_address[bridge]).network
         source = f"{'ip' if network.version == 4 else 'ip6'} saddr {network}"
         leaving = f'iifname "{bridge}" oifname != "{bridge}" {source} meta mark set {ROUTED}'
-        yield chain(f"leave-{bridge}", leaving, hook="filter hook forward priority 10")
+        yield f"leave-{bridge}", Chain((leaving,), "filter hook forward priority 10")
     if routed:
-        yield chain("leave_host", f"meta mark {ROUTED} masquerade", hook="nat hook postrouting priority 100")
+        yield "leave_host", Chain((f"meta mark {ROUTED} masquerade",), "nat hook postrouting priority 100")

@@ -17,12 +17,15 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pileus.core.clock import Clock
 from pileus.network.datapath.base import DatapathFailed, HostNetworks, Listen, Router, wireable
 from pileus.network.datapath.linux import announce, closed, conntrack, diff, names, netns
 from pileus.network.datapath.linux.dnsmasq import DhcpFailed, Dnsmasq
 from pileus.network.datapath.linux.kernel import Kernel, KernelRefused
 from pileus.network.datapath.linux.layout import plan
 from pileus.network.datapath.linux.model import Layout, Options, Space
+from pileus.network.datapath.linux.ruleset import Rules
+from pileus.network.datapath.linux.security import Guard
 
 ZONES = 65535
 FAILURES = (KernelRefused, DhcpFailed, OSError, subprocess.SubprocessError)
@@ -36,13 +39,14 @@ class Done:
         self.wired: frozenset[str] = frozenset()
         self.failures: list[tuple[str, str]] = []       # what was to be done, and why it was not
         self.broken: set[str] = set()       # devices that something failed for
+        self.loaded: set[str] = set()       # namespaces whose rules were changed
         self.listen: dict[str, Listen] = {}
 
 
 class Worker:
     """Remembers what is in the kernel, and forgets it when anything fails."""
 
-    def __init__(self, options: Options, run: Path, host: str = ""):
+    def __init__(self, options: Options, run: Path, host: str = "", clock: Clock | None = None, remember_s: float = 300):
         if host:
             netns.enter(host)
         with suppress(OSError):             # built in, or no modules here: then nothing is wrong; `probe` says when it is
@@ -51,43 +55,66 @@ class Worker:
         self.kernel = Kernel(options.tag)
         self.dnsmasq = Dnsmasq(run)
         self._views: dict[str, Space] = {}              # namespace → what is in it, by what was last seen or made
-        self._rules: dict[str, str] = {}                # namespace → the rules that are loaded
-        self._before: HostNetworks | None = None
+        self._rules: dict[str, Rules] = {}              # namespace → the rules that are loaded
+        self._before: HostNetworks | None = None        # what the rules that are loaded were made for
+        self._last: tuple[HostNetworks, Layout, Done] | None = None
+        self._guards = Guard()
+        self._clock, self._remember_s, self._looked_at = clock or Clock(), remember_s, 0.0
 
     def forget(self) -> None:
         """Look at everything anew, the next time."""
         self._views.clear()
         self._rules.clear()
+        self._last = None
 
     def apply(self, wanted: HostNetworks) -> Done:
         """Make it so. What fails is reported, and does not keep the rest from being made."""
+        if self._clock.monotonic() - self._looked_at > self._remember_s:
+            self.forget()                               # somebody else may have changed something
         done = Done()
+        if self._last and self._last[0] == wanted:
+            _, layout, done = self._last
+        else:
+            layout = self._make(wanted, done)
+        for name, dhcp in layout.dhcp.items():
+            self._try(done, f"start DHCP in {name}", partial(self.dnsmasq.ensure, name, dhcp))
+        self._last = (wanted, layout, done)
+        if done.failures:
+            self.forget()
+        return done
+
+    def _make(self, wanted: HostNetworks, done: Done) -> Layout:
+        """Everything but the DHCP servers."""
         if not self._views:
             self._look()
         zones = self._zones(wanted)
-        layout = _understood(wanted, self.options, zones)
+        layout = self._understood(wanted, zones)
         self._drop(layout, done)
-        known = self._rules.get(HOST)
         guarded = self._guard(HOST, layout.host, done)
         plugged = set(self._views[HOST].links)
         self._make_spaces(layout, done)
         if guarded:
             self._change(HOST, layout.host, self.options.tag, done)
             self._try(done, "forward packets", lambda: self.kernel.settle(layout.host.sysctls))
-            if known != layout.host.rules:
+            if HOST in done.loaded:
                 self._try(done, "end connections", lambda: self._end_flows(wanted, zones))
+            self._before = wanted
         routers = {names.ROUTER + router.id: router for router in wanted.routers}
         for name, space in layout.spaces.items():
             self._inside(name, space, routers.get(name), done)
-        for name, dhcp in layout.dhcp.items():
-            self._try(done, f"start DHCP in {name}", partial(self.dnsmasq.ensure, name, dhcp))
-        here = {name: netns.inode(name) for name in layout.listen if name in self._views}
-        done.listen = {name: replace(layout.listen[name], generation=inode) for name, inode in here.items()}
+        for name in layout.listen.keys() & self._views.keys():
+            self._try(done, f"listen in {name}", partial(self._listen, name, layout.listen[name], done))
         done.wired = frozenset(self._wired(wanted, layout, done, None if guarded else plugged))
-        self._before = wanted
-        if done.failures:
-            self.forget()
-        return done
+        return layout
+
+    def _listen(self, name: str, listen: Listen, done: Done) -> None:
+        done.listen[name] = replace(listen, generation=netns.inode(name))
+
+    def _understood(self, wanted: HostNetworks, zones: dict[str, int]) -> Layout:
+        try:
+            return plan(wanted, self.options, zones, self._guards)
+        except (ValueError, KeyError, TypeError) as failure:
+            raise DatapathFailed(what="understand what is wanted", detail=repr(failure)) from failure
 
     def clear(self) -> list[tuple[str, str]]:
         """Remove everything of this cloud."""
@@ -113,6 +140,7 @@ class Worker:
     # -- what is there ---------------------------------------------------------------------------------------------
 
     def _look(self) -> None:
+        self._looked_at = self._clock.monotonic()
         self._views = {HOST: self.kernel.look(HOST)}
         for name in self.kernel.spaces():
             self._views[name] = self.kernel.look(name)
@@ -152,12 +180,14 @@ class Worker:
 
     def _guard(self, name: str, space: Space, done: Done) -> bool:
         """Load the rules, unless they are loaded."""
-        if self._rules.get(name) == space.rules:
+        known = self._rules.get(name)
+        if known == space.rules:
             return True
 
         def load() -> None:
-            if name in self._rules or not self.kernel.rules_are(name, space.rules):
-                self.kernel.load_rules(name, space.rules)
+            if known is not None or not self.kernel.rules_are(name, space.rules):
+                self.kernel.load_rules(name, space.rules, known)
+                done.loaded.add(name)
             self._rules[name] = space.rules
 
         return self._try(done, f"load the rules of {name or 'the host'}", load)
@@ -171,7 +201,6 @@ class Worker:
         """Rules first: a router that forwards before it translates lets inside addresses out."""
         if name not in self._views:
             return
-        known = self._rules.get(name)
         if not self._guard(name, space, done):
             return
         if not space.links.keys() <= self._views[name].links.keys():       # their outer ends were just made
@@ -179,7 +208,7 @@ class Worker:
         operations = self._change(name, space, None, done)
         if router:
             self._try(done, f"announce the addresses of {name}", lambda: self._announce(name, space, operations))
-            if known != space.rules:
+            if name in done.loaded:
                 self._try(done, f"end connections of {name}", lambda: self._end_translations(name, router))
 
     def _announce(self, name: str, space: Space, operations: Iterable[diff.Operation]) -> None:
@@ -230,13 +259,6 @@ class Worker:
             done.failures.append((what, str(failure)))
             return False
         return True
-
-
-def _understood(wanted: HostNetworks, options: Options, zones: dict[str, int]) -> Layout:
-    try:
-        return plan(wanted, options, zones)
-    except (ValueError, KeyError, TypeError) as failure:
-        raise DatapathFailed(what="understand what is wanted", detail=repr(failure)) from failure
 
 
 def _made(space: Space, have: Space, tag: str | None) -> Space:
