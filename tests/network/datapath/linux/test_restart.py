@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from pileus.core.clock import Clock
 from pileus.network.datapath.base import DatapathFailed, HostNetworks
-from pileus.network.datapath.linux import Linux, names, security
+from pileus.network.datapath.linux import Linux, claim, names, security
 from pileus.network.datapath.linux.ruleset import Chain
 from tests.network.datapath import states
 from tests.network.datapath.linux.lab import Lab, needs_root, run
@@ -359,6 +359,25 @@ def test_a_bridge_of_somebody_else_is_used_and_left(lab: Lab):
             assert changes(driver) == before
             await driver.clear()
         assert lab.leftovers() == {"br-ex"}
+
+    asyncio.run(go())
+
+
+def test_one_agent_at_a_time(lab: Lab, monkeypatch):
+    """A second agent of the same cloud waits for the first to let go, and says so when it does not."""
+    async def go():
+        async with running(lab) as first:
+            await first.apply(states.host(1))
+            waiting = asyncio.create_task(lab.linux().start())
+            await asyncio.sleep(0.1)
+            assert not waiting.done()
+            waiting.cancel()
+            monkeypatch.setattr(claim, "WAIT_S", 0.1)
+            with pytest.raises(DatapathFailed, match="another agent"):
+                await lab.linux().start()
+        monkeypatch.undo()
+        async with running(lab) as second:
+            await second.apply(states.host(1))
 
     asyncio.run(go())
 

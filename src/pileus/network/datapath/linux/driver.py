@@ -70,14 +70,21 @@ class Linux:
 
     async def start(self) -> None:
         async with self._lock:
-            if self._thread is None:
+            if self.worker is None:
                 self._thread = ThreadPoolExecutor(1, thread_name_prefix="datapath")
-                self.worker = await self._do(self._take_up)
+                try:
+                    self.worker = await self._do(self._take_up)
+                except BaseException:
+                    self._thread.shutdown(wait=False)
+                    self._thread = None
+                    raise
 
     async def stop(self) -> None:
         async with self._lock:
             await self._listen({})
             if self._thread:
+                if self.worker:
+                    await self._do(self.worker.let_go)
                 await asyncio.to_thread(self._thread.shutdown)
             self._thread = self.worker = None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import socket
 import struct
 import subprocess
@@ -40,8 +41,9 @@ class KernelRefused(Exception):
 class Kernel:
     """The network of the namespace that plays the host, and of the namespaces beside it. Counts what it writes."""
 
-    def __init__(self, tag: str):
-        self.tag = tag
+    def __init__(self, tag: str, held: tuple[int, ...] = ()):
+        """`held`: descriptors that processes which change something keep open as long as they run."""
+        self.tag, self.held = tag, held
         self.writes = 0
         self.temporary = f"~{zlib.crc32(tag.encode()):08x}"
 
@@ -117,8 +119,9 @@ class Kernel:
             table = names.table(self.tag)
             text = ruleset.whole(rules, () if rules.tables else (("bridge", table), ("inet", table)))
         self.writes += 1
-        with netns.inside(space):
-            done = subprocess.run(["nft", "-f", "-"], input=text, capture_output=True, text=True, check=False)
+        with netns.inside(space), _file(text) as rules_file:
+            command = ["nft", "-f", f"/proc/self/fd/{rules_file}"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, pass_fds=(rules_file, *self.held))
         if done.returncode:
             raise KernelRefused(f"nft: {done.stderr.strip()[:2000]}")
 
@@ -191,6 +194,19 @@ class Kernel:
             ip.link("set", index=_index(name), kind="bridge", br_nf_call_iptables=1, br_nf_call_ip6tables=1)
         if attributes:
             ip.link("set", index=_index(name), **attributes)
+
+
+@contextmanager
+def _file(text: str) -> Iterator[int]:
+    """A file that only its descriptor knows. Through a pipe, nft would take a part for the whole if we ended meanwhile."""
+    file = os.memfd_create("rules", os.MFD_CLOEXEC)
+    try:
+        with open(file, "w", closefd=False) as out:
+            out.write(text)
+        os.lseek(file, 0, os.SEEK_SET)
+        yield file
+    finally:
+        os.close(file)
 
 
 def _removes(operation: diff.Operation) -> bool:

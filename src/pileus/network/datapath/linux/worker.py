@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from pileus.core.clock import Clock
 from pileus.network.datapath.base import DatapathFailed, HostNetworks, Listen, Router, wireable
-from pileus.network.datapath.linux import announce, closed, conntrack, diff, names, netns
+from pileus.network.datapath.linux import announce, claim, closed, conntrack, diff, names, netns
 from pileus.network.datapath.linux.dnsmasq import DhcpFailed, Dnsmasq
 from pileus.network.datapath.linux.kernel import Kernel, KernelRefused
 from pileus.network.datapath.linux.layout import plan
@@ -49,10 +49,11 @@ class Worker:
     def __init__(self, options: Options, run: Path, host: str = "", clock: Clock | None = None, remember_s: float = 300):
         if host:
             netns.enter(host)
+        self._claim = claim.host(options.tag)
         with suppress(OSError):             # built in, or no modules here: then nothing is wrong; `probe` says when it is
             subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
         self.options = options
-        self.kernel = Kernel(options.tag)
+        self.kernel = Kernel(options.tag, held=(self._claim.fileno(),))
         self.dnsmasq = Dnsmasq(run)
         self._views: dict[str, Space] = {}              # namespace → what is in it, by what was last seen or made
         self._rules: dict[str, Rules] = {}              # namespace → the rules that are loaded
@@ -60,6 +61,10 @@ class Worker:
         self._last: tuple[HostNetworks, Layout, Done] | None = None
         self._guards = Guard()
         self._clock, self._remember_s, self._looked_at = clock or Clock(), remember_s, 0.0
+
+    def let_go(self) -> None:
+        """Another agent of this cloud may take up the work."""
+        self._claim.close()
 
     def forget(self) -> None:
         """Look at everything anew, the next time."""
