@@ -41,12 +41,17 @@ async def old(req):
     return Reply(203, {"old": True}, {"x-more": "1"})
 
 
+async def empty(req):
+    return Reply(202)
+
+
 API = Api(
     name="thing", root="/thing",
     routes=[
         Route("GET", "/v2/things/{thing_id}", show, policy="thing:show"),
         Route("POST", "/v2/things", create, policy="thing:create", body=ThingCreate, ok=202),
         Route("GET", "/v2/old", old, policy="thing:show", until=(2, 3)),
+        Route("GET", "/v2/empty", empty, policy="thing:show"),
         Route("GET", "/", old),
     ],
     render=lambda error, req: ({}, {"error": {"code": error.status, "message": str(error)}}),
@@ -156,3 +161,14 @@ async def test_half_a_body_is_not_taken_for_a_whole_one():
     assert (whole.status, whole.json) == (200, {"length": 5})
     half = await send(app, "PUT", "/bytes", pieces(b"12", b"345"), cut=True)
     assert (half.status, half.json) == (400, {"code": "http.disconnected"})
+
+
+def test_an_unknown_path_answers_at_the_version_asked_for():
+    assert call("GET", "/thing/v2/nowhere", version="2.6").headers["openstack-api-version"] == "thing 2.6"
+    assert call("DELETE", "/thing/v2/things/1", version="2.6").headers["openstack-api-version"] == "thing 2.6"
+    assert call("GET", "/thing/v2/nowhere", version="9.9").headers["openstack-api-version"] == "thing 2.1"
+
+
+def test_no_content_has_no_type():
+    got = call("GET", "/thing/v2/empty")
+    assert got.status_code == 202 and got.text == "" and "content-type" not in got.headers

@@ -1,15 +1,16 @@
 """Which allocations would satisfy a request: pure, from a snapshot of all providers.
 
-A request has groups. The unnamed group may spread its resources over the providers of one tree (and those that share with
-it); a named group gets all of its from one provider. Traits required by the unnamed group must be found on the providers that
-take part in it, taken together; those of a named group on its provider. (Placement API, "Allocation candidates", "Modeling with provider trees".)
+A request has groups. A named group gets all it asks for from one provider. The unnamed group may spread over the providers
+of one tree and those that share with that tree; the traits it requires must be found on its providers taken together. Every
+candidate is made for one tree, its *anchor*: all its providers are of that tree or share with it through an aggregate.
+(Placement API, "GET /allocation_candidates"; Placement user guide, "Modeling with Provider Trees".)
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, product
+from itertools import product
 
 import msgspec
 
@@ -30,11 +31,12 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[Group, ...]
-    isolate: bool = False                   # group_policy: named groups get providers of their own
+    isolate: bool = False                   # group_policy: every named group gets a provider of its own
     limit: int | None = None
     root_required: frozenset[str] = frozenset()
     root_forbidden: frozenset[str] = frozenset()
     same_subtree: tuple[frozenset[str], ...] = ()
+    nested: bool = True                     # whether the caller understands two providers of one tree
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,106 +51,149 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     def id(self) -> str:
         return self.provider.id
 
+    def has(self, resources: dict[str, int]) -> bool:
+        return all(name in self.stocks and self.stocks[name].has_room(amount) for name, amount in resources.items())
+
+    def joins(self, group: Group) -> bool:
+        """Whether it is in an aggregate of each set that the group wants its providers in."""
+        return all(any_of & self.aggregates for any_of in group.member_of)
+
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """Allocations by provider, and which providers serve each group."""
+    """Allocations by provider, and which providers serve each group (one that asks for no resources has a provider too)."""
 
     allocations: Amounts
     mappings: dict[str, list[str]]
 
+    @property
+    def providers(self) -> set[str]:
+        return set(self.allocations)
 
-Part = dict[str, dict[str, int]]            # provider → class → amount
+
+Nodes = dict[str, Node]
+Part = tuple[str, Amounts]                  # which group is served by what
 
 
-def candidates(nodes: list[Node], wanted: Wanted, most: int) -> list[Candidate]:
+def candidates(nodes: Nodes, wanted: Wanted, most: int) -> list[Candidate]:
     """At most `most` (and `limit`) different candidates, tree by tree."""
-    by_id = {n.id: n for n in nodes}
     trees: dict[str, list[Node]] = {}
-    for node in nodes:
+    for node in nodes.values():
         trees.setdefault(node.provider.root_id, []).append(node)
-    sharing = [n for n in nodes if SHARING in n.traits]
-    found: list[Candidate] = []
-    seen: set[bytes] = set()
-    for root_id, tree in sorted(trees.items()):
-        root = by_id.get(root_id)
-        if root is None or not wanted.root_required <= root.traits or wanted.root_forbidden & root.traits:
+    sharing = [n for n in nodes.values() if SHARING in n.traits]
+    most = min(most, wanted.limit or most)
+    found: dict[bytes, Candidate] = {}
+    for root_id, tree in trees.items():
+        root = nodes[root_id]
+        if not wanted.root_required <= root.traits or wanted.root_forbidden & root.traits:
             continue
-        for candidate in _of_tree(tree, [s for s in sharing if s.provider.root_id != root_id], wanted, by_id):
-            key = msgspec.json.encode([candidate.allocations, candidate.mappings], order="sorted")
-            if key not in seen:
-                seen.add(key)
-                found.append(candidate)
-            if len(found) >= min(most, wanted.limit or most):
-                return found
-    return found
+        aggregates = frozenset().union(*(n.aggregates for n in tree))
+        guests = [s for s in sharing if s.provider.root_id != root_id and s.aggregates & aggregates]
+        for candidate in _of_tree(root, tree, guests, wanted, nodes):
+            found.setdefault(msgspec.json.encode(candidate, order="sorted"), candidate)
+            if len(found) >= most:
+                return list(found.values())
+    return list(found.values())
 
 
-def _of_tree(tree: list[Node], sharing: list[Node], wanted: Wanted, by_id: dict[str, Node]) -> Iterator[Candidate]:
-    aggregates = frozenset().union(*(n.aggregates for n in tree))
-    reach = [*tree, *(s for s in sharing if s.aggregates & aggregates)]
-    choices = [list(islice(_parts(group, tree, reach, by_id), 4096)) for group in wanted.groups]
-    for combination in product(*choices):
-        named = [part for group, part in zip(wanted.groups, combination, strict=True) if group.suffix]
-        if wanted.isolate and len({id for part in named for id in part}) < len(named):
-            continue
-        if not any(id in {n.id for n in tree} for part in combination for id in part):
-            continue
-        merged: Amounts = {}
-        for part in combination:
-            for id, classes in part.items():
-                for name, amount in classes.items():
-                    held = merged.setdefault(id, {})
-                    held[name] = held.get(name, 0) + amount
-        merged = {id: classes for id, classes in merged.items() if classes}
-        if not all(by_id[id].stocks[name].has_room(amount) for id, classes in merged.items() for name, amount in classes.items()):
-            continue
-        mappings = {g.suffix: sorted(part) for g, part in zip(wanted.groups, combination, strict=True)}
-        if all(_in_one_subtree({id for s in suffixes for id in mappings.get(s, ())}, by_id) for suffixes in wanted.same_subtree):
-            yield Candidate(allocations=merged, mappings=mappings)
-
-
-def _parts(group: Group, tree: list[Node], reach: list[Node], by_id: dict[str, Node]) -> Iterator[Part]:
-    """The ways in which one group can be served from the providers within reach."""
-    usable = [n for n in reach if _admits(n, group, by_id)]
-    if group.suffix:
-        for node in usable:
-            if all(any_of & node.traits for any_of in group.required) and _has(node, group.resources):
-                yield {node.id: dict(group.resources)}
+def _of_tree(root: Node, tree: list[Node], guests: list[Node], wanted: Wanted, nodes: Nodes) -> Iterator[Candidate]:
+    choices = [[(g.suffix, part) for part in (_named if g.suffix else _unnamed)(g, root, tree, guests)] for g in wanted.groups]
+    if not all(choices):
         return
-    options = [[n for n in usable if _has(n, {name: amount})] for name, amount in group.resources.items()]
-    for nodes in product(*options):
-        traits = frozenset().union(*(n.traits for n in nodes)) if nodes else frozenset()
-        if not all(any_of & traits for any_of in group.required):
+    for parts in _combinations(choices, wanted.isolate, nodes):
+        candidate = _candidate(parts)
+        if not wanted.nested and _two_of_one_tree(candidate, nodes):
             continue
-        part: Part = {}
-        for node, (name, amount) in zip(nodes, group.resources.items(), strict=True):
-            part.setdefault(node.id, {})[name] = amount
-        yield part
+        if all(_in_one_subtree({id for s in suffixes for id in candidate.mappings[s]}, nodes) for suffixes in wanted.same_subtree):
+            yield candidate
 
 
-def _admits(node: Node, group: Group, by_id: dict[str, Node]) -> bool:
-    """Whether the group's conditions on single providers hold. Aggregates of the root count for the whole tree in the unnamed group."""
-    if group.forbidden & node.traits:
-        return False
-    member = node.aggregates
-    if not group.suffix and (root := by_id.get(node.provider.root_id)) is not None:
-        member = member | root.aggregates
-    if not all(any_of & member for any_of in group.member_of) or group.not_member_of & member:
-        return False
-    return group.in_tree is None or (group.in_tree in by_id and by_id[group.in_tree].provider.root_id == node.provider.root_id)
+def _named(group: Group, root: Node, tree: list[Node], guests: list[Node]) -> Iterator[Amounts]:
+    """One provider for all of it."""
+    for node in [*tree, *guests]:
+        if group.forbidden & node.traits or group.not_member_of & node.aggregates or not node.joins(group):
+            continue
+        if group.in_tree is not None and node.provider.root_id != group.in_tree:
+            continue
+        if all(any_of & node.traits for any_of in group.required) and node.has(group.resources):
+            yield {node.id: group.resources}
 
 
-def _has(node: Node, resources: dict[str, int]) -> bool:
-    return all(name in node.stocks and node.stocks[name].has_room(amount) for name, amount in resources.items())
+def _unnamed(group: Group, root: Node, tree: list[Node], guests: list[Node]) -> Iterator[Amounts]:
+    """Each class from a provider of the tree, or one that shares with it. Aggregates of the root hold for its whole tree."""
+    if group.in_tree is not None:
+        if group.in_tree != root.id:
+            return
+        guests = []
+    if group.not_member_of & root.aggregates:
+        return
+    usable = [n for n in tree if n.joins(group) or root.joins(group)] + [n for n in guests if n.joins(group)]
+    usable = [n for n in usable if not group.forbidden & n.traits and not group.not_member_of & n.aggregates]
+    options = [[n for n in usable if n.has({name: amount})] for name, amount in group.resources.items()]
+    for chosen in product(*options):
+        if all(any(any_of & n.traits for n in chosen) for any_of in group.required):
+            part: Amounts = {}
+            for node, (name, amount) in zip(chosen, group.resources.items(), strict=True):
+                part.setdefault(node.id, {})[name] = amount
+            yield part
 
 
-def _in_one_subtree(ids: set[str], by_id: dict[str, Node]) -> bool:
+def _combinations(choices: list[list[Part]], isolate: bool, nodes: Nodes) -> Iterator[list[Part]]:
+    """One part per group that fit together. Gives up on a beginning as soon as it asks too much of a provider."""
+    chosen: list[Part] = []
+    asked: dict[tuple[str, str], int] = {}
+
+    def fits(part: Part) -> bool:
+        suffix, amounts = part
+        if isolate and suffix and any(other and amounts.keys() & used.keys() for other, used in chosen):
+            return False
+        return all(nodes[id].stocks[name].takes(asked.get((id, name), 0) + amount)
+                   for id, classes in amounts.items() for name, amount in classes.items())
+
+    def ask(amounts: Amounts, sign: int) -> None:
+        for id, classes in amounts.items():
+            for name, amount in classes.items():
+                asked[id, name] = asked.get((id, name), 0) + sign * amount
+
+    def extend(depth: int) -> Iterator[list[Part]]:
+        if depth == len(choices):
+            yield chosen
+            return
+        for part in choices[depth]:
+            if fits(part):
+                chosen.append(part)
+                ask(part[1], +1)
+                yield from extend(depth + 1)
+                ask(part[1], -1)
+                chosen.pop()
+
+    return extend(0)
+
+
+def _candidate(parts: list[Part]) -> Candidate:
+    merged: Amounts = {}
+    for _, amounts in parts:
+        for id, classes in amounts.items():
+            for name, amount in classes.items():
+                held = merged.setdefault(id, {})
+                held[name] = held.get(name, 0) + amount
+    return Candidate(allocations=merged, mappings={suffix: sorted(amounts) for suffix, amounts in parts})
+
+
+def _two_of_one_tree(candidate: Candidate, nodes: Nodes) -> bool:
+    return len({nodes[id].provider.root_id for id in candidate.allocations}) < len(candidate.allocations)
+
+
+def _in_one_subtree(ids: set[str], nodes: Nodes) -> bool:
     """Whether one of the providers is an ancestor of (or is) all the others."""
+    above = [_upwards(id, nodes) for id in ids]
+    return any(all(id in line for line in above) for id in ids)
 
-    def ancestors(id: str) -> Iterator[str]:
-        at: str | None = id
-        while at is not None:
-            yield at
-            at = by_id[at].provider.parent_id
 
-    return not ids or any(all(top in set(ancestors(id)) for id in ids) for top in ids)
+def _upwards(id: str, nodes: Nodes) -> set[str]:
+    """The provider and its ancestors."""
+    found = set()
+    at: str | None = id
+    while at is not None:
+        found.add(at)
+        at = nodes[at].provider.parent_id
+    return found

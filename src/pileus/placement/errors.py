@@ -21,7 +21,7 @@ class NoSuchClass(Invalid):
 
 
 class NoSuchTrait(Invalid):
-    code, message = "placement.no_such_trait", "No such trait {name}."
+    code, message = "placement.no_such_trait", "No such trait(s): {name}."
 
 
 class NameInvalid(Invalid):
@@ -29,13 +29,31 @@ class NameInvalid(Invalid):
     message = "The name {name} is not valid: 'CUSTOM_' and up to 248 of A-Z, 0-9 and _ are. JSON does not validate."
 
 
+class QueryBad(Invalid):
+    code, message = "placement.query.bad_value", "A query parameter has a value that it may not have."
+
+
+class QueryMissing(Invalid):
+    code, message = "placement.query.missing_value", "A query parameter is missing."
+
+
+class QueryTwice(Invalid):
+    code, message = "placement.query.duplicate_key", "Query parameter '{key}' may be specified only once."
+
+
 class TreeInvalid(Invalid):
-    code, message = "placement.tree_invalid", "{why}"
+    code, message = "placement.tree_invalid", "Unable to {verb} resource provider {id}: {why}"
 
 
 class InventoryInvalid(Invalid):
     code = "placement.inventory.invalid"
-    message = "Invalid inventory for '{resource_class}' on resource provider '{provider}'. The reserved value is greater than {than}total."
+    message = ("Unable to {verb} inventory for resource provider {provider}: Invalid inventory for '{resource_class}'. "
+               "The reserved value is greater than {than}total.")
+
+
+class InventoryAbsent(Invalid):
+    code = "placement.inventory.absent"
+    message = "No inventory record with resource class {resource_class} for resource provider {provider}."
 
 
 class InventoryNotFound(NotFound):
@@ -62,7 +80,7 @@ class DuplicateName(Conflict):
 
 
 class ProviderInUse(Conflict):
-    code, message = "placement.resource_provider.inuse", "Unable to delete resource provider {id}: it has allocations."
+    code, message = "placement.resource_provider.inuse", "Unable to delete resource provider {id}: Resource provider has allocations."
 
 
 class ProviderHasChildren(Conflict):
@@ -79,7 +97,7 @@ class InventoryExists(Conflict):
 
 
 class ClassExists(Conflict):
-    code, message = "placement.resource_class.exists", "resource class {name} already exists"
+    code, message = "placement.resource_class.exists", "Conflicting resource class already exists: {name}"
 
 
 class NoInventory(Conflict):
@@ -106,4 +124,4 @@ class NameInUse(Conflict):
 
 
 class StandardName(Invalid):
-    code, message = "placement.standard_name", "Cannot delete standard {kind} {name}."
+    code, message = "placement.standard_name", "Cannot {verb} standard {kind} {name}."

@@ -78,6 +78,10 @@ class Stock(Inventory, frozen=True, kw_only=True):
     def has_room(self, amount: int) -> bool:
         return self.fits(amount) and self.used + amount <= self.capacity
 
+    def takes(self, amount: int) -> bool:
+        """Whether several portions that each have room do so together."""
+        return amount <= self.max_unit and self.used + amount <= self.capacity
+
 
 class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     id: str
@@ -126,4 +130,4 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     user_id: str
     type: str | None = None
-    generation: int | None | AnyGeneration = ANY
+    generation: int | AnyGeneration | None = ANY

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import falcon
@@ -49,7 +50,7 @@ def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
     app = falcon.asgi.App(request_type=FalconRequest)
     app.req_options.auto_parse_form_urlencoded = False
     app.req_options.strip_url_path_trailing_slash = True
-    app.resp_options.default_media_type = "application/json"
+    app.resp_options.default_media_type = None      # an answer without a body has no type either
     for api in apis:
         by_path: dict[str, dict[str, list[Route]]] = defaultdict(lambda: defaultdict(list))
         for route in api.routes:
@@ -69,7 +70,7 @@ def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
         kind = kinds.get(getattr(problem, "status_code", 400), errors.Invalid)
         if kind is errors.MethodNotAllowed and fr.scope["path"].endswith("/"):
             kind = errors.NotFound              # `DELETE /servers/` is about a server with an empty id, not about the list
-        req = _request(fr, edge)
+        req = _stray(api, fr, edge)
         _finish(api, req, resp, None, _error_reply(api, req, kind(headers=dict(getattr(problem, "headers", None) or {}))))
 
     app.add_error_handler(falcon.HTTPError, refused)
@@ -78,6 +79,16 @@ def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
 
 def _request(fr: falcon.asgi.Request, edge: Edge) -> Request:
     return Request(fr, edge.services, edge.ids.request(), edge.policy)
+
+
+def _stray(api: Api, fr: falcon.asgi.Request, edge: Edge) -> Request:
+    """A request that no route takes, at the version it asks for or else the default."""
+    req = _request(fr, edge)
+    if (mv := api.microversions) is not None:
+        req.version = mv.default
+        with suppress(errors.CloudError):
+            req.version = mv.negotiate(req.header("openstack-api-version"), req.header(mv.legacy_header) if mv.legacy_header else None)
+    return req
 
 
 def _responder(api: Api, routes: list[Route], edge: Edge):
@@ -214,7 +225,7 @@ def _finish(api: Api, req: Request, resp: falcon.asgi.Response, metrics: Metrics
 
 def _nowhere(api: Api, edge: Edge):
     async def nowhere(fr, resp, **_):
-        req = _request(fr, edge)
+        req = _stray(api, fr, edge)
         _finish(api, req, resp, edge.metrics, _error_reply(api, req, errors.NotFound()))
 
     return nowhere

@@ -3,13 +3,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import msgspec
+
 from pileus.core.kit import Kit
-from pileus.placement.candidates import Candidate, Node, Wanted, candidates
+from pileus.placement.candidates import Candidate, Group, Node, Nodes, Wanted, candidates
 from pileus.placement.config import PlacementConfig
 from pileus.placement.model import Claim, Inventory
 from pileus.placement.service.claims import Claims
 from pileus.placement.service.names import Names
 from pileus.placement.service.providers import Providers, plain
+
+__all__ = ["Placement"]
 
 
 class Placement(Providers, Claims, Names):
@@ -32,12 +36,12 @@ class Placement(Providers, Claims, Names):
                 await self.set_inventory(id, known | wanted, generation)
             await self.claim_all(claims)
             for id, (_, wanted) in inventories.items():
-                await self.set_inventory(id, wanted)
+                await self.set_inventory(id, wanted, (await self.get_provider(id)).generation)
 
     async def consumer_counts(self, project_id: str, user_id: str | None = None) -> dict[str | None, int]:
         return await self._claims.consumer_counts(project_id, user_id)
 
-    async def nodes(self) -> dict[str, Node]:
+    async def nodes(self) -> Nodes:
         """Every provider with its inventories, traits and aggregates."""
         stocks: dict[str, dict] = {}
         for stock in await self.stocks.everything():
@@ -46,10 +50,18 @@ class Placement(Providers, Claims, Names):
         return {p.id: Node(provider=p, stocks=stocks.get(p.id, {}), traits=frozenset(traits.get(p.id, ())),
                            aggregates=frozenset(aggregates.get(p.id, ()))) for p in await self.providers.everybody()}
 
-    async def candidates(self, wanted: Wanted) -> tuple[list[Candidate], dict[str, Node]]:
+    async def candidates(self, wanted: Wanted) -> tuple[list[Candidate], Nodes]:
         """Allocations that would satisfy the request now, and all providers."""
         nodes = await self.nodes()
-        return candidates(list(nodes.values()), wanted, self.config.max_candidates), nodes
+        groups = tuple(_in_root(group, nodes) for group in wanted.groups)
+        if None in groups:
+            return [], nodes
+        return candidates(nodes, msgspec.structs.replace(wanted, groups=groups), self.config.max_candidates), nodes
 
 
-__all__ = ["Placement"]
+def _in_root(group: Group, nodes: Nodes) -> Group | None:
+    """The group with the root of the tree it is to be served from; None when that tree does not exist."""
+    if group.in_tree is None:
+        return group
+    node = nodes.get(group.in_tree)
+    return msgspec.structs.replace(group, in_tree=node.provider.root_id) if node is not None else None

@@ -9,6 +9,9 @@ from pileus.placement.errors import ConcurrentUpdate, NoCapacity, NoInventory, N
 from pileus.placement.model import ANY, STANDARD_CLASSES, Allocation, Amounts, AnyGeneration, Claim, Consumer
 from pileus.placement.store.claims import Want
 
+#: How often a claim without a generation is tried when others change the same consumer.
+TRIES = 5
+
 
 class Claims:
     def __init__(self, kit: Kit):
@@ -17,7 +20,7 @@ class Claims:
         self._classes = store.Names.classes(kit.db)
 
     async def claim(self, consumer_id: str, amounts: Amounts, *, project_id: str, user_id: str, consumer_type: str | None = "INSTANCE",
-                    generation: int | None | AnyGeneration = ANY) -> None:
+                    generation: int | AnyGeneration | None = ANY) -> None:
         """Hold these amounts from now on, instead of whatever the consumer held. Repeatable.
 
         Raises NoCapacity or NoInventory when they are not to be had, ConcurrentUpdate for another generation, and changes nothing then."""
@@ -32,7 +35,17 @@ class Claims:
         return held.generation is not None
 
     async def claim_all(self, claims: list[Claim]) -> None:
-        """All of the claims or none. Providers are taken in the order of their ids, so that no two claims wait for each other."""
+        """All of the claims or none. Providers are taken in the order of their ids, so that no two claims wait for each other.
+
+        Who names no generation is not told of others who changed the same consumer meanwhile: it is tried again."""
+        for left in reversed(range(TRIES)):
+            try:
+                return await self._claim_all(claims)
+            except ConcurrentUpdate:
+                if not left or not all(isinstance(c.generation, AnyGeneration) for c in claims):
+                    raise
+
+    async def _claim_all(self, claims: list[Claim]) -> None:
         now = self.kit.clock.now()
         async with self.kit.db.transaction():
             held = {c.consumer_id: await self._claims.held(c.consumer_id) for c in claims}
@@ -40,13 +53,15 @@ class Claims:
             for claim in claims:
                 before = held[claim.consumer_id]
                 if not isinstance(claim.generation, AnyGeneration) and claim.generation != before.generation:
-                    raise ConcurrentUpdate(f"consumer generation conflict - expected {before.generation} but got {claim.generation}")
+                    raise ConcurrentUpdate("consumer generation conflict - expected {} but got {}".format(
+                        *("null" if g is None else g for g in (before.generation, claim.generation))))
                 _add(wants, before.amounts, -1)
                 _add(wants, claim.amounts, +1)
             for provider_id in sorted(wants):
                 await self._take(provider_id, wants[provider_id])
             for claim in claims:
-                await self._claims.erase(claim.consumer_id)
+                if held[claim.consumer_id].amounts:
+                    await self._claims.erase(claim.consumer_id)
                 seen = held[claim.consumer_id].generation
                 if any(claim.amounts.values()):
                     await self._claims.put_consumer(claim.consumer_id, seen, claim.project_id, claim.user_id, claim.type, now)
@@ -55,7 +70,7 @@ class Claims:
                     await self._claims.delete_consumer(claim.consumer_id, seen)
 
     async def _take(self, provider_id: str, wants: dict[str, Want]) -> None:
-        if not await self._claims.touch(provider_id):
+        if not await self._claims.touch(provider_id, anew=any(w.amounts for w in wants.values())):
             raise NoSuchProvider(id=provider_id)
         if not await self._claims.take(provider_id, wants):
             await self._refuse(provider_id, wants)
@@ -82,6 +97,9 @@ class Claims:
 
     async def allocations(self, consumer_id: str) -> list[Allocation]:
         return await self._claims.of_consumer(consumer_id)
+
+    async def claims_on(self, provider_id: str) -> list[Allocation]:
+        return await self._claims.of_provider(provider_id)
 
     async def allocations_on(self, provider_id: str) -> dict[str, dict[str, int]]:
         """consumer → class → amount."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pileus.core.db import Duplicate
+from pileus.core.errors import NotFound
 from pileus.core.kit import Kit
 from pileus.placement import store
 from pileus.placement.errors import ClassExists, ClassNotFound, NameInUse, NameInvalid, StandardName, TraitNotFound
@@ -26,13 +27,14 @@ class Names:
         used = await self.trait_names.used()
         return names & used if associated else set(names - used)
 
-    async def get_trait(self, name: str) -> None:
-        if not await self.trait_exists(name):
-            raise TraitNotFound(name=name)
+    async def get_trait(self, name: str) -> Named | None:
+        """When it was made, if it is one of ours. Raises TraitNotFound."""
+        return await self._get(self.trait_names, name, name in standard_traits(), TraitNotFound)
 
-    async def ensure_trait(self, name: str) -> bool:
-        """Whether it was made just now. Raises NameInvalid for one that is neither standard nor begins with CUSTOM_."""
-        return name not in standard_traits() and await self._ensure(self.trait_names, name)
+    async def ensure_trait(self, name: str) -> tuple[Named | None, bool]:
+        """The trait, and whether it was made just now. Raises NameInvalid for one that is neither standard nor begins with CUSTOM_."""
+        made = name not in standard_traits() and await self._ensure(self.trait_names, name)
+        return await self.get_trait(name), made
 
     async def delete_trait(self, name: str) -> None:
         await self._delete(self.trait_names, "trait", name, name in standard_traits(), TraitNotFound)
@@ -43,9 +45,9 @@ class Names:
     async def all_classes(self) -> list[str]:
         return [*STANDARD_CLASSES, *(n.name for n in await self.class_names.list())]
 
-    async def get_class(self, name: str) -> None:
-        if not await self.class_exists(name):
-            raise ClassNotFound(name=name)
+    async def get_class(self, name: str) -> Named | None:
+        """When it was made, if it is one of ours. Raises ClassNotFound."""
+        return await self._get(self.class_names, name, name in STANDARD_CLASSES, ClassNotFound)
 
     async def create_class(self, name: str) -> None:
         """Raises ClassExists and NameInvalid."""
@@ -53,20 +55,27 @@ class Names:
             raise ClassExists(name=name)
 
     async def ensure_class(self, name: str) -> bool:
-        return name not in STANDARD_CLASSES and await self._ensure(self.class_names, name)
+        """Whether it was made just now. Raises NameInvalid for one that does not begin with CUSTOM_, the standard ones too."""
+        return await self._ensure(self.class_names, name)
 
     async def rename_class(self, old: str, new: str) -> None:
         if old in STANDARD_CLASSES:
-            raise StandardName(kind="resource class", name=old)
+            raise StandardName(verb="update", kind="resource class", name=old)
         await self.get_class(old)
         _check(new)
         try:
             await self.class_names.rename(old, Named(name=new, updated_at=self.kit.clock.now()))
         except Duplicate as taken:
-            raise ClassExists(name=new) from taken
+            raise ClassExists(f"Resource class already exists: {new}") from taken
 
     async def delete_class(self, name: str) -> None:
         await self._delete(self.class_names, "resource class", name, name in STANDARD_CLASSES, ClassNotFound)
+
+    async def _get(self, names: store.Names, name: str, standard: bool, absent: type[NotFound]) -> Named | None:
+        found = None if standard else await names.find(name)
+        if found is None and not standard:
+            raise absent(name=name)
+        return found
 
     async def _ensure(self, names: store.Names, name: str) -> bool:
         _check(name)
@@ -76,9 +85,9 @@ class Names:
             return False
         return True
 
-    async def _delete(self, names: store.Names, kind: str, name: str, standard: bool, absent: type[TraitNotFound] | type[ClassNotFound]) -> None:
+    async def _delete(self, names: store.Names, kind: str, name: str, standard: bool, absent: type[NotFound]) -> None:
         if standard:
-            raise StandardName(kind=kind, name=name)
+            raise StandardName(verb="delete", kind=kind, name=name)
         async with self.kit.db.transaction():
             if await names.find(name) is None:
                 raise absent(name=name)

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import UNSET, UnsetType
+
 from pileus.core.db import Duplicate
 from pileus.core.kit import Kit
 from pileus.placement import store
 from pileus.placement.errors import (
     ConcurrentUpdate,
     DuplicateName,
+    InventoryAbsent,
+    InventoryExists,
     InventoryInUse,
     InventoryNotFound,
     NoSuchClass,
@@ -47,12 +51,9 @@ class Providers:
         async with self.kit.db.transaction():
             if await self.providers.find(id) is not None:
                 raise DuplicateName(what=f"uuid: {id}")
-            root = id
-            if parent is not None:
-                above = await self.providers.find(parent)
-                if above is None:
-                    raise TreeInvalid(why=f"parent provider UUID '{parent}' does not exist.")
-                root = above.root_id
+            if parent == id:
+                raise TreeInvalid(verb="create", id=id, why="parent provider UUID cannot be same as UUID.")
+            root = (await self._above(parent, "create", id)).root_id if parent is not None else id
             made = Provider(id=id, name=name, parent_id=parent, root_id=root, created_at=now, updated_at=now)
             try:
                 await self.providers.insert(made)
@@ -68,38 +69,42 @@ class Providers:
         return found if found.name == name else await self.rename_provider(id, name)
 
     async def rename_provider(self, id: str, name: str) -> Provider:
-        await self.get_provider(id)
-        try:
-            await self.providers.update(id, name=name, updated_at=self.kit.clock.now())
-        except Duplicate as taken:
-            raise DuplicateName(what=f"name: {name}") from taken
-        return await self.get_provider(id)
+        return await self.update_provider(id, name)
 
-    async def move_provider(self, id: str, parent: str | None, *, may_leave: bool) -> Provider:
-        """Hang the provider with all below it under another one. Raises TreeInvalid for a loop, or when it may not leave its parent."""
+    async def update_provider(self, id: str, name: str, parent: str | UnsetType | None = UNSET, *, may_leave: bool = False) -> Provider:
+        """Rename it and, when `parent` is given, hang it with all below it there (None: nowhere).
+
+        Raises DuplicateName, and TreeInvalid for a loop or when it may not leave the parent it has."""
         async with self.kit.db.transaction():
             provider = await self.get_provider(id)
-            if parent == provider.parent_id:
-                return provider
-            if provider.parent_id is not None and not may_leave:
-                raise TreeInvalid(why="re-parenting a provider is not currently allowed." if parent else "un-parenting a provider is not currently allowed.")
-            below = _below(id, await self.providers.tree(provider.root_id))
-            root = id
-            if parent is not None:
-                above = await self.providers.find(parent)
-                if above is None:
-                    raise TreeInvalid(why=f"parent provider UUID '{parent}' does not exist.")
-                if parent in below:
-                    raise TreeInvalid(why="creating loop in the provider tree is not allowed.")
-                root = above.root_id
-            await self.providers.update(id, parent_id=parent, updated_at=self.kit.clock.now())
-            await self.providers.reroot(below, root)
-        return await self.get_provider(id)
+            if parent is not UNSET and parent != provider.parent_id:
+                await self._move(provider, parent, may_leave)
+            try:
+                await self.providers.update(id, name=name, updated_at=self.kit.clock.now())
+            except Duplicate as taken:
+                raise DuplicateName(what=f"name: {name}") from taken
+            return await self.get_provider(id)
+
+    async def _move(self, provider: Provider, parent: str | None, may_leave: bool) -> None:
+        if provider.parent_id is not None and not may_leave:
+            raise TreeInvalid(verb="save", id=provider.id, why=f"{'re' if parent else 'un'}-parenting a provider is not currently allowed.")
+        below = _below(provider.id, await self.providers.tree(provider.root_id))
+        if parent in below:
+            raise TreeInvalid(verb="save", id=provider.id, why="creating loop in the provider tree is not allowed.")
+        root = (await self._above(parent, "save", provider.id)).root_id if parent is not None else provider.id
+        await self.providers.update(provider.id, parent_id=parent)
+        await self.providers.reroot(below, root)
+
+    async def _above(self, parent: str, verb: str, id: str) -> Provider:
+        found = await self.providers.find(parent)
+        if found is None:
+            raise TreeInvalid(verb=verb, id=id, why=f"parent provider UUID does not exist: {parent}")
+        return found
 
     async def delete_provider(self, id: str) -> None:
         """Raises ProviderNotFound, ProviderInUse or ProviderHasChildren."""
         async with self.kit.db.transaction():
-            await self.get_provider(id)
+            await self._bump(await self.get_provider(id), None)          # claims of it wait for this from here on
             if await self.providers.has_children(id):
                 raise ProviderHasChildren(id=id)
             if await self.providers.in_use(id):
@@ -119,7 +124,7 @@ class Providers:
             now, provider, known = self.kit.clock.now(), await self.get_provider(id), await self.stocks.of(id)
             if generation is None and {n: plain(s) for n, s in known.items()} == dict(wanted):
                 return
-            await self._check_classes(wanted)
+            await self._check_classes(id, wanted)
             await self._bump(provider, generation)
             for name in known.keys() - wanted.keys():
                 await self._drop(id, name)
@@ -129,18 +134,29 @@ class Providers:
                 elif plain(known[name]) != inventory:
                     await self.stocks.update(id, name, inventory, now)
 
+    async def add_inventory(self, id: str, name: str, inventory: Inventory, generation: int | None = None) -> None:
+        """One class more. Raises InventoryExists when the provider has some of it."""
+        async with self.kit.db.transaction():
+            known = await self.inventory(id)
+            if name in known:
+                raise InventoryExists(resource_class=name)
+            await self.set_inventory(id, {n: plain(s) for n, s in known.items()} | {name: inventory}, generation)
+
     async def put_inventory(self, id: str, name: str, inventory: Inventory, generation: int | None) -> None:
-        """One class. Raises InventoryNotFound when the provider has none of it."""
-        known = await self.inventory(id)
-        if name not in known:
-            raise InventoryNotFound(resource_class=name, provider=id)
-        await self.set_inventory(id, {n: plain(s) for n, s in known.items()} | {name: inventory}, generation)
+        """One class. Raises InventoryAbsent when the provider has none of it."""
+        async with self.kit.db.transaction():
+            known = await self.inventory(id)
+            if generation is not None and (await self.get_provider(id)).generation != generation:
+                raise ConcurrentUpdate()
+            if name not in known:
+                raise InventoryAbsent(resource_class=name, provider=id)
+            await self.set_inventory(id, {n: plain(s) for n, s in known.items()} | {name: inventory}, generation)
 
     async def delete_inventory(self, id: str, name: str) -> None:
         async with self.kit.db.transaction():
             provider = await self.get_provider(id)
             if name not in await self.stocks.of(id):
-                raise InventoryNotFound(resource_class=name, provider=id)
+                raise InventoryNotFound(f"No inventory of class {name} found for delete.")
             await self._bump(provider, None)
             await self._drop(id, name)
 
@@ -148,10 +164,10 @@ class Providers:
         if not await self.stocks.delete(id, name):
             raise InventoryInUse(resource_class=name, provider=id)
 
-    async def _check_classes(self, names: Mapping[str, object]) -> None:
+    async def _check_classes(self, id: str, names: Mapping[str, object]) -> None:
         custom = {n for n in names if n not in STANDARD_CLASSES}
         for name in sorted(custom - await self.class_names.known(custom)) if custom else ():
-            raise NoSuchClass(name=name)
+            raise NoSuchClass(f"Unknown resource class in inventory for resource provider {id}: No such resource class {name}.")
 
     # ---- traits and aggregates ---------------------------------------------------------------------------------------
     async def traits(self, id: str) -> set[str]:
@@ -165,10 +181,12 @@ class Providers:
             if generation is None and known == wanted:
                 return
             custom = wanted - standard_traits()
-            for name in sorted(custom - await self.trait_names.known(custom)) if custom else ():
-                if generation is not None or not name.startswith("CUSTOM_"):
-                    raise NoSuchTrait(name=name)
-                await self.trait_names.insert(Named(name=name, updated_at=self.kit.clock.now()))
+            missing = custom - await self.trait_names.known(custom) if custom else custom
+            if generation is None and all(name.startswith("CUSTOM_") for name in missing):
+                for name in sorted(missing):
+                    await self.trait_names.insert(Named(name=name, updated_at=self.kit.clock.now()))
+            elif missing:
+                raise NoSuchTrait(name=", ".join(sorted(missing)))
             await self._bump(provider, generation)
             await self.providers.set_traits(id, known, wanted)
 

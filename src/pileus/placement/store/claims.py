@@ -20,7 +20,7 @@ A, C, I, P = ALLOCATIONS.c, CONSUMERS.c, INVENTORIES.c, PROVIDERS.c  # noqa: E74
 
 HELD = sa.select(C.id, C.generation, C.created_at, A.provider_id, A.resource_class, A.amount).select_from(
     CONSUMERS.outerjoin(ALLOCATIONS, A.consumer_id == C.id)).where(C.id == sa.bindparam("consumer"))
-TOUCH = PROVIDERS.update().where(P.id == sa.bindparam("provider")).values(generation=P.generation + 1)
+TOUCH = PROVIDERS.update().where(P.id == sa.bindparam("provider")).values(generation=P.generation + sa.bindparam("steps"))
 INSERT_CONSUMER = CONSUMERS.insert()
 UPDATE_CONSUMER = CONSUMERS.update().where(C.id == sa.bindparam("consumer"), C.generation == sa.bindparam("seen")).values(
     generation=C.generation + 1, project_id=sa.bindparam("project"), user_id=sa.bindparam("user"),
@@ -64,9 +64,9 @@ class Claims:
                 amounts.setdefault(provider, {})[name] = amount
         return Held(rows[0][1], amounts)
 
-    async def touch(self, provider_id: str) -> bool:
-        """A new generation for a provider whose allocations change; also what makes claims of it wait for each other."""
-        return bool(await self.db.execute(TOUCH, {"provider": provider_id}))
+    async def touch(self, provider_id: str, *, anew: bool) -> bool:
+        """Make other claims of the provider wait for this one, and give it a new generation (`anew`) where it gives something."""
+        return bool(await self.db.execute(TOUCH, {"provider": provider_id, "steps": int(anew)}))
 
     async def take(self, provider_id: str, wants: dict[str, Want]) -> bool:
         """Change what is in use of one provider, if all of it fits; whether it did."""
@@ -76,7 +76,8 @@ class Claims:
             params |= {f"name{n}": name, f"delta{n}": want.delta, f"low{n}": min(asked), f"high{n}": max(asked), f"step{n}": gcd(*asked)}
         return await self.db.execute(_take(len(wants)), params) == len(wants)
 
-    async def put_consumer(self, consumer_id: str, seen: int | None, project_id: str, user_id: str, kind: str | None, now: datetime) -> None:
+    async def put_consumer(self, consumer_id: str, seen: int | None, project_id: str, user_id: str, kind: str | None,
+                           now: datetime) -> None:
         """Make or change the consumer. Raises ConcurrentUpdate when its generation is no longer the one `seen`."""
         if seen is None:
             try:
@@ -142,4 +143,5 @@ def _take(count: int) -> sa.Update:
         portion = sa.or_(high == 0, sa.and_(I.min_unit <= low, I.max_unit >= high, step % I.step_size == 0))
         fits.append(sa.and_(I.resource_class == name, room, portion))
         cases.append((I.resource_class == name, delta))
-    return INVENTORIES.update().where(I.provider_id == sa.bindparam("provider"), sa.or_(*fits)).values(used=I.used + sa.case(*cases, else_=0))
+    all_that_fit = INVENTORIES.update().where(I.provider_id == sa.bindparam("provider"), sa.or_(*fits))
+    return all_that_fit.values(used=I.used + sa.case(*cases, else_=0))

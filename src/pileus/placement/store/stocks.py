@@ -26,7 +26,8 @@ class Stocks:
         return await self.db.all(Stock, sa.select(INVENTORIES))
 
     async def insert(self, provider_id: str, resource_class: str, inventory: Inventory, now: datetime) -> None:
-        await self.db.insert(INVENTORIES, amounts(inventory), provider_id=provider_id, resource_class=resource_class, used=0, updated_at=now)
+        await self.db.insert(INVENTORIES, amounts(inventory), provider_id=provider_id, resource_class=resource_class, used=0,
+                             updated_at=now)
 
     async def update(self, provider_id: str, resource_class: str, inventory: Inventory, now: datetime) -> None:
         await self.db.execute(INVENTORIES.update().where(I.provider_id == provider_id, I.resource_class == resource_class).values(
@@ -34,7 +35,8 @@ class Stocks:
 
     async def delete(self, provider_id: str, resource_class: str) -> bool:
         """Whether there was an inventory of which nothing is in use; it is gone then."""
-        return bool(await self.db.execute(INVENTORIES.delete().where(I.provider_id == provider_id, I.resource_class == resource_class, I.used == 0)))
+        unused = INVENTORIES.delete().where(I.provider_id == provider_id, I.resource_class == resource_class, I.used == 0)
+        return bool(await self.db.execute(unused))
 
     async def names_class(self, resource_class: str) -> bool:
         return await self.db.scalar(sa.select(I.provider_id).where(I.resource_class == resource_class).limit(1)) is not None

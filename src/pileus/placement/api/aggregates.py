@@ -1,0 +1,46 @@
+"""Aggregates of a provider: groups without a name, known by their UUIDs alone."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.core.errors import Invalid
+from pileus.core.http import Request, Route
+from pileus.placement.api import fields
+from pileus.placement.api.fields import Body, shown
+
+
+class Aggregates(Body):
+    aggregates: list[str]
+    resource_provider_generation: int
+
+
+async def list_aggregates(req: Request, provider_id: str):
+    provider = await req.services.placement.get_provider(provider_id)
+    found = sorted(await req.services.placement.aggregates(provider_id))
+    return shown(req, {"aggregates": found, "resource_provider_generation": provider.generation})
+
+
+async def replace_aggregates(req: Request, provider_id: str, body: Aggregates):
+    await req.services.placement.set_aggregates(provider_id, _distinct(body.aggregates), body.resource_provider_generation)
+    return await list_aggregates(req, provider_id)
+
+
+async def replace_aggregates_blindly(req: Request, provider_id: str, body: list[str]):
+    """Before 1.19 a bare list, without a look at the generation."""
+    await req.services.placement.set_aggregates(provider_id, _distinct(body))
+    return await list_aggregates(req, provider_id)
+
+
+def _distinct(ids: list[str]) -> set[str]:
+    found = {fields.as_uuid(id, "aggregates") for id in ids}
+    if len(found) < len(ids):
+        raise Invalid("JSON does not validate: aggregates has non-unique elements")
+    return found
+
+
+OF, P = "/resource_providers/{provider_id}/aggregates", "placement:resource_providers:aggregates:"
+ROUTES = [
+    Route("GET", OF, list_aggregates, policy=P + "list", since=(1, 1)),
+    Route("PUT", OF, replace_aggregates_blindly, policy=P + "update", body=list[str], since=(1, 1), until=(1, 18)),
+    Route("PUT", OF, replace_aggregates, policy=P + "update", body=Aggregates, since=(1, 19)),
+]
