@@ -49,12 +49,12 @@ def _wanted(req: Request) -> Wanted:
 
 def _suffixes(req: Request) -> list[str]:
     """The groups of a query in its order. Raises Invalid for a key that means nothing at this version."""
-    found = {}
+    found: dict[str, None] = {}
     for key in req.query:
         match = KEY.fullmatch(key)
         known = OF_GROUPS[match[1]] if match else OF_ALL.get(key)
-        if match and match[2]:
-            known = max(known, NAMED if not NUMBER.fullmatch(match[2]) else NUMBERED)
+        if match and match[2] and known:
+            known = max(known, NUMBERED if NUMBER.fullmatch(match[2]) else NAMED)
         if known is None or req.version < known:
             raise Invalid(f"Invalid query string parameters: '{key}' does not match any of the regexes of this version's parameters. "
                           f"Additional properties are not allowed ('{key}' was unexpected)")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Annotated, Any
@@ -168,7 +169,7 @@ def all_of(value: str, req: Request) -> tuple[list[str], set[str]]:
     return wanted, unwanted
 
 
-async def check_names(req: Request, traits: set[str], classes: set[str]) -> None:
+async def check_names(req: Request, traits: AbstractSet[str], classes: AbstractSet[str]) -> None:
     """Raise Invalid for a trait or a class of a query that nobody made."""
     missing = [name for name in sorted(traits) if not await req.services.placement.trait_exists(name)]
     if missing:

@@ -29,23 +29,22 @@ class Claims:
 
     async def release(self, consumer_id: str) -> bool:
         """Give back everything; whether there was anything."""
-        held = await self._claims.held(consumer_id)
-        if held.generation is not None:
-            await self.claim_all([Claim(consumer_id=consumer_id, amounts={}, project_id="", user_id="")])
-        return held.generation is not None
+        return await self.claim_all([Claim(consumer_id=consumer_id, amounts={}, project_id="", user_id="")]) > 0
 
-    async def claim_all(self, claims: list[Claim]) -> None:
+    async def claim_all(self, claims: list[Claim]) -> int:
         """All of the claims or none. Providers are taken in the order of their ids, so that no two claims wait for each other.
 
-        Who names no generation is not told of others who changed the same consumer meanwhile: it is tried again."""
+        Who names no generation is not told of others who changed the same consumer meanwhile: it is tried again.
+        Returns how many of the consumers held something before."""
         for left in reversed(range(TRIES)):
             try:
                 return await self._claim_all(claims)
             except ConcurrentUpdate:
                 if not left or not all(isinstance(c.generation, AnyGeneration) for c in claims):
                     raise
+        return 0
 
-    async def _claim_all(self, claims: list[Claim]) -> None:
+    async def _claim_all(self, claims: list[Claim]) -> int:
         now = self.kit.clock.now()
         async with self.kit.db.transaction():
             held = {c.consumer_id: await self._claims.held(c.consumer_id) for c in claims}
@@ -68,6 +67,7 @@ class Claims:
                     await self._claims.record(claim.consumer_id, claim.amounts, now)
                 elif seen is not None:
                     await self._claims.delete_consumer(claim.consumer_id, seen)
+        return sum(h.generation is not None for h in held.values())
 
     async def _take(self, provider_id: str, wants: dict[str, Want]) -> None:
         if not await self._claims.touch(provider_id, anew=any(w.amounts for w in wants.values())):

@@ -21,7 +21,7 @@ class Names:
 
     async def all_traits(self, *, associated: bool | None = None) -> set[str]:
         """All names; `associated`: only those that some provider has, or that none has."""
-        names = standard_traits() | {n.name for n in await self.trait_names.list()}
+        names = {*standard_traits(), *(n.name for n in await self.trait_names.list())}
         if associated is None:
             return set(names)
         used = await self.trait_names.used()
