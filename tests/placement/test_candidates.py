@@ -39,7 +39,8 @@ def worlds(draw) -> dict[str, Node]:
 @st.composite
 def groups(draw, suffix: str) -> Group:
     resources = draw(st.dictionaries(st.sampled_from(CLASSES), st.integers(1, 2), min_size=1))
-    limits = [{}, {"required": draw(sets)}, {"forbidden": draw(some)}, {"member_of": (frozenset({"g1"}),)}, {"not_member_of": frozenset({"g2"})}]
+    limits = [{}, {"required": draw(sets)}, {"forbidden": draw(some)}, {"member_of": (frozenset({"g1"}),)},
+              {"not_member_of": frozenset({"g2"})}]
     return Group(suffix=suffix, resources=resources, **draw(st.sampled_from(limits)))
 
 
@@ -48,7 +49,8 @@ def requests(draw) -> Wanted:
     asked = draw(st.sampled_from([[""], ["_A"], ["_A", "_B"], ["", "_A"], ["", "_A", "_B"]]))
     named = [s for s in asked if s]
     subtree = (frozenset(named),) if len(named) == 2 and draw(st.booleans()) else ()
-    return Wanted(groups=tuple(draw(groups(s)) for s in asked), isolate=draw(st.booleans()), root_required=draw(st.sampled_from([frozenset(), frozenset({"T1"})])), same_subtree=subtree)
+    root = draw(st.sampled_from([frozenset(), frozenset({"T1"})]))
+    return Wanted(groups=tuple(draw(groups(s)) for s in asked), isolate=draw(st.booleans()), root_required=root, same_subtree=subtree)
 
 
 def every_way(nodes: dict[str, Node], wanted: Wanted) -> set:

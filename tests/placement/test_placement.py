@@ -51,7 +51,8 @@ async def test_providers(world):
     assert child.json["root_provider_uuid"] == A
     loop = await world.admin.put(f"/placement/resource_providers/{A}", {"name": "h1", "parent_provider_uuid": C})
     assert loop.status == 400 and "loop" in loop.json["errors"][0]["detail"]
-    assert (await world.admin.delete(f"/placement/resource_providers/{A}")).json["errors"][0]["code"] == "placement.resource_provider.cannot_delete_parent"
+    kept = await world.admin.delete(f"/placement/resource_providers/{A}")
+    assert kept.json["errors"][0]["code"] == "placement.resource_provider.cannot_delete_parent"
     assert (await world.admin.delete(f"/placement/resource_providers/{C}")).status == 204
     assert [p["name"] for p in (await world.admin.get("/placement/resource_providers")).json["resource_providers"]] == ["h1", "h2"]
     assert "parent_provider_uuid" not in (await world.at("1.13").get(f"/placement/resource_providers/{A}")).json
@@ -75,7 +76,8 @@ async def test_inventories_and_generations(world):
 async def test_allocations(world):
     await world.host(A, "h1", 4)
     url = f"/placement/allocations/{B}"
-    body = {"allocations": {A: {"resources": {"VCPU": 3}}}, "project_id": "p", "user_id": "u", "consumer_generation": None, "consumer_type": "INSTANCE"}
+    body = {"allocations": {A: {"resources": {"VCPU": 3}}}, "project_id": "p", "user_id": "u", "consumer_generation": None,
+            "consumer_type": "INSTANCE"}
     assert (await world.admin.put(url, body)).status == 204
     got = (await world.admin.get(url)).json
     assert got["allocations"][A]["resources"] == {"VCPU": 3} and got["consumer_generation"] == 1 and got["consumer_type"] == "INSTANCE"
@@ -160,8 +162,8 @@ async def test_reshape_moves_inventory_with_its_allocations(world):
     generation = (await world.placement.get_provider(A)).generation
     body = {"inventories": {A: {"resource_provider_generation": generation, "inventories": {"VCPU": {"total": 4}}},
                             B: {"resource_provider_generation": 0, "inventories": {"VGPU": {"total": 2}}}},
-            "allocations": {C: {"allocations": {A: {"resources": {"VCPU": 1}}, B: {"resources": {"VGPU": 1}}}, "project_id": "p", "user_id": "u",
-                                "consumer_generation": 1, "consumer_type": "INSTANCE"}}}
+            "allocations": {C: {"allocations": {A: {"resources": {"VCPU": 1}}, B: {"resources": {"VGPU": 1}}}, "project_id": "p",
+                                "user_id": "u", "consumer_generation": 1, "consumer_type": "INSTANCE"}}}
     assert (await world.admin.post("/placement/reshaper", body)).status == 403          # upstream: a service's business
     service = world.harness.as_("service").with_headers(OpenStack_API_Version="placement 1.39")
     got = await service.post("/placement/reshaper", body)
@@ -175,3 +177,74 @@ async def test_only_operators(world):
     member = world.harness.as_("member", project="p1").with_headers(OpenStack_API_Version="placement 1.9")
     assert (await member.get("/placement/usages?project_id=p1")).status == 200
     assert (await member.get("/placement/usages?project_id=other")).status == 403
+
+
+async def test_older_versions_see_and_send_older_forms(world):
+    await world.host(A, "h1", 4)
+    listed = {"allocations": [{"resource_provider": {"uuid": A}, "resources": {"VCPU": 1}}]}
+    assert (await world.at("1.0").put(f"/placement/allocations/{B}", listed)).status == 204
+    assert (await world.at("1.8").put(f"/placement/allocations/{B}", listed)).status == 400             # who?
+    assert (await world.at("1.8").put(f"/placement/allocations/{B}", listed | {"project_id": "p", "user_id": "u"})).status == 204
+    assert (await world.at("1.12").put(f"/placement/allocations/{B}", listed | {"project_id": "p", "user_id": "u"})).status == 400
+    url = f"/placement/allocations/{B}"
+    keys = {v: set((await world.at(v).get(url)).json) for v in ("1.11", "1.12", "1.28", "1.38")}
+    assert keys["1.11"] == {"allocations"} and keys["1.12"] == {"allocations", "project_id", "user_id"}
+    assert keys["1.28"] - keys["1.12"] == {"consumer_generation"} and keys["1.38"] - keys["1.28"] == {"consumer_type"}
+    show = f"/placement/resource_providers/{A}"
+    rels = {v: [k["rel"] for k in (await world.at(v).get(show)).json["links"]] for v in ("1.0", "1.1", "1.11")}
+    assert rels["1.0"] == ["self", "inventories", "usages"] and "aggregates" in rels["1.1"] and "allocations" in rels["1.11"]
+    assert (await world.at("1.1").put(f"/placement/resource_providers/{A}/aggregates", [B])).json == {"aggregates": [B]}
+    old, new = [(await world.at(v).get("/placement/allocation_candidates?resources=VCPU:1")).json for v in ("1.11", "1.12")]
+    assert old["allocation_requests"] == [listed] and new["allocation_requests"] == [{"allocations": {A: {"resources": {"VCPU": 1}}}}]
+
+
+async def test_a_route_and_a_parameter_begin_at_their_version(world):
+    for version, path in (("1.1", "/resource_classes"), ("1.5", "/traits"), ("1.8", "/usages?project_id=p"),
+                          ("1.9", "/allocation_candidates?resources=VCPU:1")):
+        assert (await world.at(version).get("/placement" + path)).status == 404
+    for version, query in (("1.2", f"member_of={A}"), ("1.3", "resources=VCPU:1"), ("1.13", f"in_tree={A}"), ("1.39", "no=such"),
+                           ("1.17", "required=HW_CPU_X86_AVX"), ("1.38", "required=in:HW_CPU_X86_AVX,HW_CPU_X86_AVX2")):
+        assert (await world.at(version).get(f"/placement/resource_providers?{query}")).status == 400, query
+
+
+async def test_answers_say_when_they_were_true(world):
+    await world.host(A, "h1", 4)
+    for path in ("", f"/{A}", f"/{A}/inventories", f"/{A}/usages", f"/{A}/traits", f"/{A}/aggregates", f"/{A}/allocations"):
+        old, new = [await world.at(v).get("/placement/resource_providers" + path) for v in ("1.14", "1.15")]
+        assert "last-modified" not in old.headers, path
+        assert new.headers["last-modified"].endswith("GMT") and new.headers["cache-control"] == "no-cache", path
+
+
+async def test_errors_are_recognisable(world):
+    missing = await world.admin.get(f"/placement/resource_providers/{A}")
+    [error] = missing.json["errors"]
+    assert (error["status"], error["title"], error["code"]) == (404, "Not Found", "placement.resource_provider.not_found")
+    assert error["request_id"] == missing.headers["x-openstack-request-id"]
+    assert "code" not in (await world.at("1.22").get(f"/placement/resource_providers/{A}")).json["errors"][0]
+    unknown = await world.admin.post("/placement/resource_providers", {"name": "x", "colour": "red"})
+    assert unknown.status == 400 and unknown.json["errors"][0]["detail"].startswith("JSON does not validate: Additional properties")
+    broken = await world.admin.request("POST", "/placement/resource_providers", body=b"{")
+    assert broken.json["errors"][0]["detail"].startswith("Malformed JSON")
+
+
+async def test_what_is_in_use_stays(world):
+    await world.host(A, "h1", 4, MEMORY_MB=100)
+    await world.placement.claim(C, {A: {"VCPU": 1}}, project_id="p", user_id="u")
+    for path in (f"/resource_providers/{A}/inventories/VCPU", f"/resource_providers/{A}/inventories"):
+        refused = await world.admin.delete("/placement" + path)
+        assert (refused.status, refused.json["errors"][0]["code"]) == (409, "placement.inventory.inuse")
+    assert set(await world.placement.inventory(A)) == {"VCPU", "MEMORY_MB"}
+    assert (await world.admin.delete(f"/placement/resource_providers/{A}/inventories/MEMORY_MB")).status == 204
+
+
+async def test_a_refused_claim_changes_nothing(world):
+    await world.host(A, "h1", 4)
+    await world.host(B, "h2", 1)
+    await world.placement.claim(C, {A: {"VCPU": 2}}, project_id="p", user_id="u")
+    before = await world.placement.allocations(C), (await world.placement.get_provider(A)).generation
+    with pytest.raises(NoCapacity):
+        await world.placement.claim(C, {A: {"VCPU": 1}, B: {"VCPU": 2}}, project_id="p", user_id="u")
+    assert (await world.placement.allocations(C), (await world.placement.get_provider(A)).generation) == before
+    await world.placement.set_inventory(A, {"VCPU": Inventory(total=1)})                    # overcommitted from here on
+    await world.placement.claim(C, {A: {"VCPU": 1}}, project_id="p", user_id="u")           # less is always possible
+    assert await world.placement.usages_by_provider() == {A: {"VCPU": 1}}

@@ -12,7 +12,6 @@ from pileus.core.http import Request, Route
 from pileus.placement.api import fields
 from pileus.placement.api.fields import Amount, Body, Label, Owner, Uuid, shown
 from pileus.placement.api.inventories import Inventories
-from pileus.placement.errors import NoSuchProvider, ProviderNotFound
 from pileus.placement.model import ANY, NOBODY, Claim
 
 Portions = Annotated[dict[Label, Amount], Meta(min_length=1)]
@@ -131,13 +130,7 @@ async def list_on_provider(req: Request, provider_id: str):
 
 
 async def reshape(req: Request, body: Reshape):
-    wanted = {}
-    for id, inventories in body.inventories.items():
-        try:
-            await req.services.placement.get_provider(id)
-        except ProviderNotFound as absent:
-            raise NoSuchProvider(f"Resource provider {id} in the inventories does not exist.") from absent
-        wanted[fields.as_uuid(id)] = (inventories.resource_provider_generation, inventories.all(req, id))
+    wanted = {fields.as_uuid(id): (i.resource_provider_generation, i.all(req, id)) for id, i in body.inventories.items()}
     await req.services.placement.reshape(wanted, [held.claim(req, id) for id, held in body.allocations.items()])
 
 

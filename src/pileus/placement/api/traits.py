@@ -21,11 +21,7 @@ def location(name: str) -> str:
 
 async def list_traits(req: Request):
     fields.only(req, {"name": (1, 6), "associated": (1, 6)})
-    try:
-        associated = req.query.flag("associated")
-    except Invalid as problem:
-        raise Invalid(f'The query parameter "associated" only accepts "true" or "false". Got: {req.query.get("associated")}') from problem
-    names = await req.services.placement.all_traits(associated=associated)
+    names = await req.services.placement.all_traits(associated=req.query.flag("associated"))
     kind, colon, value = (req.query.get("name") or "").partition(":")
     if kind == "in" and colon:
         names &= set(value.split(","))
