@@ -37,7 +37,7 @@ class Placement(Providers, Claims, Names):
                     raise NoSuchProvider(f"Resource provider {id} in the inventories does not exist.")
                 known = {n: plain(s) for n, s in (await self.inventory(id)).items()}
                 await self.set_inventory(id, known | wanted, generation)
-            await self.claim_all(claims)
+            await self._claim_all(claims)             # not tried again: the transaction around it would be gone
             for id, (_, wanted) in inventories.items():
                 await self.set_inventory(id, wanted, (await self.get_provider(id)).generation)
 

@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from pileus.core.db import Deadlock
 from pileus.core.kit import Kit
 from pileus.placement import store
 from pileus.placement.errors import ConcurrentUpdate, NoCapacity, NoInventory, NoSuchClass, NoSuchProvider, UnitViolated
 from pileus.placement.model import ANY, STANDARD_CLASSES, Allocation, Amounts, AnyGeneration, Claim, Consumer
 from pileus.placement.store.claims import Want
 
-#: How often a claim without a generation is tried when others change the same consumer.
+#: How often a claim is tried that others stand in the way of.
 TRIES = 5
 
 
@@ -39,6 +40,9 @@ class Claims:
         for left in reversed(range(TRIES)):
             try:
                 return await self._claim_all(claims)
+            except Deadlock:
+                if not left:
+                    raise
             except ConcurrentUpdate:
                 if not left or not all(isinstance(c.generation, AnyGeneration) for c in claims):
                     raise
