@@ -274,7 +274,7 @@ async def interfaces_come_and_go(host: Host):
                 await driver.plug(spec.id, host.nic(2))
             for _ in range(2):
                 await driver.unplug(spec.id, host.nic(2).port_id)
-            await driver.plug(spec.id, host.nic(2))
+            await driver.plug(spec.id, host.nic(3))
             assert await powers(driver) == {spec.id: power}
             await driver.unplug(spec.id, host.nic(1).port_id)
             assert (await driver.reboot(spec.id, hard=True)).power is Power.RUNNING

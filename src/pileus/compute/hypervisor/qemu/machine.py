@@ -223,11 +223,15 @@ class Machine:
             raise
 
     async def remove_nic(self, slot: int, timeout_s: float) -> None:
-        """Cut an interface off the network, and ask the guest to let go of the device. One that does not is `leaving`."""
+        """Cut an interface off the network, and ask the guest to let go of the device. One that does not is `leaving`.
+
+        Its tap device is closed then, or (since QEMU 10) once the guest lets go; nothing passes through it meanwhile.
+        """
         if slot in await self.nic_slots() and slot not in self.leaving:
             assert self._qmp is not None
             async with self._qmp.expect("DEVICE_DELETED", lambda data: data.get("device") == f"nic{slot}") as deleted:
                 self.leaving.add(slot)
+                await self.ask("set_link", {"name": f"nic{slot}", "up": False})
                 await self.ask("device_del", {"id": f"nic{slot}"})
                 if not self.paused:
                     await asyncio.wait([deleted], timeout=timeout_s)
