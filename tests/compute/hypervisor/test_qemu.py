@@ -8,7 +8,6 @@ import shutil
 import pytest
 from msgspec.structs import replace
 
-from pileus.compute import hypervisor
 from pileus.compute.hypervisor.base import RootDisk
 from pileus.compute.hypervisor.qemu import Qemu
 from tests.compute.hypervisor.contract import CHECKS, Host
@@ -30,7 +29,3 @@ async def test_contract(check, home, state):
         patience_s=60,
     )
     await check(host)
-
-
-def test_it_is_found_by_name():
-    assert hypervisor.driver("qemu") is Qemu

@@ -52,6 +52,11 @@ def test_without_kvm_the_translation_cache_is_bounded_and_with_it_the_host_cpu_i
     assert values(arguments(SPEC, cpu="max"), "-cpu") == ["max"]
 
 
+def test_the_sandbox_is_used_where_it_works():
+    assert values(arguments(SPEC), "-sandbox") and "spawn=deny" in values(arguments(SPEC), "-sandbox")[0]
+    assert not values(arguments(SPEC, replace(HOST, sandbox=False)), "-sandbox")
+
+
 def test_formats_are_stated_and_the_base_is_read_only_and_leads_nowhere():
     root = blockdev(arguments(SPEC), "root")
     assert (root["driver"], root["backing"]["driver"]) == ("qcow2", "qcow2")

@@ -61,6 +61,19 @@ async def test_a_guest_that_listens_is_shut_down_and_rebooted_by_its_own_means(h
         assert (await qemu.power(spec.id, Power.SHUTDOWN, timeout_s=60)).power is Power.SHUTDOWN
 
 
+async def test_every_guest_has_a_screen_on_a_port_of_its_own(home, state):
+    async with started(state) as qemu:
+        guests = await asyncio.gather(*(qemu.spawn(make_spec(home, n)) for n in (1, 2, 3)))
+        assert len({guest.vnc for guest in guests}) == 3
+        for guest in guests:
+            assert guest.vnc[0] == "127.0.0.1"
+            reader, writer = await asyncio.open_connection(*guest.vnc)
+            assert await reader.readexactly(4) == b"RFB "
+            writer.close()
+        blind = await qemu.spawn(make_spec(home, 4, properties={"hw_video_model": "none"}))
+        assert blind.vnc is None
+
+
 async def test_a_guest_that_shuts_down_by_itself_is_not_a_crash(home, state):
     async with started(state) as qemu:
         spec = make_spec(home, 1, image="polite")

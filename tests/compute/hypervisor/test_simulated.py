@@ -11,7 +11,6 @@ import sys
 
 import pytest
 
-from pileus.compute import hypervisor
 from pileus.compute.hypervisor.base import GuestSpec, HypervisorFailed, Nic, Power, RootDisk
 from pileus.compute.hypervisor.simulated import Simulated
 from tests.compute.hypervisor.contract import CHECKS, Host
@@ -44,12 +43,6 @@ def host(tmp_path) -> Host:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_contract(check, host):
     await check(host)
-
-
-def test_it_is_found_by_name():
-    assert hypervisor.driver("simulated") is Simulated
-    with pytest.raises(KeyError):
-        hypervisor.driver("os.path")
 
 
 @pytest.mark.parametrize(

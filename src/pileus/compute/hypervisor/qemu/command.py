@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from pileus.compute.hypervisor.base import GuestSpec, HypervisorFailed, Nic
 from pileus.compute.hypervisor.qemu.layout import NICS_MAX, Folder, Record
-from pileus.compute.hypervisor.qemu.probe import Abilities
+from pileus.compute.hypervisor.qemu.probe import SANDBOX, Abilities
 
 #: Which of QEMU's inherited descriptors is what. They are sockets that listen already when QEMU starts.
 QMP_FD, SERIAL_FD = 3, 4
@@ -51,7 +51,7 @@ def command(record: Record, folder: Folder, host: Abilities, *, cpu: str | None 
         "-uuid", guest.id,
         "-pidfile", str(folder.pid),                  # also how the process is recognised later: see `process`
         "-nodefaults", "-no-user-config",
-        *(("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny") if host.sandbox else ()),
+        *(SANDBOX if host.sandbox else ()),
         "-machine", f"{_machine(guest)},usb=off",
         *_cpu(guest, host, cpu),
         "-m", str(guest.memory_mb),

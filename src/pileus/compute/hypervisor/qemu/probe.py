@@ -27,6 +27,9 @@ DONE = 33
 
 LIMIT_S = 3.0
 
+#: What a guest's QEMU may not do: start programs, become somebody else, change its own limits, use obsolete system calls.
+SANDBOX = ("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny")
+
 
 class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     """What guests can be given on this host."""
@@ -91,7 +94,7 @@ async def kvm_works(binary: str = "qemu-system-x86_64") -> bool:
 
 async def _try_out(path: str) -> Abilities:
     version, kvm, sandbox = await asyncio.gather(
-        _version(path), kvm_works(path), runs(path, "-accel", "tcg", "-sandbox", "on", limit_s=20)
+        _version(path), kvm_works(path), runs(path, "-accel", "tcg", *SANDBOX, limit_s=20)
     )
     if not sandbox and not await runs(path, "-accel", "tcg", limit_s=20):
         raise HypervisorFailed(what="start QEMU", detail=f"{path} cannot run the smallest guest")
