@@ -30,13 +30,14 @@ class Client:
         if "project_name" in auth:
             scope = {"project": {"name": auth["project_name"], "domain": {"name": auth["project_domain_name"]}}}
         identity = {"methods": ["password"], "password": {"user": {"name": auth["username"], "password": auth["password"], "domain": domain}}}
-        answer = self._send("POST", "/identity/v3/auth/tokens", {"auth": {"identity": identity, "scope": scope}})
+        answer = self.send("POST", "/identity/v3/auth/tokens", {"auth": {"identity": identity, "scope": scope}})
         self.token = answer.headers["X-Subject-Token"]
 
     def get(self, path: str) -> Any:
-        return json.load(self._send("GET", path))
+        return json.load(self.send("GET", path))
 
-    def _send(self, method: str, path: str, body: Any = None) -> Any:
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer, open for reading. Raises urllib.error.HTTPError for an error status, NotRunning when nobody answers."""
         headers = {"Content-Type": "application/json"} | ({"X-Auth-Token": self.token} if hasattr(self, "token") else {})
         request = urllib.request.Request(self.base + path, method=method, headers=headers, data=json.dumps(body).encode() if body else None)
         try:

@@ -28,7 +28,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 async def examine(state: Path) -> list[Finding]:
     """Try everything out; changes nothing on the machine."""
-    found = [Finding(what="Python", ok=True, text=sys.version.split()[0]), _root(), _tools(), *await _qemu(state), *_kernel(), _space(state)]
+    found = [Finding(what="Python", ok=True, text=sys.version.split()[0]), _root(), _tools(), *await _qemu(state), *_network(), _space(state)]
     return found
 
 
@@ -64,10 +64,11 @@ async def _qemu(state: Path) -> list[Finding]:
                             "firmware, or nested virtualisation on the host")]
 
 
-def _kernel() -> list[Finding]:
-    from pileus.network.datapath.linux.probe import capabilities
+def _network() -> list[Finding]:
+    from pileus.network.datapath.linux.probe import probe
 
-    return [Finding(what=c.name, ok=True if c.present else None if c.optional else False, text=c.text) for c in capabilities()]
+    known = {"root", *TOOLS}
+    return [Finding(what=c.name, ok=True if c.works else False if c.needed else None, text=c.says) for c in probe() if c.name not in known]
 
 
 def _space(state: Path) -> Finding:
