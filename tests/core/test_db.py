@@ -37,6 +37,19 @@ async def test_records_come_back_as_they_went_in():
     assert await db.scalar(sa.select(sa.func.count()).select_from(things)) == 1
 
 
+async def test_rows_may_have_more_and_fewer_columns_than_a_record_has_fields():
+    class Brief(msgspec.Struct, frozen=True):
+        id: str
+        tags: list[str] = []
+
+    db = await database()
+    assert await db.all(Brief, sa.select(things)) == []
+    for name in "ab":
+        await db.insert(things, Thing(name, name, NOW, {}))
+    assert await db.all(Brief, sa.select(things).order_by(things.c.id)) == [Brief("a"), Brief("b")]
+    assert await db.one(Brief, sa.select(things.c.id).where(things.c.id == "b")) == Brief("b")
+
+
 async def test_moments_sort_as_text():
     db = await database()
     for i, moment in enumerate([NOW.replace(microsecond=500), NOW, NOW.replace(second=59)]):

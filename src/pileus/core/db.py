@@ -91,7 +91,15 @@ def row(record: msgspec.Struct | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def record(kind: type[T], found: sa.Row) -> T:
-    return msgspec.convert(found._mapping, kind)
+    return records(kind, [found])[0]
+
+
+def records(kind: type[T], found: Sequence[sa.Row]) -> list[T]:
+    """Rows of one statement as a `kind`. By way of dicts: a row looked at as a mapping takes seven times as long."""
+    if not found:
+        return []
+    names = [str(name) for name in found[0]._fields]      # plain strings: SQLAlchemy has a kind of its own
+    return [msgspec.convert(dict(zip(names, one, strict=True)), kind) for one in found]
 
 
 class Database:
@@ -127,7 +135,7 @@ class Database:
         return record(kind, found[0]) if found else None
 
     async def all(self, kind: type[T], stmt: sa.Executable, params: Mapping[str, Any] | None = None) -> list[T]:
-        return [msgspec.convert(r._mapping, kind) for r in await self.backend.fetch(stmt, params)]
+        return records(kind, await self.backend.fetch(stmt, params))
 
     async def rows(self, stmt: sa.Executable, params: Mapping[str, Any] | None = None) -> Sequence[sa.Row]:
         """Rows as they are: for a few columns, sums and joins."""
