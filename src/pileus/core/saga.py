@@ -204,7 +204,8 @@ class Sagas:
                     await self._fail(entry, error)
                     break
                 entry.at += 1
-                await self._save(entry)
+                if entry.at < len(saga.steps):         # after the last one the journal is closed; a crash in between repeats that step
+                    await self._save(entry)
             if entry.why is not None:
                 error = error or revive(entry.why.code, {}, entry.why.message)
                 await self._undo(saga, deps, entry, error)

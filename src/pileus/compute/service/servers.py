@@ -198,6 +198,8 @@ class Servers:
         return server
 
     async def _check_metadata(self, who: Context, metadata: dict[str, str]) -> None:
+        if not metadata:
+            return
         most = (await self.quotas.limits(who.project_id, who.user_id))["metadata_items"]
         if 0 <= most < len(metadata):
             raise ComputeOverQuota(resource="metadata_items", requested=len(metadata), used=0, limit=most)
