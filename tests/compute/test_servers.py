@@ -239,3 +239,15 @@ async def test_paging(cloud):
         url = next((link["href"].split("//", 1)[1].split("/", 1)[1] for link in got.get("servers_links", [])), None)
         url = url and "/" + url
     assert seen == [f"s{i}" for i in range(5)]
+
+
+async def test_operators_traits_of_a_host_stay(cloud):
+    admin = (await cloud.as_("pileus-admin")).with_headers(OpenStack_API_Version="placement 1.39")
+    provider = (await admin.get("/placement/resource_providers")).json["resource_providers"][0]
+    await admin.put("/placement/traits/CUSTOM_FAST")
+    url = f"/placement/resource_providers/{provider['uuid']}/traits"
+    traits = (await admin.get(url)).json
+    got = await admin.put(url, {"traits": [*traits["traits"], "CUSTOM_FAST"], "resource_provider_generation": traits["resource_provider_generation"]})
+    assert got.status == 200
+    await cloud.settle(130)
+    assert "CUSTOM_FAST" in (await admin.get(url)).json["traits"]

@@ -32,7 +32,8 @@ class Reports:
         host = await self.hosts.report(report.host, report.inventory, running_vms=len(report.guests))
         await self.placement.ensure_provider(host.id, report.inventory.hypervisor_hostname)
         await self.placement.set_inventory(host.id, self._stock(report.inventory))
-        await self.placement.set_traits(host.id, set(report.inventory.traits))
+        operators = {trait for trait in await self.placement.traits(host.id) if trait.startswith("CUSTOM_")}
+        await self.placement.set_traits(host.id, operators | set(report.inventory.traits))
         return await self._judge(report)
 
     def _stock(self, has: Inventory) -> dict[str, Any]:
