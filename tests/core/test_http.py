@@ -25,6 +25,15 @@ class ThingCreate(msgspec.Struct, forbid_unknown_fields=True):
     thing: Thing
 
 
+async def found(req, thing_id):
+    req.found = f"found {thing_id}"
+    return {"project_id": req.who.project_id}
+
+
+async def show_found(req, thing_id):
+    return {"thing": {"found": req.found}}
+
+
 async def show(req, thing_id):
     if thing_id == "none":
         raise errors.NotFound()
@@ -50,6 +59,7 @@ API = Api(
     routes=[
         Route("GET", "/v2/things/{thing_id}", show, policy="thing:show"),
         Route("POST", "/v2/things", create, policy="thing:create", body=ThingCreate, ok=202),
+        Route("GET", "/v2/things/{thing_id}/found", show_found, policy="thing:show", target=found),
         Route("GET", "/v2/old", old, policy="thing:show", until=(2, 3)),
         Route("GET", "/v2/empty", empty, policy="thing:show"),
         Route("GET", "/", old),
@@ -140,6 +150,10 @@ def test_envelopes_for_everything():
 def test_head_is_get_without_a_body():
     got = call("HEAD", "/thing/v2/things/1")
     assert got.status_code == 200 and got.text == ""
+
+
+def test_a_handler_need_not_look_up_what_the_target_found():
+    assert call("GET", "/thing/v2/things/1/found").json["thing"]["found"] == "found 1"
 
 
 def test_public_routes_need_no_token():

@@ -1,6 +1,7 @@
 """Address allocation: the pure arithmetic, and the tables behind it driven by random operations."""
 
 from ipaddress import ip_address, ip_network
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -37,7 +38,7 @@ def test_free_blocks_are_the_pools_less_blocks(pools, used):
 def test_merged_ranges_are_the_same_addresses_apart(pools):
     found = ipam.merged(pools)
     assert spread(found) == sorted(set(spread(pools)))
-    assert all(a[1] + 1 < b[0] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[1] + 1 < b[0] for a, b in pairwise(found))
 
 
 @given(st.tuples(addresses, addresses).map(lambda pair: (min(pair), max(pair))), addresses)

@@ -57,8 +57,7 @@ class Ports(Part):
 
     async def update(self, who: Context, port_id: str, order: PortUpdate, *, revision: int | None = None) -> Port:
         async with self.db.transaction():
-            await self.stores.ports.bare(port_id, who.scope, lock=True)
-            port = await self.stores.ports.get(port_id, who.scope)
+            port = await self.stores.ports.get(port_id, who.scope, lock=True)
             expect_revision(port, revision)
             changes = given(
                 order, "name", "description", "admin_state_up", "device_id", "device_owner", "vnic_type", "dns_name", "dns_domain"
@@ -77,8 +76,7 @@ class Ports(Part):
 
     async def delete(self, who: Context, port_id: str, *, revision: int | None = None) -> None:
         async with self.db.transaction():
-            await self.stores.ports.bare(port_id, who.scope, lock=True)
-            port = await self.stores.ports.get(port_id, who.scope)
+            port = await self.stores.ports.get(port_id, who.scope, lock=True)
             expect_revision(port, revision)
             if port.kind in (Kind.INTERFACE, Kind.GATEWAY, Kind.FLOATING):
                 raise errors.ServicePortInUse(port_id=port_id, why=f"has device owner {port.device_owner}")

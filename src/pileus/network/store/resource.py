@@ -61,13 +61,9 @@ class Store(Generic[R]):
             raise self.missing(id)
         return found
 
-    async def get(self, id: str, scope: str | None) -> R:
+    async def get(self, id: str, scope: str | None, *, lock: bool = False) -> R:
         """The whole record."""
-        clause = self.visible(scope)
-        found = await self.db.one(self.kind, self._find if clause is None else self._find.where(clause), {"id": id})
-        if found is None:
-            raise self.missing(id)
-        return (await self.dress([found], scope))[0]
+        return (await self.dress([await self.bare(id, scope, lock=lock)], scope))[0]
 
     async def page(self, scope: str | None, wanted: Wanted) -> list[R]:
         stmt = self.listing.select(wanted, self.visible(scope))
