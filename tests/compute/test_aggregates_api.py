@@ -12,6 +12,13 @@ async def make(c, **fields):
     return await c.admin().post(AGGREGATES, {"aggregate": {"name": "a"} | fields})
 
 
+async def test_ids_of_aggregates():
+    async with compute() as c:
+        assert (await c.admin("2.1").get("/compute/v2.1/os-aggregates/-1")).status == 404
+        assert (await c.admin("2.1").delete("/compute/v2.1/os-aggregates/-1")).status == 404
+        assert (await c.admin("2.1").get("/compute/v2.1/os-aggregates/one")).status == 400
+
+
 async def test_an_aggregate_lives_its_life():
     async with compute() as c:
         await c.resources.hosts.report("h1", inventory())

@@ -160,6 +160,65 @@ async def test_bad_orders_are_refused_and_make_nothing(cloud, fields):
     await cloud.assert_clean()
 
 
+@pytest.mark.parametrize("network", [{"fixed_ip": "10.0.0.9"}, {"port": "5b1bd9cb-4bd4-4d3e-a2dc-25bf5e8e9b8d"}])
+async def test_several_servers_do_not_share_an_address_or_a_port(cloud, network):
+    got = await cloud.order(networks=[{"uuid": await cloud.network()} | network], max_count=2)
+    assert got.status == 400
+    await cloud.assert_clean()
+
+
+async def test_a_host_name_may_have_a_domain_since_2_94(cloud):
+    name, member = "x" * 52 + "-guest-test.example.com", await cloud.as_()
+    assert (await cloud.order(hostname=name, version="2.93")).status == 400
+    assert (await cloud.order(hostname=name, max_count=2, version="2.94")).status == 400
+    server = await cloud.boot(hostname=name, version="2.94")
+    assert (await cloud.show(server))["OS-EXT-SRV-ATTR:hostname"] == name
+    for version, wanted, status in (("2.93", "a.b", 400), ("2.93", "web", 200), ("2.94", "a.b", 200), ("2.94", "a/b", 400), ("2.89", "web", 400)):
+        caller = member.with_headers(OpenStack_API_Version=f"compute {version}")
+        got = await caller.put(f"{COMPUTE}/servers/{server}", {"server": {"hostname": wanted}})
+        assert got.status == status, (version, wanted, got.text)
+
+
+async def test_a_pin_comes_and_goes_since_2_104(cloud):
+    server = await cloud.boot()
+    member = (await cloud.as_()).with_headers(OpenStack_API_Version="compute 2.104")
+
+    async def pin(zone):
+        got = await member.put(f"{COMPUTE}/servers/{server}", {"server": {"pinned_availability_zone": zone}})
+        return got.json["server"]["pinned_availability_zone"] if got.status == 200 else got.status
+
+    assert [await pin(zone) for zone in (None, "mars", "nova", "nova", "mars", None)] == [None, 409, "nova", "nova", 409, None]
+    old = member.with_headers(OpenStack_API_Version="compute 2.103")
+    assert (await old.put(f"{COMPUTE}/servers/{server}", {"server": {"pinned_availability_zone": None}})).status == 400
+
+
+async def test_an_empty_id_is_not_the_list(cloud):
+    member = await cloud.as_()
+    for method, path in (("GET", "servers/"), ("GET", "flavors/"), ("DELETE", "servers/"), ("GET", "os-simple-tenant-usage/")):
+        assert (await member.request(method, f"{COMPUTE}/{path}")).status == 404
+    assert (await member.get(f"{COMPUTE}/servers")).status == (await member.get(f"{COMPUTE}/")).status == 200
+
+
+async def test_nothing_is_ever_there_to_restore(cloud):
+    server = await cloud.boot()
+    assert (await cloud.act(server, "restore")).status == 409
+    assert (await cloud.act("5b1bd9cb-4bd4-4d3e-a2dc-25bf5e8e9b8d", "restore")).status == 404
+
+
+async def test_a_flavor_may_be_named_by_a_number(cloud):
+    assert (await cloud.show(await cloud.boot(flavorRef=42)))["flavor"]["original_name"]
+
+
+async def test_network_info_is_injected_by_looking_again(cloud):
+    server = await cloud.boot(networks=[{"uuid": await cloud.network()}])
+    datapath = cloud.datapaths["h1"]
+    ports, datapath.wanted = datapath.wanted.ports, None
+    assert (await cloud.act(server, "injectNetworkInfo", cloud="pileus")).status == 403
+    assert (await cloud.act(server, "injectNetworkInfo", cloud="pileus-admin")).status == 202
+    assert ports and datapath.wanted.ports == ports
+    assert (await cloud.act(server, "resetNetwork", cloud="pileus-admin")).status == 410
+
+
 async def test_a_dead_host_gets_no_servers():
     async with TestCloud(hosts=2) as cloud:
         admin = (await cloud.as_("pileus-admin")).with_headers(OpenStack_API_Version="compute 2.53")

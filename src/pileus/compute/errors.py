@@ -24,6 +24,11 @@ class ServerLocked(Conflict):
     code, message = "server.locked", "Instance {id} is locked"
 
 
+class ZoneNotPinnable(Conflict):
+    code = "server.zone_not_pinnable"
+    message = "Server can only be pinned to its current availability zone '{current}', but '{wanted}' was requested."
+
+
 class FlavorNotFound(NotFound):
     code, message = "flavor.not_found", "Flavor {id} could not be found."
 

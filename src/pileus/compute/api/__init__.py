@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from pileus.compute.api import proxies, resources, servers
 from pileus.compute.api.changes.resources import CHANGES as RESOURCE_CHANGES
+from pileus.compute.api.changes.servers import CHANGES as SERVER_CHANGES
 from pileus.compute.api.errors import render
 from pileus.core.http import Api, Microversions
 
-MICROVERSIONS = Microversions("compute", (2, 1), (2, 104), sorted(RESOURCE_CHANGES, key=lambda change: change.version),
-                              legacy_header="x-openstack-nova-api-version")
+CHANGES = sorted([*RESOURCE_CHANGES, *SERVER_CHANGES], key=lambda change: change.version)
+MICROVERSIONS = Microversions("compute", (2, 1), (2, 104), CHANGES, legacy_header="x-openstack-nova-api-version")
 ROUTES = [*resources.ROUTES, *servers.ROUTES, *proxies.ROUTES]
-API = Api(name="compute", root="/compute", routes=ROUTES, render=render, microversions=MICROVERSIONS,
+API = Api(name="compute", root="/compute", routes=ROUTES, render=render, microversions=MICROVERSIONS, empty_ids=True,
           request_id_headers=("x-openstack-request-id", "x-compute-request-id"))

@@ -130,6 +130,7 @@ def view(aggregate: Aggregate) -> dict[str, Any]:
 
 
 def _id(value: str) -> int:
-    if not (value.isascii() and value.isdecimal() and len(value) <= 10):
+    digits = value.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 10):
         raise Invalid(f"Invalid input received: id must be an integer, not {value}")
     return int(value)

@@ -20,7 +20,7 @@ RULES = {
              "os-server-tags:update_all", "os-server-tags:delete_all", "os-server-tags:update", "os-server-tags:delete",
              "os-attach-interfaces:create", "os-attach-interfaces:delete",
              "os-pause-server:pause", "os-pause-server:unpause", "os-suspend-server:suspend", "os-suspend-server:resume",
-             "os-lock-server:lock", "os-lock-server:unlock", "os-console-output", "os-deferred-delete:force"],
+             "os-lock-server:lock", "os-lock-server:unlock", "os-console-output", "os-deferred-delete:force", "os-deferred-delete:restore"],
     ADMIN: ["servers:index:get_all_tenants", "servers:detail:get_all_tenants", "servers:create:forced_host", "servers:show:host_status",
             "os-extended-server-attributes", "os-admin-actions:reset_state", "os-admin-actions:reset_network",
             "os-admin-actions:inject_network_info", "os-instance-actions:events"],

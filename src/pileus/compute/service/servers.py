@@ -7,7 +7,15 @@ import re
 from typing import Any
 
 from pileus.compute.config import ComputeConfig
-from pileus.compute.errors import ComputeOverQuota, HostNotFound, InvalidInput, ServerInWrongState, ServerLocked, ServerNotFound
+from pileus.compute.errors import (
+    ComputeOverQuota,
+    HostNotFound,
+    InvalidInput,
+    ServerInWrongState,
+    ServerLocked,
+    ServerNotFound,
+    ZoneNotPinnable,
+)
 from pileus.compute.interface import ComputeAgent, ImageRef
 from pileus.compute.model.order import ServerOrder
 from pileus.compute.model.server import ACTIONS, BUILDING, DELETING, Nic, Server
@@ -34,6 +42,7 @@ class Servers:
         """Accept an order: rows, quotas and sagas in one transaction. Returns the servers and their reservation's id.
 
         Raises Invalid, NotFound, Conflict or ComputeOverQuota, and then nothing was made."""
+        _check_many(order)
         image = await self._image(who, order)
         flavor = await self._flavor(who, order, image)
         key = await self._key(who, order)
@@ -155,11 +164,14 @@ class Servers:
             await self.kit.sagas.begin(CHANGE_POWER, id, ChangePower(server_id=id, request_id=who.request_id, action=name))
 
     async def update(self, id: str, who: Context, **values: Any) -> Server:
-        """Change what describes a server: name, description, access addresses, disk config, hostname."""
-        await self.get(id, who)
-        if "name" in values and "hostname" not in values:
-            values["name"] = values["name"].strip()
-        await self.store.update(id, self.kit.clock.now(), **values)
+        """Change what describes a server: name, description, access addresses, disk config, hostname, pin.
+
+        Raises ZoneNotPinnable."""
+        async with self.kit.db.transaction():
+            server = await self.get(id, who)
+            if values.get("pinned_zone") is not None:
+                _check_pin(server, values["pinned_zone"])
+            await self.store.update(id, self.kit.clock.now(), **values)
         return await self.get(id, who)
 
     async def set_metadata(self, id: str, who: Context, items: dict[str, str], *, replace: bool) -> dict[str, str]:
@@ -220,6 +232,18 @@ class Servers:
         await self.get(id, who)
         await self.store.update(id, self.kit.clock.now(), vm_state=vm_state, task_state=None)
 
+    async def restore(self, id: str, who: Context) -> None:
+        """Servers are deleted at once here, so that there is never one that could be restored. Raises ServerInWrongState."""
+        server = await self.get(id, who)
+        raise ServerInWrongState(action="restore", id=id, attribute="vm_state", state=server.vm_state)
+
+    async def wire(self, id: str, who: Context) -> None:
+        """Have the server's host make its network interfaces what they must be. Repeatable."""
+        server = await self.get(id, who)
+        self.refuse_locked(server, who)
+        if server.host is not None:
+            await self.network.wire(server.host)
+
     async def console_log(self, id: str, who: Context) -> str:
         """What the guest wrote to its serial console. Raises Conflict while there is no guest."""
         server = await self.get(id, who)
@@ -239,6 +263,27 @@ class Servers:
         if server.vm_state in allowed or server.task_state == DELETING:
             return ServerInWrongState(action=action, id=id, attribute="task_state", state=server.task_state)
         return ServerInWrongState(action=action, id=id, attribute="vm_state", state=server.vm_state)
+
+
+def _check_many(order: ServerOrder) -> None:
+    """What there is one of cannot be given to several servers. Raises Invalid."""
+    if order.max_count == 1:
+        return
+    if order.hostname:
+        raise Invalid("Unable to allocate a single hostname to multiple instances")
+    for wanted in order.networks if isinstance(order.networks, tuple) else ():
+        if wanted.port_id:
+            raise Invalid("Failed to launch multiple instances: a port can only be used by one of them.")
+        if wanted.fixed_ip:
+            raise Invalid("Invalid fixed IP address: max_count cannot be greater than 1 if a fixed_ip is specified.")
+
+
+def _check_pin(server: Server, zone: str) -> None:
+    """A server can be pinned to the zone it is in, and nowhere else while it is pinned."""
+    if server.pinned_zone is not None and zone != server.pinned_zone:
+        raise ZoneNotPinnable("Cannot change pinned availability zone directly. Unpin first by setting it to null.")
+    if server.pinned_zone is None and zone != server.availability_zone:
+        raise ZoneNotPinnable(current=server.availability_zone or "", wanted=zone)
 
 
 def hostname(name: str) -> str:

@@ -140,6 +140,8 @@ async def _admit(api: Api, routes: list[Route], edge: Edge, req: Request) -> Rou
             if any(r.policy is not None for r in routes):
                 raise
     route = next((r for r in routes if (r.since is None or r.since <= req.version) and (r.until is None or req.version <= r.until)), None)
+    if api.empty_ids and route is not None and route.policy is not None and req.falcon.scope["path"].endswith("/"):
+        route = None
     if route is None or route.policy is not None:
         req.who = await edge.authenticate(req)
     if route is None:

@@ -48,3 +48,4 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     microversions: Microversions | None = None
     request_id_headers: tuple[str, ...] = ("x-openstack-request-id",)
     max_body: int = 1 << 20                 # bytes of a JSON body
+    empty_ids: bool = False                 # `/servers/` is a server with an empty id (so not found) rather than the list

@@ -13,7 +13,7 @@ from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
 
 
-class FromPool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FromPool(msgspec.Struct, frozen=True):
     pool: str | None = None
 
 

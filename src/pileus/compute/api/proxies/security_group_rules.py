@@ -16,7 +16,9 @@ from pileus.network.model import SecurityGroupRuleCreate
 RANGES = {"tcp": (1, 65535), "udp": (1, 65535), "icmp": (-1, 255)}
 
 
-class RuleText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RuleText(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields that are none of these were never refused here."""
+
     parent_group_id: str
     ip_protocol: str | None = None
     from_port: int | str | None = None
@@ -25,7 +27,7 @@ class RuleText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     group_id: str | None = None
 
 
-class RuleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RuleBody(msgspec.Struct, frozen=True):
     rule: RuleText = msgspec.field(name="security_group_rule")
 
 

@@ -17,12 +17,14 @@ from pileus.core.http import Request, Route
 Text = Annotated[str, Meta(max_length=255)]
 
 
-class GroupText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class GroupText(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields that are none of these were never refused here."""
+
     name: Text
     description: Text
 
 
-class GroupBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class GroupBody(msgspec.Struct, frozen=True):
     group: GroupText = msgspec.field(name="security_group")
 
 

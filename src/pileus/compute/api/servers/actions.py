@@ -17,7 +17,7 @@ from pileus.compute.api.proxies.fixed_ips import AddFixedIp, RemoveFixedIp, add_
 from pileus.compute.api.proxies.floating_ips import AddFloatingIp, RemoveFloatingIp, add_floating_ip, remove_floating_ip
 from pileus.compute.api.servers.bodies import Closed
 from pileus.compute.model.server import ACTIVE, ERROR
-from pileus.core.errors import Invalid, NotFound
+from pileus.core.errors import Gone, Invalid
 from pileus.core.http import Reply, Request, Route
 
 Version = tuple[int, int]
@@ -122,9 +122,17 @@ def _group(body: dict[str, str]) -> str:
     return body["name"]
 
 
-async def refuse_networking(req: Request, server_id: str) -> None:
-    """Upstream's network drivers never could, either (`injectNetworkInfo`, `resetNetwork`)."""
-    raise NotFound("The requested network operation is not supported by this network back end.")
+async def inject_network_info(req: Request, server_id: str) -> None:
+    """Have the server's host look again at what its network interfaces must be like."""
+    await req.services.compute.servers.wire(server_id, req.who)
+
+
+async def reset_network(req: Request, server_id: str) -> None:
+    raise Gone("The resetNetwork action was for the XenAPI driver and went with it.")
+
+
+async def restore(req: Request, server_id: str) -> None:
+    await req.services.compute.servers.restore(server_id, req.who)
 
 
 ACTIONS: dict[str, ServerAction] = {
@@ -139,6 +147,7 @@ ACTIONS: dict[str, ServerAction] = {
     "unlock": ServerAction(run=unlock, policy="os_compute_api:os-lock-server:unlock"),
     "os-resetState": ServerAction(run=reset_state, policy="os_compute_api:os-admin-actions:reset_state", body=ResetState),
     "forceDelete": ServerAction(run=force_delete, policy="os_compute_api:os-deferred-delete:force"),
+    "restore": ServerAction(run=restore, policy="os_compute_api:os-deferred-delete:restore"),
     "os-getConsoleOutput": ServerAction(run=console_output, policy="os_compute_api:os-console-output", body=ConsoleOutput),
     "addSecurityGroup": ServerAction(run=add_security_group, policy="os_compute_api:os-security-groups:add", body=dict[str, str]),
     "removeSecurityGroup": ServerAction(run=remove_security_group, policy="os_compute_api:os-security-groups:remove", body=dict[str, str]),
@@ -150,7 +159,7 @@ ACTIONS: dict[str, ServerAction] = {
         run=add_fixed_ip, policy="os_compute_api:os-multinic:add", body=AddFixedIp, last=ADDRESSES_UNTIL),
     "removeFixedIp": ServerAction(
         run=remove_fixed_ip, policy="os_compute_api:os-multinic:remove", body=RemoveFixedIp, last=ADDRESSES_UNTIL),
-    "resetNetwork": ServerAction(run=refuse_networking, policy="os_compute_api:os-admin-actions:reset_network", last=(2, 92)),
-    "injectNetworkInfo": ServerAction(run=refuse_networking, policy="os_compute_api:os-admin-actions:inject_network_info", last=(2, 92)),
+    "resetNetwork": ServerAction(run=reset_network, policy="os_compute_api:os-admin-actions:reset_network"),
+    "injectNetworkInfo": ServerAction(run=inject_network_info, policy="os_compute_api:os-admin-actions:inject_network_info"),
 }
 ROUTES = [Route("POST", "/v2.1/servers/{server_id}/action", server_action, policy="compute:server_action", body=dict[str, Any], ok=202)]

@@ -18,7 +18,8 @@ Value = Annotated[str, Meta(max_length=255)]
 Metadata = dict[Key, Value]
 Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*$")]
 DiskConfig = Literal["AUTO", "MANUAL"]
-Hostname = Annotated[str, Meta(min_length=2, max_length=63, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9\-]*[a-zA-Z0-9]+$")]
+#: Since 2.94 it may have a domain; before, see `changes/servers.py`.
+Hostname = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9\-._]*\Z")]
 Count = int | Annotated[str, Meta(pattern=r"^[0-9]+$")]
 Flag = bool | str
 
@@ -111,11 +112,13 @@ class ServerCreate(Closed):
 
 class ServerChange(Closed):
     name: Name | msgspec.UnsetType = msgspec.UNSET
-    access_ip_v4: str | None | msgspec.UnsetType = msgspec.field(name="accessIPv4", default=msgspec.UNSET)
-    access_ip_v6: str | None | msgspec.UnsetType = msgspec.field(name="accessIPv6", default=msgspec.UNSET)
+    access_ip_v4: str | msgspec.UnsetType | None = msgspec.field(name="accessIPv4", default=msgspec.UNSET)
+    access_ip_v6: str | msgspec.UnsetType | None = msgspec.field(name="accessIPv6", default=msgspec.UNSET)
     disk_config: DiskConfig | msgspec.UnsetType = msgspec.field(name="OS-DCF:diskConfig", default=msgspec.UNSET)
-    description: Annotated[Description | None | msgspec.UnsetType, since(2, 19)] = msgspec.UNSET
+    description: Annotated[Description | msgspec.UnsetType | None, since(2, 19)] = msgspec.UNSET
     hostname: Annotated[Hostname | msgspec.UnsetType, since(2, 90)] = msgspec.UNSET
+    pinned_zone: Annotated[Name | msgspec.UnsetType | None, since(2, 104)] = msgspec.field(
+        name="pinned_availability_zone", default=msgspec.UNSET)
 
 
 class ServerUpdate(Closed):

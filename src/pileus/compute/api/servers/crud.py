@@ -80,7 +80,7 @@ async def _list(req: Request):
     if req.query.get("limit") == "0":
         return [], {}
     found = await req.services.compute.servers.list(await wanted(req), limit=part.limit, marker=part.marker)
-    link = next_link(req, found, part, found[-1].id) if found and "limit" in req.query or len(found) == part.limit else None
+    link = next_link(req, found, part, found[-1].id) if (found and "limit" in req.query) or len(found) == part.limit else None
     return found, {"servers_links": [{"rel": "next", "href": link}]} if link else {}
 
 
@@ -91,15 +91,13 @@ def _order(req: Request, body: ServerCreate) -> ServerOrder:
         raise Invalid("Invalid input for field/attribute server. 'networks' is a required property")
     if req.version < (2, 37) and isinstance(new.networks, str):
         raise Invalid(f"Invalid input for field/attribute networks. Value: {new.networks}. It is not of type 'array'")
-    if isinstance(new.flavor, int):
-        raise Invalid("Invalid input for field/attribute flavorRef: it must be a string.") if new.flavor < 0 else Invalid(f"Flavor {new.flavor} could not be found.")
     zone, force_host, force_node = _zone(req, new)
     low = count(new.min_count, 1, "min_count")
     high = count(new.max_count, low, "max_count")
     if low > high:
         raise Invalid("min_count must be <= max_count")
     return ServerOrder(
-        name=clean_name(new.name, req), flavor_id=new.flavor, image_id=_image(new), networks=_networks(new.networks), key_name=new.key_name,
+        name=clean_name(new.name, req), flavor_id=str(new.flavor), image_id=_image(new), networks=_networks(new.networks), key_name=new.key_name,
         metadata=new.metadata, tags=tuple(dict.fromkeys(new.tags)), description=new.description if req.version >= (2, 19) else new.name,
         hostname=new.hostname, user_data=_user_data(new.user_data), config_drive=boolean(new.config_drive or False, "config_drive"),
         security_groups=tuple(dict.fromkeys(g.name for g in new.security_groups or ())) or ("default",), availability_zone=zone,
