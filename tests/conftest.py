@@ -3,9 +3,14 @@
 import asyncio
 import inspect
 
+import hypothesis
 import pytest
 
 from pileus.core.clock import VirtualTimeLoop
+
+# How long one example takes says more about what else this machine does than about the code.
+hypothesis.settings.register_profile("pileus", deadline=None)
+hypothesis.settings.load_profile("pileus")
 
 
 def run_virtual(main):
