@@ -102,10 +102,12 @@ class Lab:
         self.tags.add(tag)
         return Linux(**{"tag": tag, "run": self.run_folder, "host": self.host, "guest_link": "veth", **options})
 
-    def guest(self, port: Port, *, address: str | None = "", gateway: bool = True, mac: str | None = None) -> Guest:
+    def guest(
+        self, port: Port, *, address: str | None = "", gateway: bool = True, mac: str | None = None, host: str = ""
+    ) -> Guest:
         """Take the guest's end of a port into a namespace of its own. Addresses: the port's own, another, or none yet."""
         space = self.space("g" + port.id[:11])
-        self.ip("-n", self.host, "link", "set", names.plug(port.id), "netns", space, "name", "eth0")
+        self.ip("-n", host or self.host, "link", "set", names.plug(port.id), "netns", space, "name", "eth0")
         self.ip("-n", space, "link", "set", "eth0", "address", mac or port.mac)
         self.ip("-n", space, "link", "set", "eth0", "up")
         fixed = port.fixed_ips[0]

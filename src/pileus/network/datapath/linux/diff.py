@@ -61,9 +61,11 @@ def removals(have: Space, want: Space, tag: str | None, lost: Container[str] = (
 
 
 def without(have: Space, removed: list[Operation]) -> Space:
-    """The namespace after the removals."""
+    """The namespace after the removals. What was plugged into a bridge that went is plugged into nothing."""
     gone = {operation.link for operation in removed}
-    return msgspec.structs.replace(have, links={name: link for name, link in have.links.items() if name not in gone})
+    stay = (link for name, link in have.links.items() if name not in gone)
+    links = (msgspec.structs.replace(link, master=None) if link.master in gone else link for link in stay)
+    return msgspec.structs.replace(have, links={link.name: link for link in links})
 
 
 def changes(have: Space, want: Space, tag: str | None, *, removed: bool = False) -> list[Operation]:
