@@ -84,7 +84,7 @@ def sound(want: Space) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(have=spaces(mine), want=spaces(mine))
 def test_it_gets_there_and_stays(have, want):
     assume(sound(want))
@@ -93,7 +93,7 @@ def test_it_gets_there_and_stays(have, want):
     assert reached(there, want, None)[1] == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(have=spaces(anybody), want=spaces(mine))
 def test_what_is_of_others_is_not_touched(have, want):
     assume(sound(want))

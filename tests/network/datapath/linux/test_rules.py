@@ -39,7 +39,7 @@ def refused(lab: Lab, rules: str) -> str:
 
 @pytest.mark.root
 @pytest.mark.skipif(needs_root[1].args[0], reason="needs root")
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=wild.hosts())
 def test_ossa_2019_001_and_002_every_rule_set_can_be_loaded(lab: Lab, wanted):
     """Ports of protocols that have none, overlapping ranges, nonsense: no rule keeps the others from being applied."""
@@ -49,7 +49,7 @@ def test_ossa_2019_001_and_002_every_rule_set_can_be_loaded(lab: Lab, wanted):
 
 @pytest.mark.root
 @pytest.mark.skipif(needs_root[1].args[0], reason="needs root")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=wild.hosts(), after=wild.hosts())
 def test_a_change_of_rules_ends_in_the_same_rules(lab: Lab, before, after):
     """Loading only what differs leaves the kernel with what loading everything leaves."""
@@ -70,7 +70,7 @@ def blocks(listing: str) -> list[str]:
     return sorted(" ".join(sorted(part.replace("elements = ", "").replace(",", "").split())) for part in parts)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(wanted=wild.hosts())
 def test_rendering_is_pure_and_forgets_no_port(wanted):
     rules = rendered(wanted)
@@ -81,7 +81,7 @@ def test_rendering_is_pure_and_forgets_no_port(wanted):
             assert verdict == ("drop" if not port.up else f"goto {judge[0]}-{port.device}" if port.security else None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(one=wild.rules)
 def test_a_rule_is_one_line_and_says_its_family(one: Rule):
     match = rule.match(one)
