@@ -10,9 +10,10 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
+import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -52,16 +53,33 @@ def options(section: type[msgspec.Struct]) -> Iterator[tuple[str, str, object, s
         elif found := re.match(r"\s+(\w+)\s*:", line):
             comments[found[1]], pending = " ".join(pending), []
     for field in msgspec.structs.fields(section):
-        default = field.default_factory() if field.default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT else field.default
-        kind = getattr(field.type, "__name__", None) or str(field.type)
-        yield field.name, kind, default, comments.get(field.name, "")
+        default = field.default
+        if default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        yield field.name, _plain_type(field.type), default, comments.get(field.name, "")
 
 
-def describe(kind: type[msgspec.Struct]) -> str:
-    """The reference page of a configuration, as Markdown."""
+def _plain_type(hint: Any) -> str:
+    """A type in a reader's words: without modules, bounds and `Annotated`."""
+    while typing.get_origin(hint) is typing.Annotated:
+        hint = typing.get_args(hint)[0]
+    if typing.get_origin(hint) is typing.Literal:
+        return " or ".join(f"`{value}`" for value in typing.get_args(hint))
+    return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else re.sub(r"[\w.]+\.", "", str(hint))
+
+
+def describe(kind: type[msgspec.Struct], prefix: str = "") -> str:
+    """The reference page of a configuration, as Markdown: a table per section, sections of sections after theirs."""
+    plain, sections = [], []
+    for field in msgspec.structs.fields(kind):
+        (sections if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct) else plain).append(field.name)
     lines: list[str] = []
-    for section in msgspec.structs.fields(kind):
-        lines += [f"## [{section.name}]", "", "| option | type | default | meaning |", "|---|---|---|---|"]
-        lines += [f"| `{name}` | {kind} | `{default!r}` | {text} |" for name, kind, default, text in options(section.type)]
-        lines.append("")
+    rows = [row for row in options(kind) if row[0] in plain]
+    if rows:
+        title = f"## [{prefix.rstrip('.')}]" if prefix else "## Outside of any section"
+        lines += [title, "", "| option | type | default | meaning |", "|---|---|---|---|"]
+        lines += [f"| `{name}` | {type_} | `{default!r}` | {text} |" for name, type_, default, text in rows] + [""]
+    for field in msgspec.structs.fields(kind):
+        if field.name in sections:
+            lines.append(describe(field.type, f"{prefix}{field.name}."))
     return "\n".join(lines)
