@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 KINDS = ("postgresql", "mysql")
@@ -59,6 +59,9 @@ def server(kind: str) -> Iterator[str]:
         child = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
         try:
             _wait(port, child)
+            if kind == "postgresql":                     # it listens before it takes connections
+                ready = [f"{_postgresql()}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+                _until(lambda: not subprocess.run(ready).returncode)
             if kind == "mysql":
                 subprocess.run(["mariadb", "--protocol=tcp", "-h127.0.0.1", f"-P{port}", "-upileus", "-e", "CREATE DATABASE pileus CHARACTER SET utf8mb4"],
                                check=True)
@@ -89,11 +92,20 @@ def _start_mariadb(folder: str, port: int, user: dict) -> tuple[list[str], str]:
 
 
 def _wait(port: int, child: subprocess.Popen) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
+    def listens() -> bool:
         if child.poll() is not None:
             raise RuntimeError(f"the database server ended with {child.returncode}")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    _until(listens)
+
+
+def _until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if true():
             return
         time.sleep(0.1)
     raise RuntimeError("the database server does not answer")

@@ -87,8 +87,8 @@ class Booted:
 
 
 @contextlib.asynccontextmanager
-async def booted(**config: Any):
-    kit = await make_kit(DEFAULTS)
+async def booted(url: str = "sqlite://", **config: Any):
+    kit = await make_kit(DEFAULTS, url)
     identity = Identity(kit, IdentityConfig(**({"bcrypt_cost": 4, "hash_threads": 0} | config)))
     await identity.start()
     await identity.bootstrap(admin_password="secret", services=CATALOG)

@@ -1,0 +1,90 @@
+"""The same tests on the other databases. Time is real here, so only those that do not wait."""
+
+import asyncio
+import importlib
+import inspect
+
+import pytest
+import sqlalchemy as sa
+
+from pileus.core.db import METADATA, Database
+from tests.databases import KINDS, missing, server
+from tests.identity.booted import V3, booted
+
+
+def found():
+    """(module, name) of the tests that take nothing but the fixture and let no time pass."""
+    for module in ("access", "catalog", "projects", "revocation", "roles", "users"):
+        loaded = importlib.import_module(f"tests.identity.test_{module}")
+        for name, test in inspect.getmembers(loaded, inspect.iscoroutinefunction):
+            if (
+                name.startswith("test_")
+                and list(inspect.signature(test).parameters) == ["keystone"]
+                and "asyncio.sleep" not in inspect.getsource(test)
+            ):
+                yield test
+
+
+async def _empty(url: str) -> None:
+    """Quicker than a new schema for every test."""
+    db = await Database.open(url)
+    await db.create_schema()
+    async with db.transaction():
+        if db.dialect == "mysql":
+            await db.execute(sa.text("SET FOREIGN_KEY_CHECKS = 0"))
+        for table in reversed(METADATA.sorted_tables):
+            await db.execute(table.delete())
+    await db.close()
+
+
+@pytest.mark.realtime
+@pytest.mark.database
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_test_that_can(kind):
+    if why := missing(kind):
+        pytest.skip(why)
+    tests = list(found())
+    assert len(tests) > 25
+
+    async def one(url, test):
+        await _empty(url)
+        async with booted(url) as keystone:
+            await test(keystone)
+
+    with server(kind) as url:
+        failed = []
+        for test in tests:
+            try:
+                asyncio.run(one(url, test))
+            except Exception as problem:
+                failed.append(f"{test.__module__}.{test.__name__}: {problem!r}"[:2000])
+        assert not failed, "\n".join(failed)
+
+
+@pytest.mark.realtime
+@pytest.mark.database
+@pytest.mark.parametrize("kind", KINDS)
+def test_changes_at_once_do_not_lose_each_other(kind):
+    """Many clients change one project, one user and the generation together: nobody's change is lost, every one counts."""
+    if why := missing(kind):
+        pytest.skip(why)
+
+    async def main(url):
+        async with booted(url) as keystone:
+            project = (await keystone.identity.ensure_project("p")).id
+            admin = await keystone.as_()
+            before = (await keystone.identity.core.generations.read())["tokens"]
+            got = await asyncio.gather(
+                *(admin.patch(f"{V3}/projects/{project}", {"project": {f"k{n}": n}}) for n in range(12)),
+                *(admin.put(f"{V3}/projects/{project}/tags/t{n}") for n in range(12)),
+                *(admin.patch(f"{V3}/projects/{project}", {"project": {"name": f"p{n}"}}) for n in range(12)),
+            )
+            assert {a.status for a in got} == {200, 201}, [a.text for a in got if a.status > 201]
+            after = (await admin.get(f"{V3}/projects/{project}")).json["project"]
+            assert {after[f"k{n}"] for n in range(12)} == set(range(12)) and len(after["tags"]) == 12
+            assert (await keystone.identity.core.generations.read())["tokens"] == before + 12
+            taken = await asyncio.gather(*(admin.post(f"{V3}/users", {"user": {"name": "same"}}) for _ in range(8)))
+            assert sorted(a.status for a in taken) == [201] + [409] * 7
+
+    with server(kind) as url:
+        asyncio.run(main(url))
