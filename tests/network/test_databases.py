@@ -57,7 +57,9 @@ async def persistently(call):
 async def test_no_address_is_given_twice(url):
     planes = [await control_plane(url, "a", fresh=True), await control_plane(url, "b")]
     network = await planes[0].networks.create(CLOUD, NetworkCreate(project_id="p"))
-    subnet = await planes[0].subnets.create(CLOUD, SubnetCreate(network_id=network.id, project_id="p", cidr="10.0.0.0/26", enable_dhcp=False))
+    subnet = await planes[0].subnets.create(
+        CLOUD, SubnetCreate(network_id=network.id, project_id="p", cidr="10.0.0.0/26", enable_dhcp=False)
+    )
     order = PortCreate(network_id=network.id, project_id="p")
 
     async def churn(plane):
@@ -92,7 +94,9 @@ async def test_quotas_hold_against_everybody_at_once(url):
     assert sum(not isinstance(answer, CloudError) for answer in answers) == 5
     # The first group of a project makes the default one, once.
     names = iter("abcdefgh")
-    await asyncio.gather(*(persistently(lambda plane=plane: plane.groups.create(who, SecurityGroupCreate(name=next(names)))) for plane in planes * 2))
+    await asyncio.gather(
+        *(persistently(lambda plane=plane: plane.groups.create(who, SecurityGroupCreate(name=next(names)))) for plane in planes * 2)
+    )
     groups = await planes[1].groups.list(who)
     assert sum(group.name == "default" for group in groups) == 1 and len(groups) == 4
     for plane in planes:
@@ -103,7 +107,9 @@ async def test_what_hosts_are_told_is_the_same_everywhere(url):
     plane = await control_plane(url, "a", fresh=True)
     network = await plane.networks.create(CLOUD, NetworkCreate(project_id="p"))
     await plane.subnets.create(CLOUD, SubnetCreate(network_id=network.id, project_id="p", cidr="10.0.0.0/24"))
-    port = await plane.create_server_port("11111111-1111-4111-8111-111111111111", network.id, project_id="p", device_id="s", device_owner="compute:x", host="h")
+    port = await plane.create_server_port(
+        "11111111-1111-4111-8111-111111111111", network.id, project_id="p", device_id="s", device_owner="compute:x", host="h"
+    )
     (wanted,) = [state for _, state in (await plane.wanted.build(["h"])).values()]
     assert [p.id for p in wanted.ports] == [port.id] and wanted.members == {port.security_groups[0]: (port.addresses[0].ip,)}
     views = await plane.ports_of_devices(["s"])

@@ -17,7 +17,7 @@ async def test_create_show_update_delete():
         assert "provider:network_type" not in made
         assert (await member.get(f"{V2}/networks/{made['id']}")).json["network"] == made
         changed = await member.put(
-            f"{V2}/networks/{made['id']}", {"network": {"name": "two", "mtu": 1400, "admin_state_up": False}}
+            f"{V2}/networks/{made['id']}", {"network": {"name": "two", "mtu": "1400", "admin_state_up": False}}
         )
         assert changed.status == 200 and changed.json["network"]["name"] == "two" and changed.json["network"]["mtu"] == 1400
         assert changed.json["network"]["revision_number"] == made["revision_number"] + 1

@@ -251,7 +251,13 @@ async def test_subnet_pools_have_limits_and_bounds():
 async def test_address_scopes_keep_pools_apart():
     async with Lab() as lab:
         scope = await lab.make("address-scopes", "address_scope", name="s", ip_version=4)
-        await lab.make("subnetpools", "subnetpool", prefixes=["10.0.0.0/16"], address_scope_id=scope["id"])
+        pool = await lab.make(
+            "subnetpools", "subnetpool", prefixes=["10.0.0.0/16"], address_scope_id=scope["id"], default_prefixlen=24
+        )
+        network = await lab.network(cidr=None)
+        assert network["ipv4_address_scope"] is None
+        await lab.make("subnets", "subnet", network_id=network["id"], ip_version=4, subnetpool_id=pool["id"])
+        assert (await lab.as_().get(f"{V2}/networks/{network['id']}")).json["network"]["ipv4_address_scope"] == scope["id"]
         refused = await lab.as_().post(
             f"{V2}/subnetpools", {"subnetpool": {"prefixes": ["10.0.5.0/24"], "address_scope_id": scope["id"]}}
         )

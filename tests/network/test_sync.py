@@ -34,8 +34,8 @@ async def test_only_affected_hosts_are_told():
         assert lab.wanted("h2").networks[0].dhcp_port is None and lab.wanted("h1").networks[0].dhcp_port is not None
 
 
-async def test_rules_reach_guests_that_run():
-    """OSSA-2015-021: a change of a group counts for servers that run already."""
+async def test_ossa_2015_021_rules_reach_guests_that_run():
+    """A change of a group counts for servers that run already."""
     async with Lab("h1", "h2") as lab:
         network = await lab.network()
         group = await lab.make("security-groups", "security_group", name="g")
@@ -143,6 +143,9 @@ async def test_the_next_host_takes_over_routers_and_dhcp():
         await lab.net.agents.check()
         await lab.settle()
         assert len(lab.wanted("h2").routers) == 1 and lab.wanted("h2").networks[0].dhcp_port is not None
+        await lab.add_host("h1")                                             # the oldest one is back, and the other lets go
+        await lab.settle()
+        assert len(lab.wanted("h1").routers) == 1 and lab.wanted("h2").routers == ()
 
 
 async def test_many_wires_of_one_host_are_few_applies():

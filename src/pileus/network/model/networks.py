@@ -3,14 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Annotated
-
-import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from pileus.network.model.fields import Create, Number, Record, Tag, Text, Update
-
-Mtu = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
 class Network(Record, frozen=True, kw_only=True):
@@ -28,6 +23,8 @@ class Network(Record, frozen=True, kw_only=True):
     dns_domain: str = ""
     dhcp_port_id: str | None = None         # the port where DHCP answers, while there is a subnet with DHCP
     subnets: tuple[str, ...] = ()           # ids
+    ipv4_address_scope: str | None = None   # those of the subnet pools that its subnets are of
+    ipv6_address_scope: str | None = None
     shared_here: bool = False               # with the project that asks
 
 
@@ -36,7 +33,7 @@ class NetworkCreate(Create, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     shared: bool = False
     external: bool = field(default=False, name="router:external")
     is_default: bool = False
-    mtu: Mtu | UnsetType = UNSET
+    mtu: Number | UnsetType = UNSET
     port_security_enabled: bool = True
     network_type: str | UnsetType | None = field(default=UNSET, name="provider:network_type")
     physical_network: str | UnsetType | None = field(default=UNSET, name="provider:physical_network")
@@ -51,6 +48,6 @@ class NetworkUpdate(Update, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     shared: bool | UnsetType = UNSET
     external: bool | UnsetType = field(default=UNSET, name="router:external")
     is_default: bool | UnsetType = UNSET
-    mtu: Mtu | UnsetType = UNSET
+    mtu: Number | UnsetType = UNSET
     port_security_enabled: bool | UnsetType = UNSET
     dns_domain: Text | UnsetType = UNSET

@@ -21,7 +21,8 @@ class Agents(Part):
 
     def __init__(self, net):
         super().__init__(net)
-        self._network_host: tuple[float, str] | None = None
+        self._network_host: str | None = None
+        self._believed_until = 0.0
         self._down: set[str] = set()
 
     # ---- what agents say -----------------------------------------------------------------------------------------------
@@ -39,22 +40,20 @@ class Agents(Part):
             except Duplicate:
                 await self.stores.agents.update(heartbeat.host, **facts)
         self._down.discard(heartbeat.host)
-        self._network_host = None
+        self._believed_until = 0.0
+        await self.network_host()
         self.net.sync.touch(hosts=[heartbeat.host])
 
     async def check(self) -> str | None:
         """Ports on hosts whose agent has gone silent are down; when it was the network host, another one takes over."""
-        before = self._network_host
-        self._network_host = None
         silent = {agent.host for agent in await self.stores.agents.all() if not self.alive(agent)}
         fresh = silent - self._down
         self._down = silent
         for host in fresh:
             log.warning("network agent is down", host=host)
             await self.stores.ports.set_status("DOWN", ports.c.host == host, ports.c.kind == Kind.GUEST)
-        now = await self.network_host()
-        if before is not None and before[1] != now:
-            self.net.sync.touch(hosts=[host for host in (before[1], now) if host])
+        self._believed_until = 0.0
+        await self.network_host()
         return f"{len(fresh)} went down" if fresh else None
 
     # ---- questions -----------------------------------------------------------------------------------------------------
@@ -69,10 +68,13 @@ class Agents(Part):
         if self.config.network_host:
             return self.config.network_host
         now = self.kit.clock.monotonic()
-        if self._network_host is None or now - self._network_host[0] > self.REMEMBER_S:
+        if now >= self._believed_until:
             since = self.now() - timedelta(seconds=self.config.agent_down_s)
-            self._network_host = (now, await self.stores.agents.oldest_alive(since) or "")
-        return self._network_host[1]
+            before, self._network_host = self._network_host, await self.stores.agents.oldest_alive(since) or ""
+            self._believed_until = now + self.REMEMBER_S
+            if before is not None and before != self._network_host:        # one takes it over, the other lets go of it
+                self.net.sync.touch(hosts=[before, self._network_host])
+        return self._network_host or ""
 
     # ---- the API -------------------------------------------------------------------------------------------------------
     async def list(self, wanted: Wanted = Wanted()) -> list[Agent]:

@@ -187,17 +187,18 @@ class ForCompute(Part):
         return after
 
     async def _default(self, who: Context, *, auto: bool) -> tuple[RequestedNetwork, ...]:
-        usable = [n for n in await self.stores.networks.available(who.project_id or "") if n.admin_state_up or auto]
-        with_subnets = [n for n in await self.stores.networks.dress(usable) if n.subnets]
-        if auto and not with_subnets:
-            raise errors.NoNetworkToAllocate(project_id=who.project_id)
+        usable = await self.stores.networks.dress(await self.stores.networks.available(who.project_id or ""))
+        if auto:
+            usable = [network for network in usable if network.subnets and network.admin_state_up]
+            if not usable:
+                raise errors.NoNetworkToAllocate(project_id=who.project_id)
         if not usable:
             return ()
-        if len(usable) > 1 and not (auto and len(with_subnets) == 1):
+        if len(usable) > 1:
             raise errors.NetworkAmbiguous()
-        if not with_subnets:
+        if not usable[0].subnets:
             raise errors.NetworkRequiresSubnet(network_id=usable[0].id)
-        return (RequestedNetwork(network_id=with_subnets[0].id),)
+        return (RequestedNetwork(network_id=usable[0].id),)
 
     async def _port_wish(self, who: Context, wish: RequestedNetwork, seen: set[str]) -> RequestedNetwork:
         try:

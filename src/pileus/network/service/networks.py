@@ -261,8 +261,9 @@ class Networks(Part):
         return kind, physical, segmentation
 
     def _mtu(self, wanted: Any, default: int) -> int:
-        if wanted is UNSET or wanted == 0:
+        if wanted is UNSET or int(wanted) == 0:
             return default
+        wanted = int(wanted)
         if not LEAST_MTU[4] <= wanted <= self.config.physical_mtu:
             raise errors.InvalidInput(
                 why=f"Requested MTU {wanted} is not between {LEAST_MTU[4]} and the maximum {self.config.physical_mtu}"

@@ -45,11 +45,16 @@ rbac = sa.Table(
     sa.Column("target_tenant", sa.String(255), nullable=False),
     sa.UniqueConstraint("object_id", "action", "target_tenant"),
 )
+#: What is asked here of tables that are declared above this module.
 subnet_ids = sa.table(
-    "network_subnets", sa.column("id"), sa.column("network_id"), sa.column("created_at"), sa.column("enable_dhcp", sa.Boolean)
+    "network_subnets",
+    *(sa.column(name) for name in ("id", "network_id", "ip_version", "subnetpool_id", "created_at")),
+    sa.column("enable_dhcp", sa.Boolean),
 )
+pools = sa.table("network_subnetpools", sa.column("id"), sa.column("address_scope_id"))
 SUBNETS_OF = (
-    sa.select(subnet_ids.c.id, subnet_ids.c.network_id)
+    sa.select(subnet_ids.c.id, subnet_ids.c.network_id, subnet_ids.c.ip_version, pools.c.address_scope_id)
+    .outerjoin(pools, pools.c.id == subnet_ids.c.subnetpool_id)
     .where(subnet_ids.c.network_id.in_(sa.bindparam("ids", expanding=True)))
     .order_by(subnet_ids.c.created_at, subnet_ids.c.id)
 )
@@ -94,15 +99,15 @@ class Networks(Store[Network]):
     async def dress(self, found: Sequence[Network], scope: str | None = None) -> list[Network]:
         ids = [network.id for network in found]
         tags = await self.tags.of(ids)
-        subnets = grouped(await gather(self.db, SUBNETS_OF, ids), lambda row: row.network_id, lambda row: row.id)
+        rows = await gather(self.db, SUBNETS_OF, ids)
+        subnets = grouped(rows, lambda row: row.network_id, lambda row: row.id)
+        scopes = {(row.network_id, row.ip_version): row.address_scope_id for row in rows if row.address_scope_id}
         granted: set[str] = set()
         if scope not in (None, EVERYONE):
-            granted = {row.object_id for row in await self.db.rows(
-                sa.select(rbac.c.object_id).where(rbac.c.action == SHARED, rbac.c.target_tenant == scope))}
-        return [
-            replace(n, tags=tags.get(n.id, ()), subnets=subnets.get(n.id, ()), shared_here=n.shared or n.id in granted)
-            for n in found
-        ]
+            stmt = sa.select(rbac.c.object_id).where(rbac.c.action == SHARED, rbac.c.target_tenant == scope)
+            granted = {row.object_id for row in await self.db.rows(stmt)}
+        return [replace(n, tags=tags.get(n.id, ()), subnets=subnets.get(n.id, ()), shared_here=n.shared or n.id in granted,
+                        ipv4_address_scope=scopes.get((n.id, 4)), ipv6_address_scope=scopes.get((n.id, 6))) for n in found]
 
     async def insert(self, network: Network) -> None:
         """Raises Duplicate when its segment is another's."""
