@@ -34,6 +34,7 @@ BODIES = {
     "service": {"type": "x"},
     "endpoint": {"interface": "public", "service_id": "x", "url": "http://x"},
     "region": {"id": "x"},
+    "policy": {"type": "x", "blob": "{}"},
     "tags": [],
 }
 
@@ -53,6 +54,7 @@ async def ids(keystone) -> dict[str, str]:
     roles = {r["name"]: r["id"] for r in (await admin.get(f"{V3}/roles")).json["roles"]}
     service = (await admin.get(f"{V3}/services")).json["services"][0]["id"]
     endpoint = (await admin.get(f"{V3}/endpoints")).json["endpoints"][0]["id"]
+    policy = (await admin.post(f"{V3}/policies", {"policy": {"type": "x", "blob": "{}"}})).json["policy"]["id"]
     domain = (await create(admin, "domain", name="theirs"))["id"]
     return {
         "user_id": user,
@@ -63,6 +65,7 @@ async def ids(keystone) -> dict[str, str]:
         "service_id": service,
         "endpoint_id": endpoint,
         "domain_id": domain,
+        "policy_id": policy,
         "region_id": "RegionOne",
         "tag": "t",
     }

@@ -158,3 +158,28 @@ async def test_bootstrap_may_run_again_and_follows_a_move(keystone, times):
     assert after == before
     endpoints = (await admin.get(f"{V3}/endpoints")).json["endpoints"]
     assert len(endpoints) == 12 and all(e["url"].startswith("http://moved/") for e in endpoints)
+
+
+async def test_policy_files(keystone):
+    admin = await keystone.as_()
+    made = (await admin.post(f"{V3}/policies", {"policy": {"type": "application/json", "blob": '{"a": "b"}', "note": 1}})).json[
+        "policy"
+    ]
+    assert made == {
+        "id": made["id"],
+        "type": "application/json",
+        "blob": '{"a": "b"}',
+        "note": 1,
+        "links": {"self": f"{SELF}/policies/{made['id']}"},
+    }
+    path = f"{V3}/policies/{made['id']}"
+    assert (
+        (await admin.get(path)).json["policy"]
+        == made
+        == (await admin.get(f"{V3}/policies?type=application/json")).json["policies"][0]
+    )
+    assert (await admin.get(f"{V3}/policies?type=other")).json["policies"] == []
+    assert (await admin.patch(path, {"policy": {"blob": "new", "more": 2}})).json["policy"] == made | {"blob": "new", "more": 2}
+    for bad in ({}, {"type": "x"}, {"blob": "x"}, {"type": "x", "blob": {"a": "b"}}, {"type": "t" * 256, "blob": ""}):
+        assert (await admin.post(f"{V3}/policies", {"policy": bad})).status == 400
+    assert (await admin.delete(path)).status == 204 and (await admin.get(path)).status == 404

@@ -57,6 +57,10 @@ class RegionNotFound(errors.NotFound):
     code, message = "identity.region_not_found", "Could not find region: {id}."
 
 
+class PolicyNotFound(errors.NotFound):
+    code, message = "identity.policy_not_found", "Could not find policy: {id}."
+
+
 class TokenNotFound(errors.NotFound):
     code, message = "identity.token_not_found", "Could not recognize token."
 

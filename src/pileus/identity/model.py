@@ -114,6 +114,14 @@ class Region(Record, frozen=True, kw_only=True):
     extra: dict[str, Any] = {}
 
 
+class PolicyBlob(Record, frozen=True, kw_only=True):
+    """A policy file kept here for other services to fetch. Nothing in this cloud reads it."""
+
+    type: str
+    blob: str
+    extra: dict[str, Any] = {}
+
+
 class DomainRef(msgspec.Struct, frozen=True):
     """A domain by id or by name."""
 

@@ -102,9 +102,13 @@ _RULES: dict[str, tuple[str, tuple[str, ...] | None]] = {
         for verb in ("create_system_grant", "revoke_system_grant")
         for actor in ("user", "group")
     },
-    **{f"get_{kind}": (ADMIN_OR_READER, GLOBAL) for kind in ("service", "endpoint")},
-    **{f"list_{kind}": (ADMIN_OR_READER, GLOBAL) for kind in ("services", "endpoints")},
-    **{f"{verb}_{kind}": (ADMIN, GLOBAL) for kind in ("service", "endpoint", "region") for verb in ("create", "update", "delete")},
+    **{f"get_{kind}": (ADMIN_OR_READER, GLOBAL) for kind in ("service", "endpoint", "policy")},
+    **{f"list_{kind}": (ADMIN_OR_READER, GLOBAL) for kind in ("services", "endpoints", "policies")},
+    **{
+        f"{verb}_{kind}": (ADMIN, GLOBAL)
+        for kind in ("service", "endpoint", "region", "policy")
+        for verb in ("create", "update", "delete")
+    },
     "get_region": ("", ANY),
     "list_regions": ("", ANY),
     "check_token": (f"{ADMIN_OR_READER} or {SUBJECT}", ANY),

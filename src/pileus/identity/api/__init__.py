@@ -8,6 +8,7 @@ from pileus.identity.api import (
     domains,
     grants,
     groups,
+    policies,
     project_tags,
     projects,
     regions,
@@ -19,5 +20,19 @@ from pileus.identity.api import (
 from pileus.identity.api.errors import render
 from pileus.identity.api.views import ROOT
 
-_RESOURCES = (versions, auth, domains, projects, project_tags, users, groups, roles, grants, role_assignments, catalog, regions)
+_RESOURCES = (
+    versions,
+    auth,
+    domains,
+    projects,
+    project_tags,
+    users,
+    groups,
+    roles,
+    grants,
+    role_assignments,
+    catalog,
+    regions,
+    policies,
+)
 API = Api(name="identity", root=ROOT, routes=[route for resource in _RESOURCES for route in resource.ROUTES], render=render)

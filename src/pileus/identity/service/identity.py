@@ -22,6 +22,7 @@ from pileus.identity.service.core import Core
 from pileus.identity.service.effective import Lister
 from pileus.identity.service.logins import Logins
 from pileus.identity.service.meanings import Meanings
+from pileus.identity.service.policies import Policies
 from pileus.identity.service.projects import Projects
 from pileus.identity.service.roles import Roles
 from pileus.identity.service.tokens import Tokens
@@ -40,6 +41,7 @@ class Identity:
         self.assignments = Assignments(self.core, self.roles)
         self.lister = Lister(self.core, self.roles)
         self.services = Catalog(self.core)
+        self.policies = Policies(self.core)
         self.meanings = Meanings(self.core, self.assignments)
         self.tokens = Tokens(self.core, self.keys, self.meanings)
         self.logins = Logins(self.core, self.passwords, self.tokens, self.assignments)

@@ -1,14 +1,14 @@
-"""Services, endpoints and regions."""
+"""Services, endpoints, regions, and the policy files kept for them."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from pileus.identity.errors import EndpointNotFound, RegionNotFound, ServiceNotFound
-from pileus.identity.model import Endpoint, Region, Service
+from pileus.identity.errors import EndpointNotFound, PolicyNotFound, RegionNotFound, ServiceNotFound
+from pileus.identity.model import Endpoint, PolicyBlob, Region, Service
 from pileus.identity.store.base import Table
-from pileus.identity.store.tables import endpoints, regions, services
+from pileus.identity.store.tables import endpoints, policies, regions, services
 
 
 class Services(Table[Service]):
@@ -31,3 +31,7 @@ class Regions(Table[Region]):
 
     async def children(self, ids: list[str]) -> list[Region]:
         return await self.db.all(Region, sa.select(regions).where(regions.c.parent_region_id.in_(ids)))
+
+
+class Policies(Table[PolicyBlob]):
+    table, kind, noun, not_found = policies, PolicyBlob, "policy", PolicyNotFound

@@ -123,6 +123,15 @@ endpoints = sa.Table(
     sa.Column("extra", Json, nullable=False),
 )
 
+policies = sa.Table(
+    "identity_policies",
+    METADATA,
+    Id("id", primary_key=True),
+    sa.Column("type", sa.String(255), nullable=False),
+    sa.Column("blob", Json, nullable=False),
+    sa.Column("extra", Json, nullable=False),
+)
+
 #: One row per key (`user:ID`, `project:ID`, `domain:ID`, `audit:ID`, `token:ID`): what was issued before `generation` is void.
 revocations = sa.Table(
     "identity_revocations",
