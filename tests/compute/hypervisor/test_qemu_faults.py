@@ -141,6 +141,19 @@ async def test_a_spec_that_makes_no_sense_is_refused_and_leaves_nothing(home, st
         assert leftovers(state) == []
 
 
+async def test_two_agents_do_not_share_a_state(home, state):
+    async with started(state) as qemu:
+        guest = await qemu.spawn(make_spec(home, 1))
+        second = Qemu(state, "here")
+        with pytest.raises(HypervisorFailed) as failed:
+            await second.start()
+        assert "another agent" in failed.value.detail
+        await second.stop()
+        assert await qemu.guests() == [guest]
+    async with started(state) as qemu:
+        assert await qemu.guests() == [guest], "guests do not hold the lock"
+
+
 async def test_an_id_that_is_a_path_reaches_no_file(home, state):
     outside = home / "outside"
     outside.mkdir(exist_ok=True)

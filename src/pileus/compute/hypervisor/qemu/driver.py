@@ -57,12 +57,15 @@ class Qemu:
         self._guests: dict[str, Guest] = {}
         self._turns = Turns()
         self._abilities: Abilities | None = None
+        self._lock: int | None = None
 
     # -- the contract --------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         with failing("start"):
             self._home.make()
+            if self._lock is None:
+                self._lock = self._home.lock()
             if shutil.which(self._image_tool) is None:
                 raise HypervisorFailed(what="start", detail=f"{self._image_tool} is not installed")
             self._abilities = await abilities(self._binary, self._home.probe)
@@ -72,6 +75,9 @@ class Qemu:
     async def stop(self) -> None:
         await asyncio.gather(*(guest.machine.release() for guest in self._guests.values() if guest.machine))
         self._guests.clear()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     async def inventory(self) -> Inventory:
         return inventory(self._able, self._home.path, self._hostname, traits_of(self))

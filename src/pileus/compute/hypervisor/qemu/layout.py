@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -94,6 +95,16 @@ class Home:
     def make(self) -> None:
         for folder in (self.guests, self.trash):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def lock(self) -> int:
+        """Keep other agents out for as long as the returned file is open: two would undo each other's work."""
+        fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise HypervisorFailed(what="start", detail=f"another agent looks after the guests in {self.path}") from None
+        return fd
 
     def folder(self, guest_id: str) -> Folder:
         return Folder(self.guests / guest_id)
