@@ -50,6 +50,11 @@ def test_files():
     assert "--server=9.9.9.9" in told.arguments
 
 
+def test_resolvers_that_cannot_be_reached_from_a_namespace_are_left_out():
+    told = planned(Subnet(id="s", cidr="10.21.0.0/24"), replace(OPTIONS, resolvers=("127.0.0.53", "::1", "9.9.9.9", "x\ny")))
+    assert [one for one in told.arguments if one.startswith("--server")] == ["--server=9.9.9.9"]
+
+
 def test_without_gateway_and_name_servers():
     """No router is told, not even this server; it is the name server itself."""
     options = of(gateway=None).files["options"]

@@ -10,7 +10,7 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from pileus.network.datapath.base import Group, HostNetworks, Lease, Rule, Subnet
+from pileus.network.datapath.base import FixedIP, Group, HostNetworks, Lease, Rule, Subnet
 from tests.network.datapath import states
 from tests.network.datapath.linux.lab import Guest, Lab, needs_root
 
@@ -187,6 +187,23 @@ def test_remote_groups_follow_their_members(lab: Lab):
     members = {OUT.id: ("10.21.0.11", "10.21.0.10/31", "fd00::1")}
     applied(lab, wanted, replace(wanted, members=members), wanted, between=between)
     assert seen == ["", "hello", ""]
+
+
+def test_ipv6(lab: Lab):
+    """Rules of one family say nothing of the other; replies pass in both."""
+    pings = group(1, Rule(direction="ingress", ethertype="IPv6", protocol="icmp", remote_cidr="fd00::/64"))
+    wanted = two(pings, OUT)
+    more = {port.id: FixedIP(ip=f"fd00::{k}", prefix=64) for k, port in enumerate(wanted.ports, 10)}
+    sixes = tuple(replace(port, fixed_ips=(*port.fixed_ips, more[port.id])) for port in wanted.ports)
+    applied(lab, replace(wanted, ports=sixes))
+    server, client = (lab.guest(port) for port in sixes)
+    for guest, address in ((server, "fd00::10"), (client, "fd00::11")):
+        lab.ip("-n", guest.space, "addr", "add", f"{address}/64", "dev", "eth0", "nodad")
+    assert client.pings("fd00::10")
+    assert not server.pings("fd00::11")
+    assert not client.pings(server.address)
+    with server.serving(80):
+        assert client.asks("fd00::10", 80) == ""
 
 
 def test_a_removed_rule_cuts_what_it_let_in(lab: Lab):

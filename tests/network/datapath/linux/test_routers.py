@@ -209,6 +209,39 @@ def test_guests_on_the_external_network_are_guarded_too(lab: Lab):
     assert a.run("ping", "-n", "-c", "1", "-W", "1", "-I", thief, host.address).returncode != 0
 
 
+def test_a_bridge_keeps_its_mac_when_ports_come(lab: Lab):
+    """Else the gateway that this host is would move whenever a port with a lower MAC is plugged in."""
+    plain = HostNetworks(networks=(EXTERNAL,))
+    seen: list[str] = []
+    after = wanted(1, router=states.router(1, 1, external=EXTERNAL))
+
+    def mac() -> str:
+        return json.loads(lab.ip("-j", "-n", lab.host, "link", "show", "br-ex"))[0]["address"]
+
+    applied(lab, plain, after, between=lambda step: seen.append(mac()))
+    lab.ip("-n", lab.host, "link", "add", "lowest", "address", "00:00:00:00:00:02", "type", "veth", "peer", "name", "other")
+    lab.ip("-n", lab.host, "link", "set", "lowest", "master", "br-ex", "up")
+    assert mac() == seen[0] == seen[1]
+
+
+def test_names_of_the_world_by_way_of_the_network_s_own_server(lab: Lab):
+    """The name server that DHCP hands out asks the resolvers, through the router."""
+    port = states.guest(1, 0)
+    router = states.router(1, 1, external=EXTERNAL)
+    state = HostNetworks(networks=(states.network(1, port), EXTERNAL), ports=(port,), groups=(states.OPEN,), routers=(router,))
+    applied(lab, state, resolvers=("172.24.4.1",))
+    out, guest = world(lab), lab.guest(port)
+    server = out.popen("dnsmasq", "-k", "--no-hosts", "--no-resolv", "--conf-file=/dev/null", "--pid-file=", "--log-facility=-",
+                       "--address=/example.test/203.0.113.5")  # fmt: skip
+    try:
+        while ":53 " not in out.run("ss", "-lunH").stdout:
+            assert server.poll() is None
+        assert "203.0.113.5" in guest.run("busybox", "nslookup", "example.test", "10.21.0.2").stdout
+    finally:
+        server.kill()
+        server.wait()
+
+
 def test_nobody_is_routed_by_the_host_behind_its_bridges(lab: Lab):
     """A host that forwards would route a packet that is sent to a bridge's own MAC address, past every router."""
     state = states.host(1)

@@ -75,7 +75,8 @@ def _arguments(network: Network, subnets: list[Subnet], device: str, options: Op
     if DOMAIN.fullmatch(options.domain):
         yield f"--domain={options.domain}"
         yield f"--local=/{options.domain}/"
-    yield from (f"--server={resolver}" for resolver in options.resolvers)
+    # A resolver on the host's loopback is not the namespace's.
+    yield from (f"--server={resolver}" for resolver in options.resolvers if _is_ip(resolver) and not ip_address(resolver).is_loopback)
 
 
 def tag(subnet: Subnet) -> str:
@@ -141,7 +142,12 @@ def _server(subnet: Subnet, port: Port) -> str | None:
 
 
 def _is_ipv4(text: str) -> bool:
+    return _is_ip(text) and ip_address(text).version == 4
+
+
+def _is_ip(text: str) -> bool:
     try:
-        return ip_address(text).version == 4
+        ip_address(text)
     except ValueError:
         return False
+    return True

@@ -20,36 +20,36 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     link: str = ""
 
 
-class DeleteLink(Operation):
+class DeleteLink(Operation, frozen=True, kw_only=True, tag=True):
     pass
 
 
-class AddLink(Operation):
+class AddLink(Operation, frozen=True, kw_only=True, tag=True):
     new: Link
 
 
-class SetLink(Operation):
+class SetLink(Operation, frozen=True, kw_only=True, tag=True):
     """Attributes to change: mtu, mac, master (empty: none), up, filtered."""
 
     set: dict[str, object]
 
 
-class Address(Operation):
+class Address(Operation, frozen=True, kw_only=True, tag=True):
     address: str
     add: bool
 
 
-class Flood(Operation):
+class Flood(Operation, frozen=True, kw_only=True, tag=True):
     peer: str
     add: bool
 
 
-class SetRoute(Operation):
+class SetRoute(Operation, frozen=True, kw_only=True, tag=True):
     route: Route
     add: bool
 
 
-class Refuse(Operation):
+class Refuse(Operation, frozen=True, kw_only=True, tag=True):
     """The name is taken by something that is not ours."""
 
 

@@ -238,6 +238,7 @@ def _made(ip: IPRoute, link: Link, temporary: str) -> Iterator[None]:
             yield
             fcntl.ioctl(tun, TUNSETPERSIST, 1)
         return
+    more: dict[str, object]
     match link.kind:
         case "bridge":
             more = {"br_forward_delay": 0, "br_mcast_snooping": 0, "br_nf_call_iptables": 1, "br_nf_call_ip6tables": 1}
@@ -264,7 +265,7 @@ def _link(found, label: dict[int, str], addresses: set[str]) -> Link:
         mac=found.get_attr("IFLA_ADDRESS"),
         master=label.get(found.get_attr("IFLA_MASTER")),
         up=bool(found["flags"] & IFF_UP),
-        filtered=kind == "bridge" and bool(data.get_attr("IFLA_BR_NF_CALL_IPTABLES")),
+        filtered=kind == "bridge" and data is not None and bool(data.get_attr("IFLA_BR_NF_CALL_IPTABLES")),
         vxlan=_vxlan(data) if kind == "vxlan" else None,
         addresses=frozenset(addresses),
     )

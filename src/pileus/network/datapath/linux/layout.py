@@ -74,6 +74,7 @@ class _Plan:
             kind="bridge",
             alias=names.alias(self.options.tag, network.id, self.zones.get(network.id)),
             mtu=network.mtu,
+            mac=names.bridge_mac(self.options.tag, network.id),
             filtered=True,
             adopt=network.physical is not None,
             addresses=frozenset((address,) if address else ()),

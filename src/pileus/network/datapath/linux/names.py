@@ -7,6 +7,7 @@ Every link carries `pileus:<tag>:<id>` as its alias, a namespace carries it on i
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import hashlib
 import re
 
 #: As long as Linux lets the name of a device be, less one for the end of the string.
@@ -42,6 +43,11 @@ def table(tag: str) -> str:
 
 def bridge(network_id: str) -> str:
     return "brq" + network_id[:ID]
+
+
+def bridge_mac(tag: str, network_id: str) -> str:
+    """A MAC address of its own, or a bridge would take the lowest of its ports', and change it as they come and go."""
+    return "02:" + hashlib.sha256(f"{tag}:{network_id}".encode()).digest()[:5].hex(":")
 
 
 def tunnel(network_id: str) -> str:

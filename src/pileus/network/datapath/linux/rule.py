@@ -8,9 +8,12 @@ nothing: it must not open more than it says, and must never keep the other rules
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from pileus.network.datapath.base import Rule
+
+Prefix = IPv4Network | IPv6Network
 
 PROTOCOLS = {
     "ah": 51, "dccp": 33, "egp": 8, "esp": 50, "gre": 47, "icmp": 1, "icmpv6": 58, "igmp": 2, "ipip": 4, "ipv6-encap": 41,
@@ -31,11 +34,18 @@ def match(rule: Rule) -> str | None:
     return None if remote is None or protocol is None else " ".join(filter(None, (_family(version), remote, protocol)))
 
 
-def prefix(text: str) -> IPv4Network | IPv6Network | None:
+def prefix(text: str) -> Prefix | None:
     try:
         return ip_network(text, strict=False)
     except ValueError:
         return None
+
+
+def collapsed(networks: Iterable[Prefix], version: int) -> list[str]:
+    """The prefixes of one family without overlaps: nft refuses a set that has any."""
+    if version == 4:
+        return [str(one) for one in collapse_addresses(one for one in networks if isinstance(one, IPv4Network))]
+    return [str(one) for one in collapse_addresses(one for one in networks if isinstance(one, IPv6Network))]
 
 
 def remote_set(group_id: str, version: int) -> str:

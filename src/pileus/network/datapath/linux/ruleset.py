@@ -115,12 +115,12 @@ def _changes(old: Table, new: Table) -> Iterator[str]:
     for name, one in new.sets.items():
         if name not in old.sets:
             yield f"add {one.kind} {where} {name} {{ {_declared(one).strip()} }}"
-    for name, one in new.chains.items():
+    for name, chain in new.chains.items():
         if name not in old.chains:
-            yield f"add chain {where} {name}" + (f" {{ {_hook(one).strip()} }}" if one.hook else "")
+            yield f"add chain {where} {name}" + (f" {{ {_hook(chain).strip()} }}" if chain.hook else "")
     for name, one in new.sets.items():
         yield from _element_changes(where, name, old.sets.get(name) or Set(one.type, {}, one.interval), one)
-    changed = [name for name, one in new.chains.items() if name not in old.chains or old.chains[name].rules != one.rules]
+    changed = [name for name, chain in new.chains.items() if name not in old.chains or old.chains[name].rules != chain.rules]
     gone = [name for name in old.chains if name not in new.chains]
     yield from (f"flush chain {where} {name}" for name in (*changed, *gone) if name in old.chains)
     yield from (f"add rule {where} {name} {rule}" for name in changed for rule in new.chains[name].rules)

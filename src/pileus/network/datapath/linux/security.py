@@ -11,7 +11,6 @@ a rule that is removed cuts the flows that it once let in, without deleting anyt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from ipaddress import collapse_addresses
 
 from pileus.network.datapath.base import Group, HostNetworks, Port, tap_name, wireable
 from pileus.network.datapath.linux import names, rule, spoof, tracking
@@ -113,8 +112,8 @@ def _remote_sets(wanted: HostNetworks, groups: Iterable[Group]) -> Iterator[tupl
     for id in sorted({one.remote_group for group in groups for one in group.rules if one.remote_group}):
         found = [network for member in wanted.members.get(id, ()) if (network := rule.prefix(member))]
         for version in (4, 6):
-            prefixes = collapse_addresses(network for network in found if network.version == version)
-            yield rule.remote_set(id, version), Set(f"type ipv{version}_addr", {str(one): "" for one in prefixes}, interval=True)
+            prefixes = dict.fromkeys(rule.collapsed(found, version), "")
+            yield rule.remote_set(id, version), Set(f"type ipv{version}_addr", prefixes, interval=True)
 
 
 def _group(group: Group) -> Iterator[tuple[str, Chain]]:

@@ -3,14 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from collections.abc import Iterator
+from ipaddress import ip_network
 
 from pileus.network.datapath.base import Port
 from pileus.network.datapath.linux import rule
 from pileus.network.datapath.linux.ruleset import members
 
-Owned = dict[str, list[IPv4Network | IPv6Network]]
+Owned = dict[str, list[rule.Prefix]]
 
 RARP = "0x8035"                             # how a hypervisor announces a guest that has moved
 
@@ -48,10 +48,10 @@ def sources(owns: Owned, unaddressed: str) -> Iterator[str]:
     yield f"jump {unaddressed}"
     for mac, networks in sorted(owns.items()):
         source = "" if len(owns) == 1 else f"ether saddr {mac} "
-        if four := _collapsed(networks, 4):
+        if four := rule.collapsed(networks, 4):
             yield f"{source}arp saddr ether {mac} arp saddr ip {members(four)} accept"
             yield f"{source}ip saddr {members(four)} accept"
-        yield f"{source}ip6 saddr {members(_collapsed(networks, 6))} accept"
+        yield f"{source}ip6 saddr {members(rule.collapsed(networks, 6))} accept"
     yield "drop"
 
 
@@ -63,8 +63,3 @@ def advertisements(owns: Owned) -> Iterator[str]:
     # The target is 8 bytes into the advertisement.
     targets = members(f"0x{int(one.network_address):032x}" for one in sorted(set(six)))
     yield f"icmpv6 type nd-neighbor-advert @th,64,128 != {targets} drop"
-
-
-def _collapsed(networks: Iterable[IPv4Network | IPv6Network], version: int) -> list[str]:
-    """The prefixes of one family without overlaps: nft refuses a set that has any."""
-    return [str(one) for one in collapse_addresses(one for one in networks if one.version == version)]
