@@ -229,6 +229,7 @@ def test_everything_is_found_again_without_any_file(lab: Lab):
         async with running(lab) as driver:
             await driver.clear()
         assert lab.leftovers() == set()
+        assert list(lab.run_folder.iterdir()) == []
 
     asyncio.run(go())
 

@@ -130,6 +130,8 @@ class Worker:
         self._guard(HOST, Space(), done)
         for space in self.dnsmasq.spaces():
             self.dnsmasq.end(space)
+        with suppress(OSError):
+            self.dnsmasq.run.rmdir()
         self.forget()
         return done.failures
 
