@@ -112,3 +112,39 @@ async def test_a_reader_can_tell_whether_it_may_remember():
     async with db.transaction():
         assert db.in_transaction
     assert not db.in_transaction
+
+
+ways = [
+    (sa.select(things), None),
+    (sa.select(things.c.id, things.c.at.label("moment"), sa.func.count().label("n")).group_by(things.c.id).order_by(things.c.id), None),
+    (sa.select(things).where(things.c.id.in_(["a", "b"])).order_by(things.c.id.desc()).limit(1), None),
+    (sa.select(things.c.more).where(things.c.id == sa.bindparam("id")), {"id": "b"}),
+    (sa.select(things).where(things.c.at >= NOW, things.c.name.is_not(None), sa.not_(things.c.id.in_([]))), None),
+    (sa.select(sa.func.max(things.c.name)), None),
+]
+
+
+@pytest.mark.parametrize("stmt, params", ways, ids=str)
+async def test_the_short_way_to_sqlite_answers_like_the_long_one(stmt, params):
+    db = await database()
+    for id in "abc":
+        await db.insert(things, Thing(id, id * 2, NOW, {"x": id}))
+    assert db.backend.shapes.prepare(stmt, params) is not None
+    short = await db.rows(stmt, params)
+    db.backend.shapes.prepare = lambda *_: None
+    long = await db.rows(stmt, params)
+    assert [tuple(r) for r in short] == [tuple(r) for r in long] and short[0]._fields == long[0]._fields
+    assert [r._asdict() for r in short] == [r._asdict() for r in long]
+
+
+async def test_changes_count_rows_both_ways():
+    for short in (True, False):
+        db = await database()
+        if not short:
+            db.backend.shapes.prepare = lambda *_: None
+        await db.insert(things, Thing("a", "n", NOW, {}))
+        await db.execute(things.insert(), [{"id": "b", "name": "m", "at": NOW, "more": {}}, {"id": "c", "name": "o", "at": NOW, "more": {}}])
+        assert await db.execute(things.update().where(things.c.id.in_(["a", "b"])).values(more={"y": 1})) == 2
+        assert await db.execute(things.update().where(things.c.id == "z").values(more={})) == 0
+        assert await db.execute(things.delete().where(things.c.id != sa.bindparam("id_")), {"id_": "a"}) == 2
+        assert (await db.one(Thing, sa.select(things))).more == {"y": 1}

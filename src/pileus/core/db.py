@@ -12,6 +12,7 @@ Stores are the only modules that build statements; services open transactions.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -23,6 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 from pileus.core.errors import CloudError, Conflict
+from pileus.core.sqlite import Shapes
 
 T = TypeVar("T")
 
@@ -204,6 +206,8 @@ class _Sqlite(_Backend):
         self.connection = self.engine.connect()
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "cache_size=-16000", "temp_store=MEMORY"):
             self.connection.exec_driver_sql(f"PRAGMA {pragma}")
+        self.raw: sqlite3.Connection = self.connection.connection.driver_connection
+        self.shapes = Shapes(self.engine.dialect)
         self.owner: asyncio.Task | None = None
         self.slipped = False
 
@@ -214,6 +218,12 @@ class _Sqlite(_Backend):
 
     async def fetch(self, stmt, params, first=False):
         self._check()
+        if (prepared := self.shapes.prepare(stmt, params)) is not None:
+            text, values, shape = prepared
+            cursor = self.raw.execute(text, values)
+            found = cursor.fetchmany(1) if first else cursor.fetchall()
+            cursor.close()
+            return shape.shown(found)
         result = self.connection.execute(stmt, params)
         if first:
             found = result.fetchmany(1)
@@ -224,8 +234,10 @@ class _Sqlite(_Backend):
     async def execute(self, stmt, params):
         self._check()
         try:
+            if (prepared := self.shapes.prepare(stmt, params)) is not None:
+                return self.raw.execute(*prepared[:2]).rowcount
             return self.connection.execute(stmt, params).rowcount
-        except sa.exc.IntegrityError as problem:
+        except (sa.exc.IntegrityError, sqlite3.IntegrityError) as problem:
             raise _integrity(problem) from problem
 
     async def run_sync(self, fn):
@@ -242,7 +254,7 @@ class _Sqlite(_Backend):
     @asynccontextmanager
     async def transaction(self):
         self._check()
-        self.connection.exec_driver_sql("BEGIN IMMEDIATE")
+        self.raw.execute("BEGIN IMMEDIATE")
         self.owner, self.slipped = asyncio.current_task(), False
         # Runs at the loop's next turn: if that comes before the end of the transaction, its body awaited something else.
         turn = asyncio.get_running_loop().call_soon(self._slip)
@@ -250,9 +262,9 @@ class _Sqlite(_Backend):
             yield
             if self.slipped:
                 raise TransactionAwaited()
-            self.connection.exec_driver_sql("COMMIT")
+            self.raw.execute("COMMIT")
         except BaseException:
-            self.connection.exec_driver_sql("ROLLBACK")
+            self.raw.execute("ROLLBACK")
             raise
         finally:
             turn.cancel()
@@ -334,8 +346,9 @@ def _translated() -> Iterator[None]:
         raise
 
 
-def _integrity(problem: sa.exc.IntegrityError) -> CloudError:
-    text = str(problem.orig).lower()
+def _integrity(problem: Exception) -> CloudError:
+    cause = getattr(problem, "orig", problem)
+    text = str(cause).lower()
     if "unique" in text or "duplicate" in text:
-        return Duplicate(detail=str(problem.orig))
-    return Conflict("The resource is in use or refers to one that does not exist.", detail=str(problem.orig))
+        return Duplicate(detail=str(cause))
+    return Conflict("The resource is in use or refers to one that does not exist.", detail=str(cause))

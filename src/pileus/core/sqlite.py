@@ -1,0 +1,83 @@
+"""Compiled statements straight to the sqlite3 module: a third of the time that SQLAlchemy's execution of them takes.
+
+SQLAlchemy still compiles every statement, caches it by its shape, and brings parameters and types into the database's form;
+only what it does around the cursor (contexts, events, result proxies) is left out. It leans on parts of SQLAlchemy that are
+not its public interface, so it takes on only plain statements (`prepare` returns None for all others, which then go the
+ordinary way), `pyproject.toml` holds SQLAlchemy to the minor version it was written against, and `tests/core/test_db.py`
+holds both ways to the same answers.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.compiler import SQLCompiler
+
+
+class Shape:
+    """What is the same for all statements of one shape."""
+
+    __slots__ = ("compiled", "converters", "plain", "processors", "row")
+
+    def __init__(self, compiled: SQLCompiler, dialect: sa.Dialect):
+        self.compiled = compiled
+        self.processors: Mapping[str, Any] = compiled._bind_processors
+        self.plain = isinstance(compiled, SQLCompiler) and not (
+            compiled.insert_prefetch or compiled.update_prefetch or compiled.effective_returning or compiled.literal_execute_params
+            or compiled.isplaintext or compiled._textual_ordered_columns or compiled._loose_column_name_matching)
+        names = [str(column.keyname) for column in compiled._result_columns]
+        self.row: Any = namedtuple("Row", names, rename=True)              # noqa: PYI024 the names are known only now
+        self.plain = self.plain and list(self.row._fields) == names
+        found = [column.type._cached_result_processor(dialect, None) for column in compiled._result_columns]
+        self.converters = [(i, convert) for i, convert in enumerate(found) if convert is not None]
+
+    def shown(self, values: list[tuple]) -> list[Any]:
+        """Rows as named tuples, with their types' values."""
+        if not self.converters:
+            return [self.row._make(v) for v in values]
+        rows = []
+        for value in values:
+            converted = list(value)
+            for i, convert in self.converters:
+                converted[i] = convert(converted[i])
+            rows.append(self.row._make(converted))
+        return rows
+
+
+class Shapes:
+    """The shapes seen so far, by statement: SQLAlchemy's own key decides what is the same."""
+
+    MOST = 4000
+
+    def __init__(self, dialect: sa.Dialect):
+        self.dialect = dialect
+        self._compiled: dict[Any, Any] = {}
+        self._shapes: dict[int, Shape] = {}
+
+    def prepare(self, stmt: Any, params: Mapping[str, Any] | None) -> tuple[str, tuple, Shape] | None:
+        """The text, the values in order, and the shape; None for what has to go the ordinary way."""
+        compile_: Callable | None = getattr(stmt, "_compile_w_cache", None)
+        if compile_ is None or not (params is None or isinstance(params, Mapping)):
+            return None
+        if len(self._shapes) > self.MOST:
+            self._compiled.clear()
+            self._shapes.clear()
+        compiled, extracted, collected, _ = compile_(self.dialect, compiled_cache=self._compiled, column_keys=sorted(params) if params else [],
+                                                     for_executemany=False)
+        shape = self._shapes.get(id(compiled))
+        if shape is None or shape.compiled is not compiled:
+            if not isinstance(compiled, SQLCompiler):
+                return None
+            shape = self._shapes[id(compiled)] = Shape(compiled, self.dialect)
+        if not shape.plain or collected:
+            return None
+        values = compiled.construct_params(params, extracted_parameters=extracted, escape_names=False)
+        text, order, processors = compiled.string, compiled.positiontup, shape.processors
+        if compiled.post_compile_params:
+            expanded = compiled._process_parameters_for_postcompile(values)
+            text, order, processors = expanded.statement, expanded.positiontup, {**processors, **expanded.processors}
+        return text, tuple([processors[key](values[key]) if key in processors else values[key] for key in order or ()]), shape
