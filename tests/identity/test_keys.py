@@ -15,7 +15,7 @@ from tests.identity.booted import booted
 
 
 def keys(folder="", **config) -> Keys:
-    made = Keys(IdentityConfig(key_repository=str(folder), **config), VirtualClock(), Ids())
+    made = Keys(folder or None, IdentityConfig(**config), VirtualClock(), Ids())
     made.open()
     return made
 

@@ -5,7 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from pileus.identity.config import IdentityConfig
+from pileus.identity.model import DomainRef, Login, UserRef
 from pileus.identity.payload import LONGEST_CHAIN
+from pileus.identity.periodic import purge_revocations
+from pileus.identity.service import Identity
 from tests.harness import Caller
 from tests.identity.booted import V3, booted
 
@@ -236,6 +240,29 @@ async def test_the_cache_of_tokens_is_bounded():
         assert len(keystone.identity.tokens.cache) == 3
         assert all([await keystone.works(t) for t in tokens])
         assert len(keystone.identity.tokens.cache) == 3
+
+
+async def test_tokens_outlive_the_process(tmp_path):
+    """Where there is a folder for keys: the one of the configuration, or one of the state folder."""
+    async with booted() as keystone:
+        for number, (config, state) in enumerate([({"key_repository": str(tmp_path / "a")}, None), ({}, tmp_path), ({}, None)]):
+            config = IdentityConfig(bcrypt_cost=4, hash_threads=0, **config)
+            before, after = (Identity(keystone.kit, config, state) for _ in range(2))
+            await before.start()
+            who = Login(user=UserRef(name="admin", domain=DomainRef(id="default")), password="secret")
+            token = (await before.logins.log_in(who)).token
+            await after.start()
+            assert (await after.tokens.find(token) is not None) is (number < 2)
+    assert (tmp_path / "identity" / "fernet-keys" / "1").exists()
+
+
+async def test_expired_tokens_are_forgotten(keystone):
+    await keystone.as_()
+    await asyncio.sleep(1800)
+    token = (await keystone.as_()).token
+    await asyncio.sleep(1800)
+    await purge_revocations(keystone.identity)
+    assert list(keystone.identity.tokens.cache) == [token]
 
 
 async def test_choices(keystone):

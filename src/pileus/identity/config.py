@@ -15,10 +15,11 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     # How long a token is valid. Rescoping a token does not start anew.
     token_expiration_s: Annotated[int, Meta(ge=1)] = 3600
     # Verified tokens remembered in this process; the oldest is forgotten first.
-    token_cache: Annotated[int, Meta(ge=0)] = 20_000
+    token_cache: Annotated[int, Meta(ge=0)] = 10_000
     # How long a change made by another copy of the control plane may go unnoticed here.
     staleness_s: Annotated[float, Meta(ge=0)] = 1.0
-    # Folder of the keys that tokens are made with; every copy of the control plane needs the same one. Empty: keys live in memory.
+    # Folder of the keys that tokens are made with; every copy of the control plane needs the same one.
+    # Empty: a folder of the state folder.
     key_repository: str = ""
     # The primary key is replaced when it is this old (0: only by hand).
     key_rotation_s: Annotated[int, Meta(ge=0)] = 7 * 86400

@@ -27,8 +27,10 @@ RELOAD_S = 1.0
 
 
 class Keys:
-    def __init__(self, config: IdentityConfig, clock: Clock, ids: Ids):
-        self.folder = Path(config.key_repository) if config.key_repository else None
+    """`folder` None: keys live in memory, and tokens end with the process."""
+
+    def __init__(self, folder: Path | None, config: IdentityConfig, clock: Clock, ids: Ids):
+        self.folder = folder
         self.keep, self.rotate_after_s = config.max_active_keys, config.key_rotation_s
         self.clock, self.ids = clock, ids
         self._in_memory = {0: self._new(), 1: self._new()} if self.folder is None else {}

@@ -8,7 +8,8 @@ from pileus.identity.service import Identity
 
 
 async def purge_revocations(identity: Identity) -> str | None:
-    """Forget what could only concern tokens that have expired anyway."""
+    """Forget tokens that have expired, and what could only concern such."""
+    identity.tokens.forget_expired()
     gone = await identity.core.store.revocations.purge(identity.core.clock.now())
     return f"{gone} revocations forgotten" if gone else None
 

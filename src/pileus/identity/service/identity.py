@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,9 +31,12 @@ from pileus.identity.service.users import Groups, Users
 
 
 class Identity:
-    def __init__(self, kit: Kit, config: IdentityConfig):
+    """`state`: the folder that keeps this cloud's files. Without it, and without `key_repository`, tokens end with the process."""
+
+    def __init__(self, kit: Kit, config: IdentityConfig, state: Path | None = None):
         self.core = Core(kit, config)
-        self.keys = Keys(config, kit.clock, kit.ids)
+        folder = Path(config.key_repository) if config.key_repository else state / "identity" / "fernet-keys" if state else None
+        self.keys = Keys(folder, config, kit.clock, kit.ids)
         self.passwords = Passwords(config, kit.ids)
         self.projects = Projects(self.core)
         self.users = Users(self.core, self.passwords)

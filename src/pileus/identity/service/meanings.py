@@ -22,6 +22,7 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     project_domain: Project | None = None
     domain: Project | None = None
     roles: list[Role] = []
+    role_names: frozenset[str] = frozenset()  # in lower case
     generation: int
 
 
@@ -70,6 +71,7 @@ class Meanings:
             project_domain=project_domain,
             domain=domain,
             roles=roles,
+            role_names=frozenset(r.name.lower() for r in roles),
             generation=generation,
         )
 

@@ -70,6 +70,14 @@ class Tokens:
         async with self.core.db.transaction():
             await self.core.generations.revoke(f"{'audit' if cascade else 'token'}:{own}")
 
+    def forget_expired(self) -> int:
+        """Let go of remembered tokens that have expired; says how many."""
+        now = self.core.clock.now()
+        expired = [token for token, verified in self.cache.items() if verified.payload.expires_at <= now]
+        for token in expired:
+            del self.cache[token]
+        return len(expired)
+
     def _open(self, token: str) -> Payload | None:
         data = self.keys.open_token(token) if 0 < len(token) <= LONGEST else None
         return unpack(data) if data is not None else None
@@ -112,7 +120,7 @@ def _context(token: str, p: Payload, m: Meaning) -> Context:
         project_domain_id=m.project_domain.id if m.project_domain else None,
         domain_id=p.target_id if p.scope == DOMAIN else None,
         system_scope="all" if p.scope == SYSTEM else None,
-        roles=frozenset(r.name.lower() for r in m.roles),
+        roles=m.role_names,
         token=token,
         audit_id=p.audit_ids[0],
         expires_at=stamp(p.expires_at),
