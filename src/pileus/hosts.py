@@ -102,10 +102,15 @@ def _free_cidr() -> str:
     return str(next(c for c in candidates if not any(c.overlaps(t) for t in taken)))
 
 
-def resolvers(file: Path = Path("/etc/resolv.conf")) -> tuple[str, ...]:
-    """The name servers of this host that guests' queries can go on to."""
-    try:
-        lines = file.read_text().splitlines()
-    except OSError:
-        return ()
-    return tuple(words[1] for words in map(str.split, lines) if words[:1] == ["nameserver"] and len(words) > 1 and "%" not in words[1])
+def resolvers() -> tuple[str, ...]:
+    """The name servers of this host that guests' queries can go on to: behind a local stub, those that it asks itself."""
+    found: tuple[str, ...] = ()
+    for file in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
+        try:
+            lines = Path(file).read_text().splitlines()
+        except OSError:
+            continue
+        found = tuple(w[1] for w in map(str.split, lines) if w[:1] == ["nameserver"] and len(w) > 1 and "%" not in w[1])
+        if any(not ipaddress.ip_address(ip).is_loopback for ip in found):
+            return found
+    return found

@@ -76,6 +76,9 @@ class Agent:
         while True:
             await self.clock.sleep(self.config.report_interval_s)
             await self._try_report()
+            async with self._turn:
+                # What somebody else broke in the meantime (rules flushed, a DHCP server killed) is mended; else nothing is written.
+                await self._apply_newest()
 
     async def _try_report(self) -> None:
         """A control plane that is not there hears of it from the next report."""
