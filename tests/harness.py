@@ -8,8 +8,6 @@ import json as jsonlib
 from types import SimpleNamespace
 from typing import Any
 
-import falcon.testing
-
 from pileus.core import errors
 from pileus.core.bus import Loopback
 from pileus.core.clock import VirtualClock
@@ -22,6 +20,7 @@ from pileus.core.metrics import Metrics
 from pileus.core.periodic import Ticker
 from pileus.core.policy import Policy
 from pileus.core.saga import Sagas
+from tests.wire import pieces, send
 
 ROLES = {"reader": {"reader"}, "member": {"reader", "member"}, "manager": {"reader", "member", "manager"},
          "admin": {"reader", "member", "manager", "admin"}, "service": {"service"}}
@@ -67,7 +66,7 @@ class Harness:
 
 
 class Caller:
-    """Speaks to the application through Falcon's in-process transport, inside the running loop."""
+    """Speaks ASGI to the application, inside the running loop."""
 
     def __init__(self, app, token: str, headers: dict[str, str] | None = None):
         self.app, self.token, self.headers = app, token, headers or {}
@@ -78,15 +77,18 @@ class Caller:
     async def request(self, method: str, path: str, *, json: Any = None, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         sent = {"X-Auth-Token": self.token} | self.headers | (headers or {})
         path, _, query = path.partition("?")
-        kw: dict[str, Any] = {"json": json} if json is not None else {"body": body or b""}
-        async with falcon.testing.ASGIConductor(self.app) as conductor:
-            got = await conductor.simulate_request(method, path, query_string=query, headers={k: v for k, v in sent.items() if v}, **kw)
-        content = got.content
+        if json is not None:
+            body = jsonlib.dumps(json).encode()
+            sent = {"Content-Type": "application/json"} | sent
+        if body:
+            sent = {"Content-Length": str(len(body))} | sent
+        got = await send(self.app, method, path, pieces(*[body] if body else []), {k: v for k, v in sent.items() if v}, query=query)
+        content = got.data
         try:
             value = jsonlib.loads(content) if content else None
         except ValueError:
             value = None
-        return Answer(status=got.status_code, headers=dict(got.headers), json=value, text=content.decode("utf-8", "replace"), data=content)
+        return Answer(status=got.status, headers=got.headers, json=value, text=content.decode("utf-8", "replace"), data=content)
 
     async def get(self, path, **kw):
         return await self.request("GET", path, **kw)

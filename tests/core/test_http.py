@@ -1,5 +1,6 @@
 """The HTTP kit, with a tiny service of its own."""
 
+import asyncio
 from typing import Annotated
 
 import falcon.testing
@@ -163,7 +164,7 @@ def test_public_routes_need_no_token():
 
 async def test_half_a_body_is_not_taken_for_a_whole_one():
     """A client that goes away ends the stream with an error, not like the end of the body."""
-    from tests.image.wire import pieces, send
+    from tests.wire import pieces, send
 
     async def length(req):
         return {"length": sum([len(chunk) async for chunk in req.stream])}
@@ -172,9 +173,9 @@ async def test_half_a_body_is_not_taken_for_a_whole_one():
               render=lambda error, req: ({}, {"code": error.code}))
     app = build([api], Edge(services=None, authenticate=authenticate, policy=Policy({}), ids=Ids(1), metrics=Metrics()))
     whole = await send(app, "PUT", "/bytes", pieces(b"12", b"345"))
-    assert (whole.status, whole.json) == (200, {"length": 5})
+    assert (whole.status, whole.data) == (200, b'{"length":5}')
     half = await send(app, "PUT", "/bytes", pieces(b"12", b"345"), cut=True)
-    assert (half.status, half.json) == (400, {"code": "http.disconnected"})
+    assert (half.status, half.data) == (400, b'{"code":"http.disconnected"}')
 
 
 def test_an_unknown_path_answers_at_the_version_asked_for():
@@ -186,3 +187,35 @@ def test_an_unknown_path_answers_at_the_version_asked_for():
 def test_no_content_has_no_type():
     got = call("GET", "/thing/v2/empty")
     assert got.status_code == 202 and got.text == "" and "content-type" not in got.headers
+
+
+async def test_a_stream_ends_when_nobody_listens_any_more():
+    sent, closed = [], asyncio.Event()
+
+    async def endless():
+        try:
+            while True:
+                await asyncio.sleep(1)
+                sent.append(1)
+                yield b"x" * 1000
+        finally:
+            closed.set()
+
+    async def download(req):
+        return Reply(200, stream=endless(), length=10**9, content_type="application/octet-stream")
+
+    api = Api(name="bytes", root="/bytes", routes=[Route("GET", "/", download)], render=lambda error, req: ({}, {}))
+    app = build([api], Edge(services=None, authenticate=authenticate, policy=Policy({}), ids=Ids(1), metrics=Metrics()))
+    events = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive():
+        if events:
+            return events.pop()
+        await asyncio.sleep(10.5)
+        return {"type": "http.disconnect"}
+
+    async def take(event):
+        pass
+
+    await asyncio.wait_for(app(falcon.testing.create_scope(path="/bytes"), receive, take), 100)
+    assert closed.is_set() and len(sent) == 11

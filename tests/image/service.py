@@ -13,7 +13,7 @@ from pileus.image.config import ImageConfig
 from pileus.image.policy import DEFAULTS
 from pileus.image.service import Images
 from tests.harness import Harness, make_kit
-from tests.image.wire import send
+from tests.wire import send
 
 ROOT = "/image/v2/images"
 RAW = {"disk_format": "raw", "container_format": "bare"}
@@ -46,7 +46,9 @@ class Glance(SimpleNamespace):
     async def send(self, id, chunks, project="p1", headers=None, **kw):
         """Upload what an asynchronous iterator gives, when it gives it; with `cut` the connection breaks at its end."""
         token = self.member(project).token
-        return await send(self.harness.app, "PUT", f"{ROOT}/{id}/file", chunks, {"X-Auth-Token": token} | BINARY | (headers or {}), **kw)
+        got = await send(self.harness.app, "PUT", f"{ROOT}/{id}/file", chunks, {"X-Auth-Token": token} | BINARY | (headers or {}), **kw)
+        got.json = json.loads(got.data) if got.data else None
+        return got
 
     async def filled(self, data=b"bytes", caller=None, **fields):
         """An active image."""

@@ -10,7 +10,7 @@ from pileus.core.context import EVERYONE
 from pileus.image.config import ImageConfig
 from pileus.image.service import Images
 from tests.image.service import ROOT, glance
-from tests.image.wire import pieces
+from tests.wire import pieces
 
 MIB = 1 << 20
 

@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from typing import Any
 
 import falcon
@@ -210,7 +211,7 @@ def _finish(api: Api, req: Request, resp: falcon.asgi.Response, metrics: Metrics
             vary += ", " + mv.legacy_header
         resp.set_header("vary", vary)
     if reply.stream is not None:
-        resp.stream, resp.content_type = reply.stream, reply.content_type
+        resp.stream, resp.content_type = _while_heard(req.falcon, reply.stream), reply.content_type
         if reply.length is not None:
             resp.content_length = reply.length
     elif reply.data is not None:
@@ -223,6 +224,19 @@ def _finish(api: Api, req: Request, resp: falcon.asgi.Response, metrics: Metrics
         resp.set_header(name, value)
     if metrics is not None and began is not None:
         metrics.request(api.name, req.method, reply.status, time.perf_counter() - began)
+
+
+async def _while_heard(fr: FalconRequest, stream: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    """The stream, which ends early when the client went away: what is sent to nobody is still read from a disk."""
+    gone = asyncio.ensure_future(fr.gone())
+    try:
+        async with aclosing(stream):
+            async for chunk in stream:
+                if gone.done():
+                    break
+                yield chunk
+    finally:
+        gone.cancel()
 
 
 def _nowhere(api: Api, edge: Edge):

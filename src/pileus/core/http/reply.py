@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 
@@ -13,6 +13,6 @@ class Reply:
     __slots__ = ("body", "content_type", "data", "headers", "length", "status", "stream")
 
     def __init__(self, status: int = 200, body: Any = None, headers: dict[str, str] | None = None, *, data: bytes | None = None,
-                 content_type: str = "application/json", stream: AsyncIterator[bytes] | None = None, length: int | None = None):
+                 content_type: str = "application/json", stream: AsyncGenerator[bytes, None] | None = None, length: int | None = None):
         self.status, self.body, self.headers = status, body, headers or {}
         self.data, self.content_type, self.stream, self.length = data, content_type, stream, length

@@ -26,7 +26,7 @@ class Disconnected(Invalid):
 class FalconRequest(falcon.asgi.Request):
     """Falcon's request, which remembers that the client went away: to its stream that is the end of the body like any other."""
 
-    __slots__ = ("disconnected",)
+    __slots__ = ("disconnected", "events")
 
     def __init__(self, scope: Any, receive: Any, first_event: Any = None, options: Any = None):
         self.disconnected = False
@@ -37,7 +37,13 @@ class FalconRequest(falcon.asgi.Request):
                 self.disconnected = True
             return event
 
+        self.events = noticed
         super().__init__(scope, noticed, first_event=first_event, options=options)
+
+    async def gone(self) -> None:
+        """Return when the client went away."""
+        while not self.disconnected:
+            await self.events()
 
 
 class Query:

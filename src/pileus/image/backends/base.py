@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class BlobStore(Protocol):
 
         Takes a block only when the one before is on its way: the memory of an upload is a few blocks."""
 
-    def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+    def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """The bytes from `start` on, in blocks. Raises BlobMissing."""
 
     async def delete(self, key: str) -> None:

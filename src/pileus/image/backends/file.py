@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from pathlib import Path
 
 from pileus.image.backends.base import BlobMissing, StoreFull
@@ -54,7 +54,7 @@ class FileStore:
         finally:
             os.close(file)
 
-    async def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+    async def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         try:
             file = os.open(self.path(key), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError as absent:

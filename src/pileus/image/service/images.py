@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from pileus.image.service.members import Members
 from pileus.image.service.uploads import Uploads
 from pileus.image.store.images import Images as ImageStore
 from pileus.image.store.members import Members as MemberStore
+
+SLICE = 1 << 16
 
 
 class Images:
@@ -80,7 +83,7 @@ class Images:
             raise ImageInWrongState(id=image_id, status=image.status, action="using its data")
         return self.blobs.path(image.blob)
 
-    async def data(self, who: Context, image: Image, start: int = 0, length: int | None = None) -> AsyncIterator[bytes] | None:
+    async def data(self, who: Context, image: Image, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None] | None:
         """The bytes of an image; None while there are none. Raises ImageDeactivated."""
         if not image.has_data or image.blob is None:
             return None
@@ -92,7 +95,7 @@ class Images:
         except BlobMissing:
             await self.get(image.id, EVERYONE)             # it was deleted meanwhile
             raise
-        return _chained(first, stream)
+        return _sliced(first, stream)
 
     # ---- changing ----------------------------------------------------------------------------------------------------
     async def create(self, who: Context, image: Image) -> Image:
@@ -194,9 +197,13 @@ class Images:
                 raise TooMany(limit=limit, what=what)
 
 
-async def _chained(first: bytes, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The first block was read before the answer began, so that missing bytes are an error and not a cut-off answer."""
-    if first:
-        yield first
-    async for block in stream:
-        yield block
+async def _sliced(first: bytes, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """In pieces of which the server may hold some hundreds for a client that is slow to take them.
+
+    The first block was read before the answer began, so that missing bytes are an error and not a cut-off answer."""
+    async with aclosing(stream):
+        block = first
+        while block:
+            for at in range(0, len(block), SLICE):
+                yield block[at:at + SLICE]
+            block = await anext(stream, b"")
