@@ -27,7 +27,7 @@ async def test_an_image_with_everything():
     ({"protected": "yes"}, 400), ({"tags": "x"}, 400), ({"tags": ["x" * 256]}, 400), ({"prop": 5}, 400), ({"prop": None}, 400),
     ({"p" * 256: "x"}, 400), ({"": "x"}, 400), ([], 400), ("x", 400), ({"os_glance_x": "y"}, 403), ({"status": "active"}, 403),
     ({"size": 5}, 403), ({"checksum": "x"}, 403), ({"self": "x"}, 403), ({"file": "x"}, 403), ({"schema": "x"}, 403),
-    ({"stores": "x"}, 403), ({"id": ID + "\n"}, 400),
+    ({"stores": "x"}, 403), ({"id": ID + "\n"}, 400), ({"name": "a\0b"}, 400),
     ({"created_at": "2026-01-01T00:00:00Z"}, 403), ({"deleted": "x"}, 403), ({"owner": "p2"}, 403), ({"visibility": "public"}, 403),
     ({"tags": [str(n) for n in range(129)]}, 413), ({f"p{n}": "x" for n in range(129)}, 413),
 ])

@@ -47,6 +47,8 @@ def checked(name: str, value: Any) -> Any:
     """The value of an attribute or custom property as it is stored. Raises Invalid."""
     if not name or len(name) > 255:
         raise Invalid("The name of a property has 1 to 255 characters.")
+    if isinstance(value, str) and "\0" in value:                         # which PostgreSQL has no text with
+        raise Invalid(f"Provided object does not match schema 'image': {name}: NUL characters are not text")
     try:
         value = msgspec.convert(value, ATTRIBUTES.get(name, Value))
     except msgspec.ValidationError as problem:

@@ -29,6 +29,8 @@ def wanted(req: Request) -> Wanted:
     conditions: list[Condition] = []
     properties: list[tuple[str, str]] = []
     for name, value in query.pairs:
+        if "\0" in value:
+            raise Invalid(f"Invalid value for the filter '{name}'.")
         if name in (*PAGING, "tag", "visibility", "member_status"):
             continue
         condition = _condition(name, value)

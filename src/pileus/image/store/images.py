@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pileus.core.db import Database
 from pileus.image.model import SAVING, Image, Wanted
-from pileus.image.store.query import listed, reachable
+from pileus.image.store.query import label, listed, reachable
 from pileus.image.store.tables import images, labels, spent_ids
 
 
@@ -26,7 +26,7 @@ class Images:
     async def find(self, id: str, scope: str | None, *, lock: bool = False) -> Image | None:
         """With `lock` nobody else changes the image until the transaction around ends."""
         stmt = sa.select(images).where(images.c.id == id, reachable(scope))
-        return await self.db.one(Image, stmt.with_for_update(of=images) if lock else stmt)
+        return await self.db.one(Image, stmt.with_for_update() if lock else stmt)
 
     async def page(self, wanted: Wanted, scope: str | None, project_id: str | None) -> list[Image]:
         return await self.db.all(Image, listed(wanted, scope, project_id))
@@ -83,7 +83,6 @@ class Images:
         return int(await self.db.scalar(sa.select(sa.func.coalesce(sa.func.sum(images.c.size), 0)).where(images.c.owner == owner)))
 
     async def _label(self, id: str, tags: list[str], properties: dict[str, str]) -> None:
-        rows = [{"image_id": id, "kind": "tag", "name": tag, "value": ""} for tag in tags]
-        rows += [{"image_id": id, "kind": "property", "name": name, "value": value} for name, value in properties.items()]
-        if rows:
-            await self.db.execute(labels.insert(), rows)
+        found = [label("tag", tag) for tag in tags] + [label("property", name, value) for name, value in properties.items()]
+        if found:
+            await self.db.execute(labels.insert(), [{"image_id": id, "label": digest} for digest in found])

@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import hashlib
 import operator
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from pileus.core.context import EVERYONE
@@ -27,9 +29,9 @@ def listed(wanted: Wanted, scope: str | None, project_id: str | None) -> sa.Sele
     """One page of the images that `scope` sees, from the point of view of `project_id`."""
     stmt = sa.select(images).where(_seen(wanted, scope, project_id), *(_condition(c) for c in wanted.conditions))
     for tag in wanted.tags:
-        stmt = stmt.where(_label("tag", tag))
+        stmt = stmt.where(_labelled(label("tag", tag)))
     for name, value in wanted.properties:
-        stmt = stmt.where(_label("property", name, value))
+        stmt = stmt.where(_labelled(label("property", name, value)))
     if wanted.after is not None:
         stmt = stmt.where(_behind(wanted.after, wanted.sort))
     for key, descending in wanted.sort:
@@ -66,9 +68,13 @@ def _condition(condition: Condition) -> sa.ColumnElement[bool]:
     return OPERATORS[condition.operator](column, condition.value)
 
 
-def _label(kind: str, name: str, value: str = "") -> sa.ColumnElement[bool]:
-    return sa.exists().where(labels.c.image_id == images.c.id, labels.c.kind == kind, labels.c.name == name,
-                             labels.c.value == value)
+def label(kind: str, name: str, value: str = "") -> str:
+    """What is stored of a tag or property to find it by."""
+    return hashlib.sha256(msgspec.json.encode((kind, name, value))).hexdigest()
+
+
+def _labelled(digest: str) -> sa.ColumnElement[bool]:
+    return sa.exists().where(labels.c.image_id == images.c.id, labels.c.label == digest)
 
 
 def _sortable(key: str) -> Any:

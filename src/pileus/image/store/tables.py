@@ -34,14 +34,11 @@ images = sa.Table(
     sa.Column("updated_at", Time, nullable=False),
     sa.Index("ix_image_images_newest", "created_at", "id"),
 )
-#: Tags and properties once more, one row each, for lists that ask for them.
+#: A digest of each tag and of each property with its value, for lists that ask for them: exact, however a database compares text.
 labels = sa.Table(
     "image_labels", METADATA,
     Id("image_id", sa.ForeignKey(images.c.id, ondelete="CASCADE"), primary_key=True),
-    sa.Column("kind", sa.String(8), primary_key=True),          # tag | property
-    sa.Column("name", sa.String(255), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-    sa.Index("ix_image_labels_name", "kind", "name"),
+    Id("label", primary_key=True, index=True),
 )
 members = sa.Table(
     "image_members", METADATA,

@@ -488,14 +488,12 @@ def upgrade() -> None:
 
     op.create_table('image_labels',
     sa.Column('image_id', sa.String(length=64), nullable=False),
-    sa.Column('kind', sa.String(length=8), nullable=False),
-    sa.Column('name', sa.String(length=255), nullable=False),
-    sa.Column('value', sa.Text(), nullable=False),
+    sa.Column('label', sa.String(length=64), nullable=False),
     sa.ForeignKeyConstraint(['image_id'], ['image_images.id'], name=op.f('fk_image_labels_image_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('image_id', 'kind', 'name', name=op.f('pk_image_labels'))
+    sa.PrimaryKeyConstraint('image_id', 'label', name=op.f('pk_image_labels'))
     )
     with op.batch_alter_table('image_labels', schema=None) as batch_op:
-        batch_op.create_index('ix_image_labels_name', ['kind', 'name'], unique=False)
+        batch_op.create_index(batch_op.f('ix_image_labels_label'), ['label'], unique=False)
 
     op.create_table('image_members',
     sa.Column('image_id', sa.String(length=64), nullable=False),
@@ -864,7 +862,7 @@ def downgrade() -> None:
 
     op.drop_table('image_members')
     with op.batch_alter_table('image_labels', schema=None) as batch_op:
-        batch_op.drop_index('ix_image_labels_name')
+        batch_op.drop_index(batch_op.f('ix_image_labels_label'))
 
     op.drop_table('image_labels')
     with op.batch_alter_table('identity_users', schema=None) as batch_op:
