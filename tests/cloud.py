@@ -66,7 +66,8 @@ class TestCloud:
 
     async def start(self) -> None:
         """Start, or start again after `die`: hypervisors and datapaths keep what they have, like real hosts."""
-        self.cloud = Cloud(self.config, self.state, make_host=self._make_host, clock=Clock() if self.real_time else VirtualClock(), ids=Ids(self.seed), strict_bus=True)
+        clock = Clock() if self.real_time else VirtualClock()
+        self.cloud = Cloud(self.config, self.state, make_host=self._make_host, clock=clock, ids=Ids(self.seed), strict_bus=True)
         self.seed += 1
         self.tokens.clear()
         await self.cloud.start()
@@ -83,7 +84,8 @@ class TestCloud:
     def _make_host(self, place: Place):
         compute, name = place.config.compute, place.name
         driver = self.drivers.setdefault(name, SimulatedHypervisor(
-            vcpus=compute.host_vcpus, memory_mb=compute.host_memory_mb, disk_gib=compute.host_disk_gib, hostname=name, sleep=place.clock.sleep))
+            vcpus=compute.host_vcpus, memory_mb=compute.host_memory_mb, disk_gib=compute.host_disk_gib,
+            hostname=name, sleep=place.clock.sleep))
         return driver, self.datapaths.setdefault(name, SimulatedDatapath())
 
     # ---- speaking to it ----------------------------------------------------------------------------------------------
@@ -114,7 +116,8 @@ class TestCloud:
 
     async def order(self, cloud: str = "pileus", *, version: str = "2.96", hints: dict | None = None, **fields: Any) -> Answer:
         """POST /servers with sensible defaults."""
-        server = {"name": "s", "flavorRef": "42", "imageRef": fields.pop("imageRef", None) or await self.image(), "networks": "none"} | fields
+        image = fields.pop("imageRef", None) or await self.image()
+        server = {"name": "s", "flavorRef": "42", "imageRef": image, "networks": "none"} | fields
         body: dict[str, Any] = {"server": server} | ({"os:scheduler_hints": hints} if hints else {})
         caller = (await self.as_(cloud)).with_headers(OpenStack_API_Version=f"compute {version}")
         return await caller.post("/compute/v2.1/servers", body)

@@ -63,8 +63,8 @@ def server(kind: str) -> Iterator[str]:
                 ready = [f"{_postgresql()}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
                 _until(lambda: not subprocess.run(ready).returncode)
             if kind == "mysql":
-                subprocess.run(["mariadb", "--protocol=tcp", "-h127.0.0.1", f"-P{port}", "-upileus", "-e", "CREATE DATABASE pileus CHARACTER SET utf8mb4"],
-                               check=True)
+                client = ["mariadb", "--protocol=tcp", "-h127.0.0.1", f"-P{port}", "-upileus"]
+                subprocess.run([*client, "-e", "CREATE DATABASE pileus CHARACTER SET utf8mb4"], check=True)
             yield url
         finally:
             child.terminate()
@@ -73,18 +73,20 @@ def server(kind: str) -> Iterator[str]:
 
 def _start_postgresql(folder: str, port: int, user: dict) -> tuple[list[str], str]:
     programs = _postgresql()
-    subprocess.run([f"{programs}/initdb", "-D", f"{folder}/data", "-U", "pileus", "-A", "trust", "-N", "-E", "UTF8", "--no-instructions"], check=True,
-                   stdout=subprocess.DEVNULL, **user)
+    install = [f"{programs}/initdb", "-D", f"{folder}/data", "-U", "pileus", "-A", "trust", "-N", "-E", "UTF8", "--no-instructions"]
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL, **user)
     options = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}", "-p", str(port)]
     return [f"{programs}/postgres", "-D", f"{folder}/data", *options], f"postgresql+asyncpg://pileus@127.0.0.1:{port}/postgres"
 
 
 def _start_mariadb(folder: str, port: int, user: dict) -> tuple[list[str], str]:
-    install = ["mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", "--skip-test-db"]
+    install = ["mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal",
+               "--skip-test-db"]
     subprocess.run(install, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
     grants = Path(folder) / "grants.sql"
     # One statement a line: that is what an init file is.
-    grants.write_text("".join(f"CREATE USER IF NOT EXISTS pileus@'{host}';\nGRANT ALL ON *.* TO pileus@'{host}';\n" for host in ("%", "localhost")))
+    users = ("pileus@'%'", "pileus@'localhost'")
+    grants.write_text("".join(f"CREATE USER IF NOT EXISTS {name};\nGRANT ALL ON *.* TO {name};\n" for name in users))
     program = shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/bin") or "mariadbd"
     options = [f"--datadir={folder}/data", f"--socket={folder}/sock", f"--port={port}", "--bind-address=127.0.0.1", f"--init-file={grants}",
                "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", f"--pid-file={folder}/pid"]

@@ -46,7 +46,8 @@ class Answer(SimpleNamespace):
 class Harness:
     def __init__(self, apis, kit: Kit, services: Any):
         self.callers: dict[str, Context] = {}
-        self.app = build(apis, Edge(services=services, authenticate=self._authenticate, policy=kit.policy, ids=kit.ids, metrics=kit.metrics))
+        edge = Edge(services=services, authenticate=self._authenticate, policy=kit.policy, ids=kit.ids, metrics=kit.metrics)
+        self.app = build(apis, edge)
 
     async def _authenticate(self, req):
         found = self.callers.get(req.header("x-auth-token") or "")
@@ -54,7 +55,8 @@ class Harness:
             raise errors.Unauthenticated()
         return found
 
-    def as_(self, role: str = "member", *, project: str | None = "p1", user: str = "", system: bool = False, domain: str | None = None) -> "Caller":
+    def as_(self, role: str = "member", *, project: str | None = "p1", user: str = "", system: bool = False,
+            domain: str | None = None) -> "Caller":
         who = Context(user_id=user or f"user-of-{project}", user_domain_id="default", project_id=None if system or domain else project,
                       project_domain_id="default", domain_id=domain, system_scope="all" if system else None, roles=frozenset(ROLES[role]))
         token = f"{role}:{who.project_id}:{who.user_id}:{system}:{domain}"
@@ -74,7 +76,8 @@ class Caller:
     def with_headers(self, **headers: str) -> "Caller":
         return Caller(self.app, self.token, self.headers | {k.replace("_", "-"): v for k, v in headers.items()})
 
-    async def request(self, method: str, path: str, *, json: Any = None, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+    async def request(self, method: str, path: str, *, json: Any = None, body: bytes | None = None,
+                      headers: dict[str, str] | None = None) -> Answer:
         sent = {"X-Auth-Token": self.token} | self.headers | (headers or {})
         path, _, query = path.partition("?")
         if json is not None:

@@ -15,7 +15,8 @@ PUBLIC = {"identity": 8, "image": 6, "placement": 2, "compute": 8, "network": 4,
 
 def test_every_route_has_a_policy_that_exists():
     policy = Policy(POLICY)
-    missing = [f"{api.name} {route.method} {route.path}: {route.policy}" for api, route in ROUTES if route.policy is not None and route.policy not in policy]
+    guarded = [(api, route) for api, route in ROUTES if route.policy is not None]
+    missing = [f"{api.name} {route.method} {route.path}: {route.policy}" for api, route in guarded if route.policy not in policy]
     assert not missing
 
 

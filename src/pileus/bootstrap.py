@@ -53,7 +53,8 @@ async def bootstrap(cloud: Cloud) -> None:
     endpoint = cloud.endpoint
     await cloud.services.identity.bootstrap(admin_password=credentials.admin, generated=True, region=cloud.config.api.region,
                                             services=[(kind, name, endpoint + path) for kind, name, path in CATALOG])
-    _write_private(cloud.state / "clouds.yaml", yaml.safe_dump(clouds(endpoint, cloud.config.api.region, credentials), sort_keys=False).encode())
+    known = clouds(endpoint, cloud.config.api.region, credentials)
+    _write_private(cloud.state / "clouds.yaml", yaml.safe_dump(known, sort_keys=False).encode())
     if cloud.config.bootstrap.demo:
         await _flavors(cloud)
         who = await _project(cloud, "demo", credentials.demo)

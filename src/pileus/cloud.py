@@ -104,7 +104,8 @@ class Cloud:
         """Bring everything up; when it returns, requests can be answered."""
         self.kit = await self._kit()
         self.services = await self._services()
-        self.app = build(APIS, Edge(services=self.services, authenticate=self.services.identity.authenticate_request, policy=self.kit.policy,
+        authenticate = self.services.identity.authenticate_request
+        self.app = build(APIS, Edge(services=self.services, authenticate=authenticate, policy=self.kit.policy,
                                     ids=self.ids, metrics=self.kit.metrics))
         for name in hosts.host_names(self.config):
             await self.add_host(name)
@@ -146,15 +147,17 @@ class Cloud:
         overrides, unknown = load_overrides(self.config.api.policy_file, POLICY) if self.config.api.policy_file else ({}, ())
         for name in unknown:
             log.warning("the policy file names a rule that does not exist", rule=name)
-        kit = Kit(db=db, bus=Loopback(strict=self.strict_bus), clock=self.clock, ids=self.ids, metrics=metrics, region=self.config.api.region,
-                  sagas=Sagas(db, self.clock, self.ids, self.config.host or socket.gethostname()), ticker=Ticker(self.clock, self.ids),
-                  policy=Policy(POLICY, overrides))
+        sagas = Sagas(db, self.clock, self.ids, self.config.host or socket.gethostname())
+        kit = Kit(db=db, bus=Loopback(strict=self.strict_bus), clock=self.clock, ids=self.ids, metrics=metrics,
+                  region=self.config.api.region, sagas=sagas, ticker=Ticker(self.clock, self.ids), policy=Policy(POLICY, overrides))
         metrics.gauge("pileus_sagas_running", "Long operations being carried out", lambda: len(kit.sagas.running))
         return kit
 
     async def _services(self) -> Services:
         config, kit = self.config, self.kit
-        identity, images, placement = Identity(kit, config.identity), Images(kit, config.image, self.state), Placement(kit, config.placement)
+        identity = Identity(kit, config.identity)
+        images = Images(kit, config.image, self.state)
+        placement = Placement(kit, config.placement)
         network = Network(kit, config.network)
         compute = Compute(kit, config.compute, images=images, placement=placement, network=network)
         for service in (identity, images, placement, network, compute):

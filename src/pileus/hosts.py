@@ -52,8 +52,9 @@ def linux(place: Place) -> Datapath:
 
     bridge, cidr = public_network(place.config, place.state)
     gateway = f"{next(ipaddress.ip_network(cidr).hosts())}/{cidr.split('/')[1]}"
-    return Linux(tag=tag(place.state), underlay=place.config.network.underlay or None, external_address={bridge: gateway},
-                 resolvers=resolvers(), domain=place.config.network.dns_domain, listener=Metadata(MetadataAnswers.at(CONTROL, place.bus).answer))
+    config = place.config.network
+    return Linux(tag=tag(place.state), underlay=config.underlay or None, external_address={bridge: gateway}, resolvers=resolvers(),
+                 domain=config.dns_domain, listener=Metadata(MetadataAnswers.at(CONTROL, place.bus).answer))
 
 
 def simulated_datapath(place: Place) -> Datapath:
@@ -97,7 +98,8 @@ def public_network(config: CloudConfig, state: Path) -> tuple[str, str]:
 def _free_cidr() -> str:
     """The first /24 from 172.24.4.0 on that overlaps with no address of this host."""
     shown = subprocess.run(["ip", "-json", "-4", "address", "show"], capture_output=True, check=True, timeout=10).stdout
-    taken = [ipaddress.ip_network(f"{a['local']}/{a['prefixlen']}", strict=False) for link in json.loads(shown) for a in link.get("addr_info", ())]
+    addresses = [a for link in json.loads(shown) for a in link.get("addr_info", ())]
+    taken = [ipaddress.ip_network(f"{a['local']}/{a['prefixlen']}", strict=False) for a in addresses]
     candidates = (ipaddress.ip_network(f"172.24.{i}.0/24") for i in range(4, 256))
     return str(next(c for c in candidates if not any(c.overlaps(t) for t in taken)))
 

@@ -32,8 +32,8 @@ async def status(req: Request):
     services, now = req.services, req.services.kit.clock.now()
     hosts = [{"host": h.host, "up": services.compute.hosts.is_up(h, now), "enabled": not h.disabled, "type": h.inventory.hypervisor_type,
               "guests": h.running_vms, "reported_at": iso(h.reported_at)} for h in await services.compute.hosts.all()]
-    tasks = [{"owner": t.owner, "task": t.name, "every_s": t.every_s, "runs": t.runs, "last": iso(t.started_at), "seconds": round(t.seconds, 3),
-              "result": t.result, "error": t.error} for t in services.kit.ticker.last]
+    tasks = [{"owner": t.owner, "task": t.name, "every_s": t.every_s, "runs": t.runs, "last": iso(t.started_at),
+              "seconds": round(t.seconds, 3), "result": t.result, "error": t.error} for t in services.kit.ticker.last]
     sagas = [{"saga": e.saga, "subject": e.subject, "step": e.at, "undoing": e.why is not None, "begun_at": iso(e.begun_at)}
              for e in await services.kit.sagas.open()]
     return {"version": __version__, "database": services.kit.db.dialect, "hosts": hosts, "periodic_tasks": tasks, "operations": sagas}

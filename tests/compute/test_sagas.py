@@ -1,5 +1,7 @@
 """Every saga of compute, interrupted in every way: it ends complete or clean."""
 
+import asyncio
+
 import pytest
 
 from pileus.compute.sagas.create_server import CREATE_SERVER
@@ -78,9 +80,8 @@ async def test_attach(cloud, cut):
     id = await cloud.boot()
     sabotage(cloud, ATTACH_INTERFACE, cut)
     member = await cloud.as_()
-    import asyncio
-
-    asking = asyncio.ensure_future(member.post(f"/compute/v2.1/servers/{id}/os-interface", {"interfaceAttachment": {"net_id": await cloud.network()}}))
+    wanted = {"interfaceAttachment": {"net_id": await cloud.network()}}
+    asking = asyncio.ensure_future(member.post(f"/compute/v2.1/servers/{id}/os-interface", wanted))
     await asyncio.wait([asking], timeout=1)
     await settle(cloud.cloud.kit.sagas)
     await cloud.settle()

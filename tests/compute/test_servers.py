@@ -148,10 +148,11 @@ async def test_a_locked_server_stays_as_it_is(cloud):
 
 
 @pytest.mark.parametrize("fields", [
-    {"name": ""}, {"name": " "}, {"name": "n" * 256}, {"name": 5}, {"flavorRef": "none"}, {"flavorRef": -1}, {"imageRef": "x"}, {"key_name": "none"},
-    {"networks": [{"uuid": "5b1bd9cb-4bd4-4d3e-a2dc-25bf5e8e9b8d"}]}, {"security_groups": [{"name": "none"}], "networks": "auto"},
-    {"availability_zone": "mars"}, {"min_count": 0}, {"min_count": 3, "max_count": 2}, {"metadata": {"k" * 256: "v"}}, {"metadata": {"": "v"}},
-    {"metadata": {"k": "v" * 256}}, {"user_data": "no base64!"}, {"accessIPv4": "::1"}, {"surprise": 1}, {"tags": ["a/b"]},
+    {"name": ""}, {"name": " "}, {"name": "n" * 256}, {"name": 5}, {"flavorRef": "none"}, {"flavorRef": -1}, {"imageRef": "x"},
+    {"key_name": "none"}, {"networks": [{"uuid": "5b1bd9cb-4bd4-4d3e-a2dc-25bf5e8e9b8d"}]},
+    {"security_groups": [{"name": "none"}], "networks": "auto"}, {"availability_zone": "mars"}, {"min_count": 0},
+    {"min_count": 3, "max_count": 2}, {"metadata": {"k" * 256: "v"}}, {"metadata": {"": "v"}}, {"metadata": {"k": "v" * 256}},
+    {"user_data": "no base64!"}, {"accessIPv4": "::1"}, {"surprise": 1}, {"tags": ["a/b"]},
     {"block_device_mapping_v2": [{"source_type": "volume", "destination_type": "volume", "uuid": "x", "boot_index": 0}]},
 ])
 async def test_bad_orders_are_refused_and_make_nothing(cloud, fields):
@@ -241,7 +242,8 @@ async def test_forced_host_is_for_administrators():
 async def test_server_groups(policy, same):
     async with TestCloud(hosts=3) as cloud:
         member = (await cloud.as_()).with_headers(OpenStack_API_Version="compute 2.64")
-        group = (await member.post(f"{COMPUTE}/os-server-groups", {"server_group": {"name": "g", "policy": policy}})).json["server_group"]["id"]
+        made = await member.post(f"{COMPUTE}/os-server-groups", {"server_group": {"name": "g", "policy": policy}})
+        group = made.json["server_group"]["id"]
         ids = [await cloud.boot(hints={"group": group}) for _ in range(3)]
         hosts = {(await cloud.show(id))["OS-EXT-SRV-ATTR:host"] for id in ids}
         assert len(hosts) == (1 if same else 3)
@@ -305,8 +307,8 @@ async def test_operators_traits_of_a_host_stay(cloud):
     provider = (await admin.get("/placement/resource_providers")).json["resource_providers"][0]
     await admin.put("/placement/traits/CUSTOM_FAST")
     url = f"/placement/resource_providers/{provider['uuid']}/traits"
-    traits = (await admin.get(url)).json
-    got = await admin.put(url, {"traits": [*traits["traits"], "CUSTOM_FAST"], "resource_provider_generation": traits["resource_provider_generation"]})
+    known = (await admin.get(url)).json
+    got = await admin.put(url, known | {"traits": [*known["traits"], "CUSTOM_FAST"]})
     assert got.status == 200
     await cloud.settle(130)
     assert "CUSTOM_FAST" in (await admin.get(url)).json["traits"]

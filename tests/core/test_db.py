@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from pileus.core.db import Database, Duplicate, Id, Json, Time, TransactionAwaited
 
-things = sa.Table("test_things", sa.MetaData(), Id("id", primary_key=True), sa.Column("name", sa.String(20), unique=True), sa.Column("at", Time),
-                  sa.Column("more", Json))
+things = sa.Table("test_things", sa.MetaData(), Id("id", primary_key=True), sa.Column("name", sa.String(20), unique=True),
+                  sa.Column("at", Time), sa.Column("more", Json))
 
 
 class Thing(msgspec.Struct, frozen=True):

@@ -66,8 +66,10 @@ API = Api(
         Route("GET", "/", old),
     ],
     render=lambda error, req: ({}, {"error": {"code": error.status, "message": str(error)}}),
-    microversions=Microversions("thing", (2, 1), (2, 9), [Change(version=(2, 7), title="owner is shown", response=without("owner", under="thing")),
-                                                                   Change(version=(2, 9), title="numbers are gone", retire=without("number", under="thing"))]),
+    microversions=Microversions("thing", (2, 1), (2, 9), [
+        Change(version=(2, 7), title="owner is shown", response=without("owner", under="thing")),
+        Change(version=(2, 9), title="numbers are gone", retire=without("number", under="thing")),
+    ]),
 )
 
 

@@ -31,7 +31,8 @@ class CloudProcess:
         self.log = open(self.state / "log", "ab")                # noqa: SIM115 closed by `end`
         begin = self.log.tell()
         command = [sys.executable, "-m", "pileus", "up", "--state", str(self.state), "--listen", self.listen, *self.options]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=environment(), start_new_session=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        env=environment(), start_new_session=True)
         end = time.monotonic() + timeout_s
         while b" pileus: ready" not in self.written(begin):
             if self.process.poll() is not None or time.monotonic() > end:

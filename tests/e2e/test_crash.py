@@ -13,7 +13,8 @@ COMPUTE = "/compute/v2.1"
 
 
 def order(client, network: str, image: str, name: str) -> None:
-    client.send("POST", f"{COMPUTE}/servers", {"server": {"name": name, "flavorRef": "42", "imageRef": image, "networks": [{"uuid": network}]}})
+    server = {"name": name, "flavorRef": "42", "imageRef": image, "networks": [{"uuid": network}]}
+    client.send("POST", f"{COMPUTE}/servers", {"server": server})
 
 
 def servers(client) -> list[dict]:

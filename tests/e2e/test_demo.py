@@ -24,15 +24,16 @@ def missing() -> str:
 
 
 def pileus(*args: str, timeout: float = 600) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "pileus", *args], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=timeout,
-                          stdin=subprocess.DEVNULL)
+    return subprocess.run([sys.executable, "-m", "pileus", *args], cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=timeout)
 
 
 def made_here(mark: str) -> list[str]:
     """What of a cloud is in the kernel: links with its alias, tables with its name."""
     links = subprocess.run(["ip", "-d", "link", "show"], capture_output=True, text=True).stdout
     tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout
-    return [line for line in (links + tables).splitlines() if f"pileus:{mark}:" in line or f"pileus_{mark}" in line or f"br-ex-{mark}" in line]
+    ours = (f"pileus:{mark}:", f"pileus_{mark}", f"br-ex-{mark}")
+    return [line for line in (links + tables).splitlines() if any(name in line for name in ours)]
 
 
 @pytest.mark.skipif(bool(missing()), reason=missing())
@@ -45,7 +46,8 @@ def test_demo_restart_and_reset(tmp_path):
         assert shown.returncode == 0, shown.stdout + shown.stderr
         assert "ssh through" in shown.stdout and "demo: Linux" in shown.stdout
         login = next(line.split() for line in shown.stdout.splitlines() if line.strip().startswith("ssh -i"))
-        options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=10"]
+        options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+                   "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=10"]
         ssh = [login[0], *options, *login[1:], "cat /proc/sys/kernel/random/boot_id"]
         boot = subprocess.run(ssh, capture_output=True, text=True, timeout=60).stdout
         assert boot

@@ -29,7 +29,8 @@ class Client:
         scope: dict[str, Any] = {"system": {"all": True}}
         if "project_name" in auth:
             scope = {"project": {"name": auth["project_name"], "domain": {"name": auth["project_domain_name"]}}}
-        identity = {"methods": ["password"], "password": {"user": {"name": auth["username"], "password": auth["password"], "domain": domain}}}
+        user = {"name": auth["username"], "password": auth["password"], "domain": domain}
+        identity = {"methods": ["password"], "password": {"user": user}}
         answer = self.send("POST", "/identity/v3/auth/tokens", {"auth": {"identity": identity, "scope": scope}})
         self.token = answer.headers["X-Subject-Token"]
 

@@ -126,12 +126,13 @@ def upload(admin: Any, guest: Any) -> Any:
     found = admin.image.find_image(IMAGE)
     if found is not None and found.status == "active":
         return found
-    parts = {name: admin.image.create_image(name=f"{IMAGE}-{name}", disk_format=kind, container_format=kind, visibility="public", filename=str(path),
-                                            wait=True, validate_checksum=False)
-             for name, kind, path in (("kernel", "aki", guest.kernel), ("ramdisk", "ari", guest.ramdisk))}
-    return admin.image.create_image(name=IMAGE, disk_format="raw", container_format="bare", visibility="public", filename=str(guest.rootfs), wait=True,
-                                    validate_checksum=False, kernel_id=parts["kernel"].id, ramdisk_id=parts["ramdisk"].id,
-                                    os_command_line=guest.kernel_args)
+    how: dict[str, Any] = {"visibility": "public", "wait": True, "validate_checksum": False}
+    kernel, ramdisk = (
+        admin.image.create_image(name=f"{IMAGE}-{part}", disk_format=kind, container_format=kind, filename=str(path), **how)
+        for part, kind, path in (("kernel", "aki", guest.kernel), ("ramdisk", "ari", guest.ramdisk))
+    )
+    return admin.image.create_image(name=IMAGE, disk_format="raw", container_format="bare", filename=str(guest.rootfs), **how,
+                                    kernel_id=kernel.id, ramdisk_id=ramdisk.id, os_command_line=guest.kernel_args)
 
 
 def prepare_access(user: Any, state: Path) -> Path:
@@ -141,7 +142,7 @@ def prepare_access(user: Any, state: Path) -> Path:
     if user.compute.find_keypair(NAME) is None:
         user.compute.create_keypair(name=NAME, public_key=Path(f"{key}.pub").read_text().strip())
     group = user.network.find_security_group("default", project_id=user.current_project_id)
-    wanted = [{"protocol": "icmp"}, {"protocol": "tcp", "port_range_min": 22, "port_range_max": 22}]
+    wanted: list[dict[str, Any]] = [{"protocol": "icmp"}, {"protocol": "tcp", "port_range_min": 22, "port_range_max": 22}]
     known = [(r.protocol, r.port_range_min) for r in user.network.security_group_rules(security_group_id=group.id, direction="ingress")]
     for rule in wanted:
         if (rule["protocol"], rule.get("port_range_min")) not in known:
@@ -153,7 +154,8 @@ def boot_server(user: Any, image: Any) -> Any:
     server = user.compute.find_server(NAME)
     if server is None:
         flavor, network = user.compute.find_flavor(FLAVOR), user.network.find_network(NETWORK)
-        server = user.compute.create_server(name=NAME, image_id=image.id, flavor_id=flavor.id, key_name=NAME, networks=[{"uuid": network.id}])
+        server = user.compute.create_server(name=NAME, image_id=image.id, flavor_id=flavor.id, key_name=NAME,
+                                            networks=[{"uuid": network.id}])
     else:
         server = user.compute.get_server(server.id)
         if server.status == "SHUTOFF":

@@ -28,8 +28,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 async def examine(state: Path) -> list[Finding]:
     """Try everything out; changes nothing on the machine."""
-    found = [Finding(what="Python", ok=True, text=sys.version.split()[0]), _root(), _tools(), *await _qemu(state), *_network(), _space(state)]
-    return found
+    python = Finding(what="Python", ok=True, text=sys.version.split()[0])
+    return [python, _root(), _tools(), *await _qemu(state), *_network(), _space(state)]
 
 
 def _root() -> Finding:
@@ -60,8 +60,9 @@ async def _qemu(state: Path) -> list[Finding]:
     if can.kvm:
         return [*found, Finding(what="KVM", ok=True, text="works: guests run at full speed")]
     why = "/dev/kvm exists, but a guest does not start with it" if os.path.exists("/dev/kvm") else "there is no /dev/kvm"
-    return [*found, Finding(what="KVM", ok=None, text=f"{why}: guests are emulated (TCG), about ten times slower; enable virtualisation in the "
-                            "firmware, or nested virtualisation on the host")]
+    slow = (f"{why}: guests are emulated (TCG), about ten times slower; "
+            "enable virtualisation in the firmware, or nested virtualisation on the host")
+    return [*found, Finding(what="KVM", ok=None, text=slow)]
 
 
 def _network() -> list[Finding]:

@@ -24,7 +24,7 @@ def env(cloud: str = "pileus", *, state: State = STATE) -> int:
     except (OSError, KeyError):
         print(f"pileus: there is no cloud {cloud} in {state / 'clouds.yaml'}; start one with `pileus up`", file=sys.stderr)
         return 1
-    values = entry["auth"] | {"region_name": entry["region_name"], "identity_api_version": entry["identity_api_version"], "interface": "public"}
+    values = entry["auth"] | {name: entry[name] for name in ("region_name", "identity_api_version")} | {"interface": "public"}
     for name, value in values.items():
         print(f"export OS_{name.upper()}={shlex.quote(str(value))}")
     return 0

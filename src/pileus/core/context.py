@@ -38,4 +38,5 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
 
 #: The cloud itself, acting on nobody's behalf (sagas, periodic tasks).
-CLOUD = Context(user_id="pileus", user_name="pileus", system_scope="all", roles=frozenset({"admin", "manager", "member", "reader", "service"}))
+CLOUD = Context(user_id="pileus", user_name="pileus", system_scope="all",
+                roles=frozenset({"admin", "manager", "member", "reader", "service"}))

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -186,7 +186,7 @@ class Database:
             after.append(callback)
 
 
-class _Backend:
+class _Backend(Protocol):
     dialect: str
 
     async def fetch(self, stmt: Any, params: Any, first: bool = False) -> Sequence[sa.Row]: ...
@@ -202,9 +202,11 @@ class _Sqlite(_Backend):
     dialect = "sqlite"
 
     def __init__(self, url: str):
-        self.engine = sa.create_engine(url, poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False}, isolation_level="AUTOCOMMIT")
+        self.engine = sa.create_engine(url, poolclass=sa.pool.StaticPool, isolation_level="AUTOCOMMIT",
+                                       connect_args={"check_same_thread": False})
         self.connection = self.engine.connect()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "cache_size=-16000", "temp_store=MEMORY"):
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000",
+                       "cache_size=-16000", "temp_store=MEMORY"):
             self.connection.exec_driver_sql(f"PRAGMA {pragma}")
         self.raw: sqlite3.Connection = self.connection.connection.driver_connection
         self.shapes = Shapes(self.engine.dialect)

@@ -118,7 +118,8 @@ class Sagas:
     async def begin(self, saga: Saga, subject: str, state: msgspec.Struct) -> str:
         """Write the journal in the caller's transaction; the saga runs as soon as that is committed. Returns the entry's id."""
         now = self.clock.now()
-        entry = Entry(id=self.ids.uuid(), saga=saga.name, subject=subject, state=state, owner=self.owner, lease=now + self.LEASE, begun_at=now)
+        entry = Entry(id=self.ids.uuid(), saga=saga.name, subject=subject, state=state,
+                      owner=self.owner, lease=now + self.LEASE, begun_at=now)
         await self.db.insert(journal, entry)
         self.db.after_commit(lambda: self._start(entry))
         return entry.id
@@ -131,9 +132,9 @@ class Sagas:
         for entry in await self.db.all(Entry, sa.select(journal)):
             if entry.id in self.running or entry.saga not in self.kinds:
                 continue
-            if entry.lease < now or (at_start and entry.owner == self.owner) or (entry.owner == self.owner and entry.why is not None):
-                held = await self.db.execute(
-                    journal.update().where(journal.c.id == entry.id, journal.c.lease == entry.lease).values(owner=self.owner, lease=now + self.LEASE))
+            if entry.lease < now or (entry.owner == self.owner and (at_start or entry.why is not None)):
+                as_found = journal.update().where(journal.c.id == entry.id, journal.c.lease == entry.lease)
+                held = await self.db.execute(as_found.values(owner=self.owner, lease=now + self.LEASE))
                 if held:
                     entry.state = msgspec.convert(entry.state, self.kinds[entry.saga][0].state)
                     self._start(entry)

@@ -62,7 +62,8 @@ class Interface:
             if inspect.iscoroutinefunction(fn) and not name.startswith("_"):
                 hints = get_type_hints(fn)
                 result = hints.pop("return", type(None))
-                method = Method(topic, name, tuple(hints[p] for p in list(inspect.signature(fn).parameters)[1:]), result, getattr(fn, "timeout_s", NORMAL))
+                args = tuple(hints[p] for p in list(inspect.signature(fn).parameters)[1:])
+                method = Method(topic, name, args, result, getattr(fn, "timeout_s", NORMAL))
                 cls.methods[name] = method
                 setattr(cls, name, _caller(method, fn))
 

@@ -51,7 +51,7 @@ def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
     app = falcon.asgi.App(request_type=FalconRequest)
     app.req_options.auto_parse_form_urlencoded = False
     app.req_options.strip_url_path_trailing_slash = True
-    app.resp_options.default_media_type = None      # an answer without a body has no type either
+    app.resp_options.default_media_type = None      # type: ignore[assignment]  # an answer without a body has no type either
     for api in apis:
         by_path: dict[str, dict[str, list[Route]]] = defaultdict(lambda: defaultdict(list))
         for route in api.routes:
@@ -59,8 +59,8 @@ def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
         for path, methods in by_path.items():
             if "GET" in methods and "HEAD" not in methods:
                 methods["HEAD"] = methods["GET"]
-            resource = type("Resource", (), {f"on_{method.lower()}": staticmethod(_responder(api, routes, edge)) for method, routes in methods.items()})()
-            app.add_route((api.root + path).rstrip("/") or "/", resource)
+            responders = {f"on_{method.lower()}": staticmethod(_responder(api, routes, edge)) for method, routes in methods.items()}
+            app.add_route((api.root + path).rstrip("/") or "/", type("Resource", (), responders)())
         app.add_sink(_nowhere(api, edge), prefix=api.root + "/" if api.root else "/")
     roots = sorted(apis, key=lambda api: -len(api.root))
 
@@ -78,11 +78,11 @@ def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
     return app
 
 
-def _request(fr: falcon.asgi.Request, edge: Edge) -> Request:
+def _request(fr: FalconRequest, edge: Edge) -> Request:
     return Request(fr, edge.services, edge.ids.request(), edge.policy)
 
 
-def _stray(api: Api, fr: falcon.asgi.Request, edge: Edge) -> Request:
+def _stray(api: Api, fr: FalconRequest, edge: Edge) -> Request:
     """A request that no route takes, at the version it asks for or else the default."""
     req = _request(fr, edge)
     if (mv := api.microversions) is not None:
@@ -190,7 +190,8 @@ def _shaped(route: Route, value: Any, req: Request) -> Any:
 
 def _error_reply(api: Api, req: Request, error: errors.CloudError) -> Reply:
     if error.status >= 500:
-        log.error("request failed", request=req.id, method=req.method, path=req.path, status=error.status, error=str(error), detail=error.detail)
+        log.error("request failed", request=req.id, method=req.method, path=req.path,
+                  status=error.status, error=str(error), detail=error.detail)
     headers, body = api.render(error, req)
     if error.status == 401:
         headers = {"www-authenticate": f'Keystone uri="{req.origin}/identity"'} | headers

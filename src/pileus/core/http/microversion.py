@@ -63,7 +63,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 class Microversions:
     """A service's range, headers and changes (oldest first)."""
 
-    def __init__(self, service: str, low: Version, high: Version, changes: list[Change], *, default: Version | None = None, legacy_header: str | None = None):
+    def __init__(self, service: str, low: Version, high: Version, changes: list[Change], *,
+                 default: Version | None = None, legacy_header: str | None = None):
         self.service, self.low, self.high, self.changes = service, low, high, changes
         self.default = default or low
         self.legacy_header = legacy_header
@@ -81,7 +82,7 @@ class Microversions:
         if wanted == "latest":
             return self.high
         major, dot, minor = wanted.partition(".")
-        if not (dot and major.isdecimal() and minor.isdecimal()) or (len(minor) > 1 and minor[0] == "0") or (len(major) > 1 and major[0] == "0"):
+        if not dot or any(not n.isdecimal() or (len(n) > 1 and n[0] == "0") for n in (major, minor)):
             raise VersionInvalid(wanted=wanted)
         version = (int(major), int(minor))
         if not self.low <= version <= self.high:
@@ -179,4 +180,5 @@ def refuse_foreign_fields(kind: Any, value: Any, version: Version) -> None:
 @lru_cache(maxsize=1024)
 def vanishing(kind: Any) -> bool:
     """Whether a Struct has a field that a newer version no longer takes."""
-    return any((limit is not None and limit.last != Range().last) or any(vanishing(sub) for sub in inner) for _, limit, inner in ranged(kind))
+    forever = Range().last
+    return any((limit is not None and limit.last != forever) or any(map(vanishing, inner)) for _, limit, inner in ranged(kind))

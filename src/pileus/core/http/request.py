@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -94,7 +94,7 @@ class Request:
 
     __slots__ = ("_query", "falcon", "found", "id", "params", "policy", "route", "services", "version", "who")
 
-    def __init__(self, falcon: FalconRequest, services: Any, request_id: str, policy: Policy | None = None):
+    def __init__(self, falcon: FalconRequest, services: Any, request_id: str, policy: Policy):
         self.falcon, self.services, self.id, self.policy = falcon, services, request_id, policy
         self.who: Context = Context(request_id=request_id)
         self.version: Version = (0, 0)
@@ -143,5 +143,5 @@ class Request:
         """scheme://host:port as the client sees it."""
         return f"{self.falcon.forwarded_scheme}://{self.falcon.forwarded_host}"
 
-    def url(self, path: str, query: dict[str, str] | None = None) -> str:
+    def url(self, path: str, query: Mapping[str, str] | Sequence[tuple[str, str]] | None = None) -> str:
         return self.origin + path + ("?" + urlencode(query) if query else "")
