@@ -122,6 +122,13 @@ async def test_gateways():
         cleared = await lab.as_().put(url, {"router": {"external_gateway_info": {}}})
         assert cleared.json["router"]["external_gateway_info"] is None
         assert (await lab.admin.get(f"{V2}/ports?device_owner=network:router_gateway")).json["ports"] == []
+        route = {"routes": [{"destination": "10.9.0.0/16", "nexthop": "172.24.4.99"}]}
+        await lab.as_().put(url, {"router": {"external_gateway_info": {"network_id": external["id"]}}})
+        assert (await lab.as_().put(url, {"router": route})).status == 200
+        kept = await lab.as_().put(url, {"router": {"external_gateway_info": None}})
+        assert kept.status == 409 and type_of(kept) == "RouterInterfaceInUseByRoute"
+        await interface(lab, router, "remove", subnet_id=inner["subnets"][0])
+        assert (await lab.as_().delete(url)).status == 204                    # but a router may go with its routes
         assert (await lab.as_().post(f"{V2}/routers", {"router": {"distributed": True}})).status == 403
         assert (await lab.admin.post(f"{V2}/routers", {"router": {"ha": True}})).status == 400
 

@@ -80,7 +80,7 @@ class Routers(RouterInterfaces):
             expect_revision(router, revision)
             if await self.stores.routers.interfaces(router_id):
                 raise errors.RouterInUse(router_id=router_id)
-            await self._clear_gateway(router)
+            await self._clear_gateway(router, going=True)
             await self.stores.routers.delete(router_id)
             self.net.sync.touch(central=True)
 
@@ -158,14 +158,16 @@ class Routers(RouterInterfaces):
             await self.net.allocation.release(address, subnets.get(address.subnet_id))
         await self.net.allocation.addresses(port, list(subnets.values()), wishes)
 
-    async def _clear_gateway(self, router: Router) -> None:
+    async def _clear_gateway(self, router: Router, *, going: bool = False) -> None:
+        """Take a router's gateway away; while the router stays, its routes and floating IPs keep it."""
         if router.gateway_port_id is None:
             return
         if await self.stores.floating_ips.count(floating_ips.c.router_id == router.id):
             raise errors.RouterExternalGatewayInUseByFloatingIp(router_id=router.id, network_id=router.gateway_network_id)
         port = await self.stores.ports.get(router.gateway_port_id, EVERYONE)
         subnets = {subnet.id: subnet for subnet in await self.stores.subnets.on(port.network_id)}
-        await self._check_routes_without(router, [subnets[a.subnet_id] for a in port.addresses if a.subnet_id in subnets])
+        if not going:
+            await self._check_routes_without(router, [subnets[a.subnet_id] for a in port.addresses if a.subnet_id in subnets])
         await self.stores.routers.update(router.id, self.now(), gateway_network_id=None, gateway_port_id=None, enable_snat=True)
         await self.net.ports.remove(port, subnets)
 
