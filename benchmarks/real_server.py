@@ -167,7 +167,7 @@ def by_hand(arguments: list[str], make_disk: Callable[[], None], key: Path, fold
     port = free_port()
     started = time.monotonic()
     make_disk()
-    process = subprocess.Popen([word.replace("PORT", str(port)) for word in arguments], stdin=subprocess.DEVNULL)
+    process = subprocess.Popen([word.replace("PORT", str(port)) for word in arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
         log_in_by_ssh(key, "127.0.0.1", port, started)
         return time.monotonic() - started
