@@ -87,12 +87,14 @@ class ForCompute(Part):
             if found.host != host:
                 return await self._bind(found, device_id, device_owner, host)
             return (await self.stores.ports.dress([found]))[0]
-        groups = UNSET if not security_groups else await self.net.groups.resolve(project_id, security_groups)
-        network = await self.stores.networks.bare(network_id)
-        return await self.net.ports.create(CLOUD, PortCreate(
+        names = list(security_groups or ())
+        order = PortCreate(
             network_id=network_id, project_id=project_id, name=name, device_id=device_id, device_owner=device_owner, host=host,
-            security_groups=groups if network.port_security_enabled else UNSET, mac_address=mac or UNSET,
-            fixed_ips=[FixedIpWish(ip_address=fixed_ip)] if fixed_ip else UNSET), port_id=port_id)
+            mac_address=mac or UNSET, fixed_ips=[FixedIpWish(ip_address=fixed_ip)] if fixed_ip else UNSET)
+        # What a port gets anyway need not be looked up, and where there is no port security there are no groups.
+        if names not in ([], [DEFAULT]) and (await self.stores.networks.bare(network_id)).port_security_enabled:
+            order = replace(order, security_groups=await self.net.groups.resolve(project_id, names))
+        return await self.net.ports.create(CLOUD, order, port_id=port_id, bound=True)
 
     async def bind_port(self, port_id: str, *, device_id: str, device_owner: str, host: str) -> Port:
         """Give a port that exists to a server on a host. Raises PortInUse when another server has it."""
@@ -115,11 +117,10 @@ class ForCompute(Part):
 
     async def delete_port(self, port_id: str) -> None:
         """Absent is deleted."""
-        if await self.stores.ports.find(port_id) is not None:
-            try:
-                await self.net.ports.delete(CLOUD, port_id)
-            except errors.PortNotFound:
-                return
+        try:
+            await self.net.ports.delete(CLOUD, port_id)
+        except errors.PortNotFound:
+            return
 
     # ---- questions -------------------------------------------------------------------------------------------------------
     async def ports_of(self, device_id: str) -> list[Port]:

@@ -45,9 +45,10 @@ class Ports(Part):
     async def get(self, who: Context, port_id: str) -> Port:
         return await self.stores.ports.get(port_id, who.scope)
 
-    async def create(self, who: Context, order: PortCreate, *, port_id: str | None = None) -> Port:
+    async def create(self, who: Context, order: PortCreate, *, port_id: str | None = None, bound: bool = False) -> Port:
+        """`bound`: the caller knows that the host has an agent."""
         async with self.db.transaction():
-            return await self._create(who, order, port_id or self.ids.uuid())
+            return await self._create(who, order, port_id or self.ids.uuid(), bound=bound)
 
     async def create_all(self, who: Context, orders: Sequence[PortCreate]) -> list[Port]:
         """All of them or none."""
@@ -135,7 +136,7 @@ class Ports(Part):
         self.net.sync.touch_port(port)
 
     # ---- helpers -----------------------------------------------------------------------------------------------------
-    async def _create(self, who: Context, order: PortCreate, port_id: str) -> Port:
+    async def _create(self, who: Context, order: PortCreate, port_id: str, *, bound: bool = False) -> Port:
         project, now = self.owner(who, order), self.now()
         network = await self.stores.networks.bare(order.network_id, who.scope)
         subnets = await self.stores.subnets.on(network.id)
@@ -144,7 +145,7 @@ class Ports(Part):
         await self._check_device(who, order.device_owner, order.device_id)
         security = network.port_security_enabled if order.port_security_enabled is UNSET else order.port_security_enabled
         mac = addressing.mac(order.mac_address) if order.mac_address is not UNSET else ""
-        vif_type, vnic_type = await self._binding(order.host), _vnic(order.vnic_type)
+        vif_type, vnic_type = BOUND if bound else await self._binding(order.host), _vnic(order.vnic_type)
         port = await self.insert(
             Port(
                 id=port_id,

@@ -31,6 +31,7 @@ class Store(Generic[R]):
     def __init__(self, db: Database):
         self.db, self.tags = db, Tags(db)
         self._find = sa.select(self.table).where(self.table.c.id == sa.bindparam("id"))
+        self._find_locked = self._find.with_for_update()
 
     # What differs from kind to kind
     def missing(self, id: str) -> CloudError:
@@ -53,10 +54,8 @@ class Store(Generic[R]):
     async def bare(self, id: str, scope: str | None = EVERYONE, *, lock: bool = False) -> R:
         """The bare row of a resource. `lock` keeps it from others until the transaction ends, where databases are shared."""
         clause = self.visible(scope)
-        stmt = self._find if clause is None else self._find.where(clause)
-        if lock:
-            stmt = stmt.with_for_update()
-        found = await self.db.one(self.kind, stmt, {"id": id})
+        stmt = self._find_locked if lock else self._find
+        found = await self.db.one(self.kind, stmt if clause is None else stmt.where(clause), {"id": id})
         if found is None:
             raise self.missing(id)
         return found
