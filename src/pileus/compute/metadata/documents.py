@@ -14,8 +14,10 @@ import msgspec
 from pileus.compute.model.server import Server
 
 #: Versions of the OpenStack format that can be asked for; all show the newest documents.
-VERSIONS = ("2012-08-10", "2013-04-04", "2013-10-17", "2015-10-15", "2016-06-30", "2016-10-06", "2017-02-22", "2018-08-27", "2020-10-14", "latest")
-EC2_VERSIONS = ("1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01", "2008-09-01", "2009-04-04", "latest")
+VERSIONS = ("2012-08-10", "2013-04-04", "2013-10-17", "2015-10-15", "2016-06-30",
+            "2016-10-06", "2017-02-22", "2018-08-27", "2020-10-14", "latest")
+EC2_VERSIONS = ("1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10",
+                "2007-12-15", "2008-02-01", "2008-09-01", "2009-04-04", "latest")
 DHCP_DOMAIN = "novalocal"
 
 
@@ -49,10 +51,11 @@ def meta_data(server: Server, *, admin_pass: str | None = None, files: dict[str,
     data: dict[str, Any] = {
         "uuid": server.id, "hostname": hostname(server), "name": server.name, "launch_index": server.launch_index,
         "availability_zone": server.availability_zone or "", "project_id": server.project_id, "meta": server.metadata, "devices": [],
-        "dedicated_cpus": [], "random_seed": base64.b64encode(hashlib.sha512(f"seed {server.id} {server.reservation_id}".encode()).digest()).decode(),
+        "dedicated_cpus": [], "random_seed": _seed(server),
     }
     if server.public_key and server.key_name:
-        data |= {"public_keys": {server.key_name: server.public_key}, "keys": [{"name": server.key_name, "type": "ssh", "data": server.public_key}]}
+        data["public_keys"] = {server.key_name: server.public_key}
+        data["keys"] = [{"name": server.key_name, "type": "ssh", "data": server.public_key}]
     if admin_pass:
         data["admin_pass"] = admin_pass
     if files:
@@ -60,9 +63,15 @@ def meta_data(server: Server, *, admin_pass: str | None = None, files: dict[str,
     return data
 
 
+def _seed(server: Server) -> str:
+    return base64.b64encode(hashlib.sha512(f"seed {server.id} {server.reservation_id}".encode()).digest()).decode()
+
+
 def network_data(interfaces: list[Interface]) -> dict[str, Any]:
     """`network_data.json`: links, networks on them, and name servers."""
-    links, networks, services = [], [], {}
+    links: list[dict[str, Any]] = []
+    networks: list[dict[str, Any]] = []
+    services: dict[str, dict[str, Any]] = {}
     for interface in interfaces:
         links.append({"id": interface.device, "vif_id": interface.port_id, "type": "bridge", "mtu": interface.mtu,
                       "ethernet_mac_address": interface.mac})

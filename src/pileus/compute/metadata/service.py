@@ -21,10 +21,10 @@ async def interfaces_of(server: Server, network: Any) -> list[Interface]:
 
 
 def _interface(port: Any, subnets: dict[str, Any]) -> Interface:
-    addresses = [(a.ip, subnets[a.subnet_id]) for a in port.addresses if a.subnet_id in subnets]
+    known = [(a.ip, subnets[a.subnet_id]) for a in port.addresses if a.subnet_id in subnets]
     return Interface(
         port_id=port.id, network_id=port.network_id, mac=port.mac_address, mtu=port.mtu, device=tap_name(port.id),
-        addresses=tuple(Address(ip=ip, cidr=s.cidr, gateway=s.gateway_ip, dhcp=s.enable_dhcp, dns=s.dns_nameservers) for ip, s in addresses),
+        addresses=tuple(Address(ip=ip, cidr=s.cidr, gateway=s.gateway_ip, dhcp=s.enable_dhcp, dns=s.dns_nameservers) for ip, s in known),
         floating_ips=tuple(floating for _, floating in port.floating_ips), security_groups=port.security_groups)
 
 

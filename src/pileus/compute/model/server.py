@@ -92,11 +92,12 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def status(self) -> str:
         """The API's status: made of both states (compute API guide, Server concepts)."""
-        by_task = TASK_STATUS.get(self.vm_state, {})
-        return by_task.get(self.task_state, STATUS.get(self.vm_state, "UNKNOWN")) if self.task_state else STATUS.get(self.vm_state, "UNKNOWN")
+        at_rest = STATUS.get(self.vm_state, "UNKNOWN")
+        return TASK_STATUS.get(self.vm_state, {}).get(self.task_state, at_rest) if self.task_state else at_rest
 
 
-STATUS = {BUILDING: "BUILD", ACTIVE: "ACTIVE", PAUSED: "PAUSED", SUSPENDED: "SUSPENDED", STOPPED: "SHUTOFF", ERROR: "ERROR", DELETED: "DELETED"}
+STATUS = {BUILDING: "BUILD", ACTIVE: "ACTIVE", PAUSED: "PAUSED", SUSPENDED: "SUSPENDED", STOPPED: "SHUTOFF", ERROR: "ERROR",
+          DELETED: "DELETED"}
 TASK_STATUS: dict[str, dict[str | None, str]] = {
     ACTIVE: {"rebooting": "REBOOT", "rebooting_hard": "HARD_REBOOT", "updating_password": "PASSWORD"},
     STOPPED: {"rebooting_hard": "HARD_REBOOT"},
@@ -136,6 +137,7 @@ ACTIONS: dict[str, Action] = {
 }
 #: What a power-state audit may conclude without being asked: (vm_state, power on the hypervisor) → vm_state.
 SYNC = {
-    (ACTIVE, Power.SHUTDOWN): STOPPED, (ACTIVE, Power.CRASHED): STOPPED, (ACTIVE, Power.PAUSED): PAUSED, (ACTIVE, Power.SUSPENDED): SUSPENDED,
-    (STOPPED, Power.RUNNING): ACTIVE, (PAUSED, Power.RUNNING): ACTIVE, (SUSPENDED, Power.RUNNING): ACTIVE, (PAUSED, Power.SHUTDOWN): STOPPED,
+    (ACTIVE, Power.SHUTDOWN): STOPPED, (ACTIVE, Power.CRASHED): STOPPED, (ACTIVE, Power.PAUSED): PAUSED,
+    (ACTIVE, Power.SUSPENDED): SUSPENDED, (STOPPED, Power.RUNNING): ACTIVE, (PAUSED, Power.RUNNING): ACTIVE,
+    (SUSPENDED, Power.RUNNING): ACTIVE, (PAUSED, Power.SHUTDOWN): STOPPED,
 }

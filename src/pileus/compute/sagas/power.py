@@ -44,8 +44,8 @@ async def failed(s: ChangePower, c: Conductor, error: CloudError) -> None:
     """Back to what it was, with the reason in the server's fault; ERROR when the guest is not there any more."""
     server: Server | None = await c.server(s.server_id)
     if server is not None:
-        lost = isinstance(error, GuestNotFound) or server.vm_state == ERROR
-        await c.servers.end_task(server.id, c.now(), ACTIONS[s.action].task, vm_state=ERROR if lost else server.vm_state, fault=c.fault(error))
+        state = ERROR if isinstance(error, GuestNotFound) else server.vm_state
+        await c.servers.end_task(server.id, c.now(), ACTIONS[s.action].task, vm_state=state, fault=c.fault(error))
     await c.actions.finish(s.request_id, s.server_id, error=str(error))
 
 

@@ -38,8 +38,9 @@ class Interfaces:
         planned = await self.network.plan(who, (wanted,) if wanted.port_id or wanted.network_id else None, security_groups=())
         if len(planned) != 1:
             raise Conflict("Multiple possible networks found, use a Network ID to be more specific.")
-        nic = Nic(port_id=planned[0].port_id or self.kit.ids.uuid(), network_id=planned[0].network_id, existing=planned[0].port_id is not None,
-                  fixed_ip=planned[0].fixed_ip, tag=wanted.tag)
+        plan = planned[0]
+        nic = Nic(port_id=plan.port_id or self.kit.ids.uuid(), network_id=plan.network_id, existing=plan.port_id is not None,
+                  fixed_ip=plan.fixed_ip, tag=wanted.tag)
         await self.kit.sagas.wait(await self._begin(ATTACH_INTERFACE, "attach_interface", server, nic, who))
         return await self.get(server_id, nic.port_id, who)
 

@@ -132,7 +132,8 @@ class Scheduling:
         has, config = host.inventory, self.config
         return Column(
             id=host.id, host=host.host, node=has.hypervisor_hostname, vcpus=has.vcpus, vcpus_used=used.get("VCPU", 0),
-            memory_mb=has.memory_mb, memory_mb_used=used.get("MEMORY_MB", 0), memory_mb_reserved=min(config.reserved_host_memory_mb, has.memory_mb),
+            memory_mb=has.memory_mb, memory_mb_used=used.get("MEMORY_MB", 0),
+            memory_mb_reserved=min(config.reserved_host_memory_mb, has.memory_mb),
             disk_gib=has.disk_gib, disk_gib_used=used.get("DISK_GB", 0), disk_gib_reserved=min(config.reserved_host_disk_gib, has.disk_gib),
             cpu_allocation_ratio=config.cpu_allocation_ratio, ram_allocation_ratio=config.ram_allocation_ratio,
             disk_allocation_ratio=config.disk_allocation_ratio, enabled=not host.disabled, up=self.hosts.is_up(host, now),
@@ -146,7 +147,8 @@ class Scheduling:
         known = self._snapshot.rows[self._snapshot.row_of[choice.id]]
         takes = resources(server)
         self._snapshot.put(msgspec.structs.replace(
-            known, vcpus_used=known.vcpus_used + sign * takes.get("VCPU", 0), memory_mb_used=known.memory_mb_used + sign * takes.get("MEMORY_MB", 0),
+            known, vcpus_used=known.vcpus_used + sign * takes.get("VCPU", 0),
+            memory_mb_used=known.memory_mb_used + sign * takes.get("MEMORY_MB", 0),
             disk_gib_used=known.disk_gib_used + sign * takes.get("DISK_GB", 0), num_instances=known.num_instances + sign,
             servers=known.servers | {server.id} if sign > 0 else known.servers - {server.id}))
 

@@ -64,9 +64,10 @@ class Servers:
                     image_id=image.id, flavor=flavor, flavor_id=flavor.id, vcpus=flavor.vcpus, memory_mb=flavor.memory_mb,
                     key_name=order.key_name, public_key=key.public_key if key else None, metadata=order.metadata,
                     system_metadata={f"image_{k}": str(v) for k, v in image.properties.items()}, tags=list(order.tags),
-                    user_data=order.user_data, config_drive=order.config_drive, access_ip_v4=order.access_ip_v4, access_ip_v6=order.access_ip_v6,
-                    disk_config=order.disk_config, reservation_id=reservation, launch_index=index, security_groups=list(order.security_groups),
-                    scheduler_hints=order.scheduler_hints, trusted_image_certificates=order.trusted_image_certificates,
+                    user_data=order.user_data, config_drive=order.config_drive, access_ip_v4=order.access_ip_v4,
+                    access_ip_v6=order.access_ip_v6, disk_config=order.disk_config, reservation_id=reservation, launch_index=index,
+                    security_groups=list(order.security_groups), scheduler_hints=order.scheduler_hints,
+                    trusted_image_certificates=order.trusted_image_certificates,
                     nics=[Nic(port_id=p.port_id or self.kit.ids.uuid(), network_id=p.network_id, existing=p.port_id is not None,
                               fixed_ip=p.fixed_ip, tag=p.tag) for p in planned],
                     created_at=now, updated_at=now))

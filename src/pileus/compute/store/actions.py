@@ -35,8 +35,9 @@ class ServerActions:
         """Note that `who` began an action; the request's id is its name."""
         now = self.clock.now()
         try:
-            await self.db.insert(table, ServerAction(request_id=who.request_id, server_id=server_id, action=action, project_id=who.project_id,
-                                                     user_id=who.user_id, started_at=now, updated_at=now))
+            await self.db.insert(table, ServerAction(
+                request_id=who.request_id, server_id=server_id, action=action, project_id=who.project_id, user_id=who.user_id,
+                started_at=now, updated_at=now))
         except Duplicate:
             return                                     # the same request did two things: the first one names it
 

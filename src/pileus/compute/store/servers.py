@@ -25,8 +25,9 @@ SORT_KEYS = {
     "display_name": servers.c.name, "host": servers.c.host, "hostname": servers.c.hostname, "image_ref": servers.c.image_id,
     "instance_type_id": servers.c.flavor_id, "key_name": servers.c.key_name, "launch_index": servers.c.launch_index,
     "launched_at": servers.c.launched_at, "locked_by": servers.c.locked_by, "node": servers.c.host_id, "power_state": servers.c.power_state,
-    "progress": servers.c.progress, "project_id": servers.c.project_id, "root_device_name": servers.c.id, "task_state": servers.c.task_state,
-    "terminated_at": servers.c.terminated_at, "updated_at": servers.c.updated_at, "user_id": servers.c.user_id, "uuid": servers.c.id,
+    "progress": servers.c.progress, "project_id": servers.c.project_id, "root_device_name": servers.c.id,
+    "task_state": servers.c.task_state, "terminated_at": servers.c.terminated_at,
+    "updated_at": servers.c.updated_at, "user_id": servers.c.user_id, "uuid": servers.c.id,
     "vm_state": servers.c.vm_state,
 }
 
@@ -96,7 +97,8 @@ class Servers:
         plain = {k: msgspec.to_builtins(v) if isinstance(v, (msgspec.Struct, list)) else v for k, v in values.items()}
         return await self.db.execute(servers.update().where(servers.c.id == id).values(updated_at=now, **plain))
 
-    async def begin(self, id: str, now: datetime, *, task: str, allowed: Collection[str], over: Collection[str] = (), **values: Any) -> bool:
+    async def begin(self, id: str, now: datetime, *, task: str, allowed: Collection[str], over: Collection[str] = (),
+                    **values: Any) -> bool:
         """Enter a task state. One statement, so that two callers cannot both win."""
         free = servers.c.task_state.is_(None)
         if over:
@@ -107,7 +109,8 @@ class Servers:
     async def begin_delete(self, id: str, now: datetime) -> bool:
         """Enter `deleting`, whatever else is being done; False when that is so already."""
         busy = sa.or_(servers.c.task_state.is_(None), servers.c.task_state != "deleting")
-        return bool(await self.db.execute(servers.update().where(servers.c.id == id, LIVE, busy).values(task_state="deleting", updated_at=now)))
+        stmt = servers.update().where(servers.c.id == id, LIVE, busy)
+        return bool(await self.db.execute(stmt.values(task_state="deleting", updated_at=now)))
 
     async def end_task(self, id: str, now: datetime, task: str, **values: Any) -> bool:
         """Leave a task state, unless a delete took over in between."""
@@ -126,7 +129,8 @@ class Servers:
 
     async def hosts_of(self, ids: Collection[str]) -> dict[str, str]:
         """id → host, of those that have one."""
-        rows = await self.db.rows(sa.select(servers.c.id, servers.c.host).where(servers.c.id.in_(list(ids)), LIVE, servers.c.host.is_not(None)))
+        placed = sa.select(servers.c.id, servers.c.host).where(servers.c.id.in_(list(ids)), LIVE, servers.c.host.is_not(None))
+        rows = await self.db.rows(placed)
         return {r[0]: r[1] for r in rows}
 
     async def placed(self) -> list[tuple[str, str]]:
@@ -171,7 +175,8 @@ def _conditions(w: ServerFilter) -> list[sa.ColumnElement]:
     if w.task_states is not None:
         some = c.task_state.in_([t for t in w.task_states if t is not None])
         found.append(sa.or_(some, c.task_state.is_(None)) if None in w.task_states else some)
-    matched = {c.name: w.name, c.description: w.description, c.hostname: w.hostname, c.access_ip_v4: w.access_ip_v4, c.access_ip_v6: w.access_ip_v6}
+    matched = {c.name: w.name, c.description: w.description, c.hostname: w.hostname, c.access_ip_v4: w.access_ip_v4,
+               c.access_ip_v6: w.access_ip_v6}
     found += [column.regexp_match(pattern) for column, pattern in matched.items() if pattern is not None]
     if w.locked is not None:
         found.append(c.locked_by.is_not(None) if w.locked else c.locked_by.is_(None))

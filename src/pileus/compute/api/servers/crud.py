@@ -97,12 +97,14 @@ def _order(req: Request, body: ServerCreate) -> ServerOrder:
     if low > high:
         raise Invalid("min_count must be <= max_count")
     return ServerOrder(
-        name=clean_name(new.name, req), flavor_id=str(new.flavor), image_id=_image(new), networks=_networks(new.networks), key_name=new.key_name,
-        metadata=new.metadata, tags=tuple(dict.fromkeys(new.tags)), description=new.description if req.version >= (2, 19) else new.name,
+        name=clean_name(new.name, req), flavor_id=str(new.flavor), image_id=_image(new), networks=_networks(new.networks),
+        key_name=new.key_name, metadata=new.metadata, tags=tuple(dict.fromkeys(new.tags)),
+        description=new.description if req.version >= (2, 19) else new.name,
         hostname=new.hostname, user_data=_user_data(new.user_data), config_drive=boolean(new.config_drive or False, "config_drive"),
         security_groups=tuple(dict.fromkeys(g.name for g in new.security_groups or ())) or ("default",), availability_zone=zone,
-        force_host=force_host, force_node=force_node, scheduler_hints=_hints(body), min_count=low, max_count=high, disk_config=new.disk_config,
-        access_ip_v4=address(new.access_ip_v4, 4), access_ip_v6=address(new.access_ip_v6, 6), admin_pass=new.admin_pass,
+        force_host=force_host, force_node=force_node, scheduler_hints=_hints(body), min_count=low, max_count=high,
+        disk_config=new.disk_config, access_ip_v4=address(new.access_ip_v4, 4), access_ip_v6=address(new.access_ip_v6, 6),
+        admin_pass=new.admin_pass,
         files={f.path: _file(f.contents) for f in new.personality}, trusted_image_certificates=new.trusted_image_certificates)
 
 
@@ -203,4 +205,5 @@ def address(text: str | None, version: int) -> str | None:
     try:
         return str(ipaddress.IPv4Address(text) if version == 4 else ipaddress.IPv6Address(text))
     except ValueError as problem:
-        raise Invalid(f"Invalid input for field/attribute accessIPv{version}. Value: {text}. It is not an IPv{version} address.") from problem
+        field = f"accessIPv{version}"
+        raise Invalid(f"Invalid input for field/attribute {field}. Value: {text}. It is not an IPv{version} address.") from problem

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pileus.compute.api.servers.bodies import InterfaceAttach, MetadataBody, MetaItem, TagsBody
+from pileus.compute.api.servers.bodies import InterfaceAttach, InterfaceNew, MetadataBody, MetaItem, TagsBody
 from pileus.compute.api.servers.views import show_addresses
 from pileus.compute.model.order import WantedNetwork
 from pileus.core.errors import Invalid, NotFound
@@ -111,15 +111,20 @@ async def list_interfaces(req: Request, server_id: str):
 
 
 async def show_interface(req: Request, server_id: str, port_id: str):
-    return {"interfaceAttachment": _show_interface(await req.services.compute.interfaces.get(server_id, port_id, req.who), None, req)}
+    server = await req.services.compute.servers.get(server_id, req.who)
+    port = await req.services.compute.interfaces.get(server_id, port_id, req.who)
+    tag = next((nic.tag for nic in server.nics if nic.port_id == port_id), None)
+    return {"interfaceAttachment": _show_interface(port, tag, req)}
 
 
 async def attach_interface(req: Request, server_id: str, body: InterfaceAttach | None):
-    new = body.interface if body else None
-    ips = [ip.get("ip_address") for ip in (new.fixed_ips or [])] if new else []
-    if len(ips) > 1 or (ips and not new.net_id):
-        raise Invalid("Must input network_id when request IP address" if ips and not new.net_id else "At most one fixed address may be given.")
-    wanted = WantedNetwork(network_id=new.net_id, port_id=new.port_id, fixed_ip=ips[0] if ips else None, tag=new.tag) if new else WantedNetwork()
+    new = (body.interface if body else None) or InterfaceNew()
+    ips = [ip.get("ip_address") for ip in new.fixed_ips or []]
+    if ips and not new.net_id:
+        raise Invalid("Must input network_id when request IP address")
+    if len(ips) > 1:
+        raise Invalid("At most one fixed address may be given.")
+    wanted = WantedNetwork(network_id=new.net_id, port_id=new.port_id, fixed_ip=ips[0] if ips else None, tag=new.tag)
     port = await req.services.compute.interfaces.attach(server_id, req.who, wanted)
     return {"interfaceAttachment": _show_interface(port, wanted.tag, req)}
 
@@ -200,27 +205,27 @@ def _micro(text: str | None) -> str | None:
     return _bare(datetime.fromisoformat(text)) if text else None
 
 
+ONE, RULE, TAGGED = "/v2.1/servers/{server_id}", "os_compute_api:", (2, 26)
+META, TAGS, PLUGS = RULE + "server-metadata:", RULE + "os-server-tags:", RULE + "os-attach-interfaces:"
 ROUTES = [
-    Route("GET", "/v2.1/servers/{server_id}/metadata", list_metadata, policy="os_compute_api:server-metadata:index"),
-    Route("PUT", "/v2.1/servers/{server_id}/metadata", replace_metadata, policy="os_compute_api:server-metadata:update_all", body=MetadataBody),
-    Route("POST", "/v2.1/servers/{server_id}/metadata", update_metadata, policy="os_compute_api:server-metadata:create", body=MetadataBody),
-    Route("GET", "/v2.1/servers/{server_id}/metadata/{key}", show_metadata_item, policy="os_compute_api:server-metadata:show"),
-    Route("PUT", "/v2.1/servers/{server_id}/metadata/{key}", set_metadata_item, policy="os_compute_api:server-metadata:update", body=MetaItem),
-    Route("DELETE", "/v2.1/servers/{server_id}/metadata/{key}", delete_metadata_item, policy="os_compute_api:server-metadata:delete", ok=204),
-    Route("GET", "/v2.1/servers/{server_id}/tags", list_tags, policy="os_compute_api:os-server-tags:index", since=(2, 26)),
-    Route("PUT", "/v2.1/servers/{server_id}/tags", replace_tags, policy="os_compute_api:os-server-tags:update_all", body=TagsBody, since=(2, 26)),
-    Route("DELETE", "/v2.1/servers/{server_id}/tags", delete_tags, policy="os_compute_api:os-server-tags:delete_all", ok=204, since=(2, 26)),
-    Route("GET", "/v2.1/servers/{server_id}/tags/{tag}", show_tag, policy="os_compute_api:os-server-tags:show", ok=204, since=(2, 26)),
-    Route("PUT", "/v2.1/servers/{server_id}/tags/{tag}", add_tag, policy="os_compute_api:os-server-tags:update", since=(2, 26)),
-    Route("DELETE", "/v2.1/servers/{server_id}/tags/{tag}", delete_tag, policy="os_compute_api:os-server-tags:delete", ok=204, since=(2, 26)),
-    Route("GET", "/v2.1/servers/{server_id}/ips", list_addresses, policy="os_compute_api:ips:index"),
-    Route("GET", "/v2.1/servers/{server_id}/ips/{network}", show_addresses_of_network, policy="os_compute_api:ips:show"),
-    Route("GET", "/v2.1/servers/{server_id}/os-interface", list_interfaces, policy="os_compute_api:os-attach-interfaces:list"),
-    Route("POST", "/v2.1/servers/{server_id}/os-interface", attach_interface, policy="os_compute_api:os-attach-interfaces:create",
-          body=InterfaceAttach, optional_body=True),
-    Route("GET", "/v2.1/servers/{server_id}/os-interface/{port_id}", show_interface, policy="os_compute_api:os-attach-interfaces:show"),
-    Route("DELETE", "/v2.1/servers/{server_id}/os-interface/{port_id}", detach_interface, policy="os_compute_api:os-attach-interfaces:delete",
-          ok=202),
-    Route("GET", "/v2.1/servers/{server_id}/os-instance-actions", list_actions, policy="os_compute_api:os-instance-actions:list"),
-    Route("GET", "/v2.1/servers/{server_id}/os-instance-actions/{request_id}", show_action, policy="os_compute_api:os-instance-actions:show"),
+    Route("GET", f"{ONE}/metadata", list_metadata, policy=META + "index"),
+    Route("PUT", f"{ONE}/metadata", replace_metadata, policy=META + "update_all", body=MetadataBody),
+    Route("POST", f"{ONE}/metadata", update_metadata, policy=META + "create", body=MetadataBody),
+    Route("GET", f"{ONE}/metadata/{{key}}", show_metadata_item, policy=META + "show"),
+    Route("PUT", f"{ONE}/metadata/{{key}}", set_metadata_item, policy=META + "update", body=MetaItem),
+    Route("DELETE", f"{ONE}/metadata/{{key}}", delete_metadata_item, policy=META + "delete", ok=204),
+    Route("GET", f"{ONE}/tags", list_tags, policy=TAGS + "index", since=TAGGED),
+    Route("PUT", f"{ONE}/tags", replace_tags, policy=TAGS + "update_all", body=TagsBody, since=TAGGED),
+    Route("DELETE", f"{ONE}/tags", delete_tags, policy=TAGS + "delete_all", ok=204, since=TAGGED),
+    Route("GET", f"{ONE}/tags/{{tag}}", show_tag, policy=TAGS + "show", ok=204, since=TAGGED),
+    Route("PUT", f"{ONE}/tags/{{tag}}", add_tag, policy=TAGS + "update", since=TAGGED),
+    Route("DELETE", f"{ONE}/tags/{{tag}}", delete_tag, policy=TAGS + "delete", ok=204, since=TAGGED),
+    Route("GET", f"{ONE}/ips", list_addresses, policy=RULE + "ips:index"),
+    Route("GET", f"{ONE}/ips/{{network}}", show_addresses_of_network, policy=RULE + "ips:show"),
+    Route("GET", f"{ONE}/os-interface", list_interfaces, policy=PLUGS + "list"),
+    Route("POST", f"{ONE}/os-interface", attach_interface, policy=PLUGS + "create", body=InterfaceAttach, optional_body=True),
+    Route("GET", f"{ONE}/os-interface/{{port_id}}", show_interface, policy=PLUGS + "show"),
+    Route("DELETE", f"{ONE}/os-interface/{{port_id}}", detach_interface, policy=PLUGS + "delete", ok=202),
+    Route("GET", f"{ONE}/os-instance-actions", list_actions, policy=RULE + "os-instance-actions:list"),
+    Route("GET", f"{ONE}/os-instance-actions/{{request_id}}", show_action, policy=RULE + "os-instance-actions:show"),
 ]

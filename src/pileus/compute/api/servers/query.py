@@ -29,8 +29,8 @@ PLAIN = {"name": "name", "flavor": "flavor_id", "image": "image_id", "reservatio
 ADMIN = {"host": "host", "node": "host_id", "user_id": "user_id", "availability_zone": "availability_zone", "key_name": "key_name",
          "description": "description", "display_description": "description", "hostname": "hostname", "access_ip_v4": "access_ip_v4",
          "access_ip_v6": "access_ip_v6"}
-SINCE_83 = frozenset({"availability_zone", "config_drive", "key_name", "created_at", "launched_at", "terminated_at", "power_state", "task_state",
-                      "vm_state", "progress", "user_id"})
+SINCE_83 = frozenset({"availability_zone", "config_drive", "key_name", "created_at", "launched_at", "terminated_at", "power_state",
+                      "task_state", "vm_state", "progress", "user_id"})
 
 
 async def wanted(req: Request) -> ServerFilter:
@@ -78,14 +78,14 @@ def _scope(req: Request) -> str | None:
     query = req.query
     asked = "all_tenants" in query and (query.get("all_tenants") == "" or query.flag("all_tenants"))
     if asked:
-        rule = "os_compute_api:servers:detail:get_all_tenants" if req.path.endswith("/detail") else "os_compute_api:servers:index:get_all_tenants"
-        req.enforce(rule)
+        req.enforce(f"os_compute_api:servers:{'detail' if req.path.endswith('/detail') else 'index'}:get_all_tenants")
         return EVERYONE
     return req.who.project_id or (EVERYONE if req.who.is_admin else None)
 
 
 def _states(req: Request) -> dict[str, Any]:
-    query, found = req.query, {}
+    query = req.query
+    found: dict[str, Any] = {}
     if statuses := query.all("status"):
         known = [STATUS.get(s.lower(), ([], None)) for s in statuses]
         if any(s.lower() == "deleted" for s in statuses) and not req.who.is_admin:

@@ -49,7 +49,8 @@ async def shown(req: Request, servers: list[Server], *, detail: bool = False) ->
 
 
 def links(req: Any, kind: str, id: str) -> list[dict[str, str]]:
-    return [{"rel": "self", "href": f"{req.origin}/compute/v2.1/{kind}/{id}"}, {"rel": "bookmark", "href": f"{req.origin}/compute/{kind}/{id}"}]
+    root = f"{req.origin}/compute"
+    return [{"rel": "self", "href": f"{root}/v2.1/{kind}/{id}"}, {"rel": "bookmark", "href": f"{root}/{kind}/{id}"}]
 
 
 def show_brief(server: Server, req: Any) -> dict[str, Any]:
@@ -100,7 +101,8 @@ def show_update(server: Server, v: Shown) -> dict[str, Any]:
         if v.version >= since and not (v.detail and key in ONLY_ALONE):
             view[key] = show(server, v)
     if v.version >= (2, 98) and server.image_id:
-        view["image"]["properties"] = {k.removeprefix("image_"): value for k, value in server.system_metadata.items() if k.startswith("image_")}
+        known = server.system_metadata.items()
+        view["image"]["properties"] = {key.removeprefix("image_"): value for key, value in known if key.startswith("image_")}
     return view
 
 
@@ -122,8 +124,8 @@ def _flavor(server: Server, v: Shown) -> dict[str, Any]:
     flavor = server.flavor
     if v.version < (2, 47):
         return {"id": server.flavor_id, "links": [links(v, "flavors", server.flavor_id)[1]]}
-    view = {"original_name": flavor.name, "vcpus": flavor.vcpus, "ram": flavor.memory_mb, "disk": flavor.root_gib, "ephemeral": flavor.ephemeral_gib,
-            "swap": flavor.swap_mb}
+    view = {"original_name": flavor.name, "vcpus": flavor.vcpus, "ram": flavor.memory_mb, "disk": flavor.root_gib,
+            "ephemeral": flavor.ephemeral_gib, "swap": flavor.swap_mb}
     if v.req.allows("os_compute_api:os-flavor-extra-specs:index"):
         view["extra_specs"] = flavor.extra_specs
     return view
@@ -131,12 +133,16 @@ def _flavor(server: Server, v: Shown) -> dict[str, Any]:
 
 def _host_attributes(server: Server, v: Shown) -> dict[str, Any]:
     host = v.hosts.get(server.host) if server.host else None
-    view = {"OS-EXT-SRV-ATTR:host": server.host, "OS-EXT-SRV-ATTR:instance_name": server.guest_name,
-            "OS-EXT-SRV-ATTR:hypervisor_hostname": host.inventory.hypervisor_hostname if host else None}
+    view: dict[str, Any] = {
+        "OS-EXT-SRV-ATTR:host": server.host,
+        "OS-EXT-SRV-ATTR:instance_name": server.guest_name,
+        "OS-EXT-SRV-ATTR:hypervisor_hostname": host.inventory.hypervisor_hostname if host else None,
+    }
     if v.version >= (2, 3):
         image = server.system_metadata
         view |= {"OS-EXT-SRV-ATTR:reservation_id": server.reservation_id, "OS-EXT-SRV-ATTR:launch_index": server.launch_index,
-                 "OS-EXT-SRV-ATTR:kernel_id": image.get("image_kernel_id", ""), "OS-EXT-SRV-ATTR:ramdisk_id": image.get("image_ramdisk_id", ""),
+                 "OS-EXT-SRV-ATTR:kernel_id": image.get("image_kernel_id", ""),
+                 "OS-EXT-SRV-ATTR:ramdisk_id": image.get("image_ramdisk_id", ""),
                  "OS-EXT-SRV-ATTR:hostname": server.hostname, "OS-EXT-SRV-ATTR:root_device_name": "/dev/vda",
                  "OS-EXT-SRV-ATTR:user_data": server.user_data}
     return view
