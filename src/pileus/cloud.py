@@ -39,6 +39,7 @@ from pileus.identity.periodic import PERIODIC as IDENTITY_TASKS
 from pileus.identity.policy import DEFAULTS as IDENTITY_POLICY
 from pileus.identity.service import Identity
 from pileus.image.api import API as IMAGE
+from pileus.image.local import LocalImages
 from pileus.image.periodic import PERIODIC as IMAGE_TASKS
 from pileus.image.policy import DEFAULTS as IMAGE_POLICY
 from pileus.image.service import Images
@@ -69,16 +70,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     compute: Compute
     network: Network
     kit: Kit
-
-
-class LocalImages:
-    """Image bytes for a host that shares the image store's file system: no copy at all."""
-
-    def __init__(self, images: Images):
-        self.images = images
-
-    async def path(self, image_id: str) -> str:
-        return str(await self.images.local_path(image_id))
 
 
 class Host(msgspec.Struct, kw_only=True):
@@ -120,6 +111,7 @@ class Cloud:
             await host.compute.stop()
             await host.network.stop()
         await self.services.network.stop()
+        await self.services.identity.stop()
         await self.kit.db.close()
 
     @property
@@ -132,7 +124,7 @@ class Cloud:
         hypervisor, datapath = self.make_host(place)
         host = Host(name=name, hypervisor=hypervisor, datapath=datapath,
                     network=NetworkAgent(name, datapath, self.kit.bus, self.config.network, clock=self.clock),
-                    compute=ComputeAgent(name, hypervisor, LocalImages(self.services.image), self.kit.bus,
+                    compute=ComputeAgent(name, hypervisor, LocalImages(self.services.image, self.state / "bases"), self.kit.bus,
                                          spawn_concurrency=self.config.compute.spawn_concurrency))
         await host.network.start()
         await host.compute.start()
@@ -155,7 +147,7 @@ class Cloud:
 
     async def _services(self) -> Services:
         config, kit = self.config, self.kit
-        identity = Identity(kit, config.identity)
+        identity = Identity(kit, config.identity, self.state)
         images = Images(kit, config.image, self.state)
         placement = Placement(kit, config.placement)
         network = Network(kit, config.network)

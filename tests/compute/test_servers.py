@@ -1,6 +1,7 @@
 """Servers, through the public API of a whole cloud."""
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -312,3 +313,18 @@ async def test_operators_traits_of_a_host_stay(cloud):
     assert got.status == 200
     await cloud.settle(130)
     assert "CUSTOM_FAST" in (await admin.get(url)).json["traits"]
+
+
+async def test_a_guest_keeps_its_image_file_when_the_image_goes(cloud):
+    admin, image = await cloud.as_("pileus-admin"), await cloud.image()
+    id = await cloud.boot()
+    (guest,) = await cloud.drivers["h1"].guests()
+    assert (await admin.delete(f"/image/v2/images/{image}")).status == 204
+    await cloud.settle(1300)
+    assert all(Path(file).stat().st_size == 1 << 20 for file in guest.files) and guest.files
+    assert (await cloud.act(id, "reboot", {"type": "HARD"})).status == 202
+    await cloud.settle()
+    assert (await cloud.show(id))["status"] == "ACTIVE"
+    await (await cloud.as_()).delete(f"{COMPUTE}/servers/{id}")
+    await cloud.settle(1300)
+    assert not any(Path(file).exists() for file in guest.files)

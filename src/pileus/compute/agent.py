@@ -26,13 +26,17 @@ class ImageSource(Protocol):
     """Where a host gets the bytes of images."""
 
     async def path(self, image_id: str) -> str:
-        """A file on this host with the image's bytes, fetched if need be. It is only ever read."""
+        """A file on this host with the image's bytes, fetched if need be. It is only ever read, and stays when the image goes."""
+
+    async def prune(self, used: set[str]) -> int:
+        """Forget files that no guest uses and whose image is gone; how many those were."""
 
 
 class Agent:
     def __init__(self, host: str, driver: Hypervisor, images: ImageSource, bus: Bus, *, spawn_concurrency: int = 8):
         self.host, self.driver, self.images, self.bus = host, driver, images, bus
         self.spawning = asyncio.Semaphore(spawn_concurrency)
+        self.builds = 0                                # under way: their files are not known to the driver yet
 
     async def start(self) -> None:
         await self.driver.start()
@@ -45,6 +49,13 @@ class Agent:
         await self.driver.stop()
 
     async def spawn(self, build: Build) -> GuestState:
+        self.builds += 1
+        try:
+            return await self._spawn(build)
+        finally:
+            self.builds -= 1
+
+    async def _spawn(self, build: Build) -> GuestState:
         guest = build.guest
         if build.image is not None:
             root = msgspec.structs.replace(
@@ -101,5 +112,12 @@ async def report_host(agent: Agent) -> str:
     return f"{len(guests)} guests" + (f", {len(verdict.destroy)} orphans destroyed" if verdict.destroy else "")
 
 
+async def prune_images(agent: Agent) -> str | None:
+    """Remove image files that nobody needs any more, while nothing is being built."""
+    used = {file for guest in await agent.driver.guests() for file in guest.files}
+    pruned = 0 if agent.builds else await agent.images.prune(used)
+    return f"{pruned} image files removed" if pruned else None
+
+
 def periodic(report_interval_s: float) -> list[Periodic]:
-    return [Periodic(report_host, every_s=report_interval_s)]
+    return [Periodic(report_host, every_s=report_interval_s), Periodic(prune_images, every_s=600)]

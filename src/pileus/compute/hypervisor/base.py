@@ -55,6 +55,11 @@ class RootDisk(msgspec.Struct, frozen=True, kw_only=True):
     ramdisk: str | None = None
     kernel_args: str = ""
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The image files it needs as long as it lives."""
+        return tuple(path for path in (self.base, self.kernel, self.ramdisk) if path)
+
 
 class Nic(msgspec.Struct, frozen=True, kw_only=True):
     """A network interface. The network agent owns the tap device `device`; the driver only opens it."""
@@ -88,6 +93,7 @@ class GuestState(msgspec.Struct, frozen=True, kw_only=True):
     power: Power  # NOSTATE: files without a guest, left by a spawn that was cut off
     pid: int | None = None  # None without a process: also SHUTDOWN, SUSPENDED, and simulated guests
     vnc: tuple[str, int] | None = None  # address and port on this host
+    files: tuple[str, ...] = ()             # of images, which the guest cannot start without
     error: str = ""  # why it is CRASHED or NOSTATE, for operators
 
 

@@ -42,7 +42,7 @@ class SimulatedGuest(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
     def state(self) -> GuestState:
-        return GuestState(id=self.spec.id, power=self.power, error=self.error)
+        return GuestState(id=self.spec.id, power=self.power, files=self.spec.root.files, error=self.error)
 
 
 class Simulated:

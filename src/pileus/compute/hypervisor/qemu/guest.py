@@ -53,11 +53,11 @@ class Guest:
         return Power.CRASHED if self.folder.crash.exists() else Power.SHUTDOWN
 
     def state(self) -> GuestState:
-        guest_id, power = self.record.spec.id, self.power
+        guest_id, power, files = self.record.spec.id, self.power, self.record.spec.root.files
         if machine := self.machine:
-            return GuestState(id=guest_id, power=power, pid=machine.pid, vnc=machine.vnc, error=machine.stuck or machine.error)
+            return GuestState(id=guest_id, power=power, pid=machine.pid, vnc=machine.vnc, files=files, error=machine.stuck or machine.error)
         error = read_tail(self.folder.crash, 2000).decode(errors="replace") if power is Power.CRASHED else ""
-        return GuestState(id=guest_id, power=power, error=error)
+        return GuestState(id=guest_id, power=power, files=files, error=error)
 
     async def adopt(self, pid: int | None) -> None:
         """Take over the process that runs this guest, if one does, and end what a killed agent left half done."""
