@@ -204,11 +204,33 @@ async def test_a_datapath_that_fails_is_tried_again():
         assert (await lab.as_().get(f"{V2}/ports/{port}")).json["port"]["status"] == "ACTIVE"
 
 
+async def test_what_others_broke_is_mended_and_a_bug_does_not_silence_the_agent():
+    async with Lab() as lab:
+        port = await lab.guest(await lab.network())
+        await lab.settle()
+        datapath, apply = lab.datapaths["h1"], lab.datapaths["h1"].apply
+
+        async def broken(wanted):
+            raise RuntimeError("a bug")
+
+        datapath.apply, datapath.wanted = broken, HostNetworks()
+        await lab.kit.clock.sleep(lab.config.agent_down_s * 2)
+        (shown,) = (await lab.admin.get(f"{V2}/agents")).json["agents"]
+        assert shown["alive"] is True and lab.wanted() == HostNetworks()
+        datapath.apply = apply
+        await lab.kit.clock.sleep(lab.config.report_interval_s + 1)
+        assert [p.id for p in lab.wanted().ports] == [port]
+
+
 async def test_clear_removes_everything():
     async with Lab() as lab:
-        await lab.guest(await lab.network())
+        port = await lab.guest(await lab.network())
+        await lab.settle()
         await NetworkAgent.at("h1", lab.kit.bus).clear()
         assert lab.wanted() == HostNetworks()
+        await lab.kit.clock.sleep(lab.config.report_interval_s + 1)
+        assert lab.wanted() == HostNetworks()
+        assert await lab.net.wire("h1") == {port}
 
 
 async def test_stopping_answers_those_who_wait():

@@ -9,6 +9,7 @@ plane sends it everything again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from pileus.core.bus import Bus
 from pileus.core.clock import Clock
@@ -30,21 +31,23 @@ class Agent:
         self._applied = (0, Applied())                 # what became of which generation
         self._turn = asyncio.Lock()
         self._introduced = False
-        self._reporting: asyncio.Task | None = None
+        self._tasks: list[asyncio.Task] = []
 
     async def start(self) -> None:
         """Take up the work and introduce itself."""
         await self.datapath.start()
         self.bus.serve(NetworkAgent, self.host, self)
         await self._try_report()
-        self._reporting = asyncio.create_task(self._keep_reporting(), name=f"network.report.{self.host}")
+        for what in (self._try_report, self.mend):
+            self._tasks.append(asyncio.create_task(self._keep(what), name=f"network.{what.__name__}.{self.host}"))
 
     async def stop(self) -> None:
         """Let go. What was made stays."""
         self.bus.withdraw(NetworkAgent, self.host)
-        if self._reporting is not None:
-            self._reporting.cancel()
-            await asyncio.gather(self._reporting, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
         await self.datapath.stop()
 
     async def apply(self, generation: int, wanted: HostNetworks) -> Applied:
@@ -57,7 +60,7 @@ class Agent:
 
     async def clear(self) -> None:
         async with self._turn:
-            self.wanted = None
+            self.wanted, self._applied = None, (0, Applied())
             await self.datapath.clear()
 
     async def report(self) -> None:
@@ -72,13 +75,20 @@ class Agent:
         await NetworkReports.at(CONTROL, self.bus).report(heartbeat)
         self._introduced = True
 
-    async def _keep_reporting(self) -> None:
+    async def mend(self) -> None:
+        """Apply again what was applied: what somebody else broke in the meantime (rules flushed, a DHCP server killed) is made
+        good; where nothing is broken, nothing is written."""
+        async with self._turn:
+            await self._apply_newest()
+
+    async def _keep(self, what: Callable[[], Awaitable[None]]) -> None:
+        """Do something every now and then. However long one thing takes or however it fails, the other is done in time."""
         while True:
             await self.clock.sleep(self.config.report_interval_s)
-            await self._try_report()
-            async with self._turn:
-                # What somebody else broke in the meantime (rules flushed, a DHCP server killed) is mended; else nothing is written.
-                await self._apply_newest()
+            try:
+                await what()
+            except Exception:
+                log.exception("the network agent had an unexpected error", host=self.host, task=what.__name__)
 
     async def _try_report(self) -> None:
         """A control plane that is not there hears of it from the next report."""

@@ -8,7 +8,6 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from pileus.network import datapath
 from pileus.network.datapath.base import DatapathFailed, Group, Rule
 from pileus.network.datapath.reach import reaches
 from pileus.network.datapath.simulated import Simulated
@@ -42,10 +41,6 @@ def names(wanted) -> set[str]:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_contract(check, host):
     asyncio.run(check(host))
-
-
-def test_it_is_found_by_name():
-    assert datapath.driver("simulated") is Simulated
 
 
 @pytest.mark.parametrize("method", ["start", "stop", "apply", "clear"])

@@ -34,11 +34,7 @@ def lease(**fields) -> Lease:
 
 
 def test_files():
-    told = of(
-        lease(options={"67": "pxe.0", "tftp-server": "10.0.0.1"}),
-        dns=("1.1.1.1", "fd00::1"),
-        routes=(("10.9.0.0/16", "10.21.0.7"),),
-    )
+    told = of(lease(options={"67": "pxe.0", "tftp-server": "10.0.0.1"}), dns=("1.1.1.1", "fd00::1"), routes=(("10.9.0.0/16", "10.21.0.7"),))
     assert told.files == {
         "hosts": "fa:16:3e:00:00:01,10.21.0.10,web\n",
         "names": "10.21.0.10 web.cloud.test web\n",

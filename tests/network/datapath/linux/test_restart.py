@@ -161,9 +161,7 @@ BREAK = {
     "a server of DHCP": lambda lab: kill_a_server(lab),
     "a namespace": lambda lab: lab.ip("netns", "del", names.ROUTER + ROUTER.id),
     "a bridge": lambda lab: lab.ip("-n", lab.host, "link", "del", names.bridge(states.identity(0xBB, 1))),
-    "an interface of the router": lambda lab: lab.ip(
-        "-n", names.ROUTER + ROUTER.id, "link", "del", "qr-" + ROUTER.interfaces[0].id[:11]
-    ),
+    "an interface of the router": lambda lab: lab.ip("-n", names.ROUTER + ROUTER.id, "link", "del", "qr-" + ROUTER.interfaces[0].id[:11]),
     "the host's rules": lambda lab: run(lab.host, "nft", "flush", "ruleset"),
     "the router's rules": lambda lab: run(names.ROUTER + ROUTER.id, "nft", "flush", "ruleset"),
     "an address": lambda lab: lab.ip("-n", names.ROUTER + ROUTER.id, "addr", "flush", "dev", "qg-" + ROUTER.gateway.port.id[:11]),
@@ -177,9 +175,7 @@ BREAK = {
 
 def picture(lab: Lab) -> str:
     """Everything there is, without numbers that differ from one to the next."""
-    shown = [
-        msgspec.json.decode(lab.ip("-j", "-n", space, what)) for space in (lab.host, *lab.spaces()) for what in ("addr", "route")
-    ]
+    shown = [msgspec.json.decode(lab.ip("-j", "-n", space, what)) for space in (lab.host, *lab.spaces()) for what in ("addr", "route")]
     kept = ("ifname", "master", "mtu", "ifalias", "local", "prefixlen", "dst", "gateway", "dev")
 
     def simple(value):

@@ -198,12 +198,8 @@ def test_this_host_is_the_gateway(lab: Lab):
 def test_guests_on_the_external_network_are_guarded_too(lab: Lab):
     """Between such a guest and the host there is no other bridge port; its groups hold all the same."""
     guest, nobody = states.guest(0xFF, 1, net=1), states.guest(0xFF, 2, net=1, groups=())
-    ports = tuple(
-        replace(port, fixed_ips=(replace(port.fixed_ips[0], ip=f"172.24.4.{n}"),)) for n, port in ((61, guest), (62, nobody))
-    )
-    applied(
-        lab, HostNetworks(networks=(EXTERNAL,), ports=ports, groups=(states.OPEN,)), external_address={"br-ex": "172.24.4.1/24"}
-    )
+    ports = tuple(replace(port, fixed_ips=(replace(port.fixed_ips[0], ip=f"172.24.4.{n}"),)) for n, port in ((61, guest), (62, nobody)))
+    applied(lab, HostNetworks(networks=(EXTERNAL,), ports=ports, groups=(states.OPEN,)), external_address={"br-ex": "172.24.4.1/24"})
     host = Guest(lab, lab.host, "172.24.4.1")
     a, b = (lab.guest(port) for port in ports)
     assert host.pings(a.address) and a.pings(host.address)
