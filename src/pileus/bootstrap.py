@@ -81,7 +81,8 @@ async def _networks(cloud: Cloud, demo: Context) -> None:
     """An external network `public`; for the demo project a network `private` and a router between them."""
     network, wanted = cloud.services.network, cloud.config.bootstrap
     bridge, cidr = public_network(cloud.config, cloud.state)
-    await network.ensure_external_network("public", cidr, bridge)
+    admins = await cloud.services.identity.ensure_project("admin")
+    await network.ensure_external_network("public", cidr, bridge, project_id=admins.id)
     await network.ensure_private_network(demo, "private", wanted.private_cidr, router="router", external="public")
 
 
