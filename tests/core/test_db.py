@@ -143,7 +143,8 @@ async def test_changes_count_rows_both_ways():
         if not short:
             db.backend.shapes.prepare = lambda *_: None
         await db.insert(things, Thing("a", "n", NOW, {}))
-        await db.execute(things.insert(), [{"id": "b", "name": "m", "at": NOW, "more": {}}, {"id": "c", "name": "o", "at": NOW, "more": {}}])
+        more = [{"id": "b", "name": "m", "at": NOW, "more": {}}, {"id": "c", "name": "o", "at": NOW, "more": {}}]
+        await db.execute(things.insert(), more)
         assert await db.execute(things.update().where(things.c.id.in_(["a", "b"])).values(more={"y": 1})) == 2
         assert await db.execute(things.update().where(things.c.id == "z").values(more={})) == 0
         assert await db.execute(things.delete().where(things.c.id != sa.bindparam("id_")), {"id_": "a"}) == 2

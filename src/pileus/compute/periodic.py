@@ -22,6 +22,7 @@ async def free_stuck_servers(compute: Compute) -> str | None:
     for server in await compute.store.stuck(now - STUCK):
         if await compute.kit.sagas.open(server.id):
             continue
+        assert server.task_state is not None
         freed += 1
         if server.task_state == DELETING:
             async with compute.kit.db.transaction():

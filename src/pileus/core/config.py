@@ -70,7 +70,8 @@ def _plain_type(hint: Any) -> str:
 
 def describe(kind: type[msgspec.Struct], prefix: str = "") -> str:
     """The reference page of a configuration, as Markdown: a table per section, sections of sections after theirs."""
-    plain, sections = [], []
+    plain: list[str] = []
+    sections: list[str] = []
     for field in msgspec.structs.fields(kind):
         (sections if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct) else plain).append(field.name)
     lines: list[str] = []

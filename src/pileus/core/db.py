@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 import sqlalchemy as sa
@@ -208,7 +208,7 @@ class _Sqlite(_Backend):
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000",
                        "cache_size=-16000", "temp_store=MEMORY"):
             self.connection.exec_driver_sql(f"PRAGMA {pragma}")
-        self.raw: sqlite3.Connection = self.connection.connection.driver_connection
+        self.raw = cast(sqlite3.Connection, self.connection.connection.driver_connection)
         self.shapes = Shapes(self.engine.dialect)
         self.owner: asyncio.Task | None = None
         self.slipped = False

@@ -11,7 +11,7 @@ holds both ways to the same answers.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,8 +30,9 @@ class Shape:
             compiled.insert_prefetch or compiled.update_prefetch or compiled.effective_returning or compiled.literal_execute_params
             or compiled.isplaintext or compiled._textual_ordered_columns or compiled._loose_column_name_matching)
         names = [str(column.keyname) for column in compiled._result_columns]
-        self.row: Any = namedtuple("Row", names, rename=True)              # noqa: PYI024 the names are known only now
-        self.plain = self.plain and list(self.row._fields) == names
+        row: Any = namedtuple("Row", names, rename=True)       # type: ignore[misc]  # its names are known only now
+        self.row = row
+        self.plain = self.plain and list(row._fields) == names
         found = [column.type._cached_result_processor(dialect, None) for column in compiled._result_columns]
         self.converters = [(i, convert) for i, convert in enumerate(found) if convert is not None]
 
@@ -66,7 +67,8 @@ class Shapes:
         if len(self._shapes) > self.MOST:
             self._compiled.clear()
             self._shapes.clear()
-        compiled, extracted, collected, _ = compile_(self.dialect, compiled_cache=self._compiled, column_keys=sorted(params) if params else [],
+        columns = sorted(params) if params else []
+        compiled, extracted, collected, _ = compile_(self.dialect, compiled_cache=self._compiled, column_keys=columns,
                                                      for_executemany=False)
         shape = self._shapes.get(id(compiled))
         if shape is None or shape.compiled is not compiled:
@@ -76,7 +78,8 @@ class Shapes:
         if not shape.plain or collected:
             return None
         values = compiled.construct_params(params, extracted_parameters=extracted, escape_names=False)
-        text, order, processors = compiled.string, compiled.positiontup, shape.processors
+        text, processors = compiled.string, shape.processors
+        order: Sequence[str] | None = compiled.positiontup
         if compiled.post_compile_params:
             expanded = compiled._process_parameters_for_postcompile(values)
             text, order, processors = expanded.statement, expanded.positiontup, {**processors, **expanded.processors}

@@ -79,7 +79,7 @@ async def create_ports(s: CreateServer, c: Conductor) -> None:
 async def delete_ports(s: CreateServer, c: Conductor) -> None:
     server = await c.servers.find(s.server_id)
     for nic in server.nics if server is not None else ():
-        await release_port(nic, server.id, c)
+        await release_port(nic, s.server_id, c)
 
 
 async def release_port(nic: Nic, server_id: str, c: Conductor) -> None:
@@ -94,27 +94,28 @@ async def build(s: CreateServer, c: Conductor) -> None:
     """Wire the ports and start the guest on the host; when it says no, on the next host of the ranking."""
     while True:
         server = await _building(s, c)
+        assert server.host is not None                 # `place` came before
         await c.servers.update(server.id, c.now(), task_state=SPAWNING)
         try:
-            await _build_on(server, s, c)
+            await _build_on(server.host, server, s, c)
             return
         except CloudError as refusal:
             if not refusal.temporary:
                 raise
             log.warning("a host could not build a server", server=server.id, host=server.host, error=str(refusal), detail=refusal.detail)
-            await end_guest(server, c)
+            await end_guest(server.id, server.host, c)
+            s.tried.append(server.host)
             await _next_host(server, s, c, refusal)
 
 
-async def _build_on(server: Server, s: CreateServer, c: Conductor) -> None:
+async def _build_on(host: str, server: Server, s: CreateServer, c: Conductor) -> None:
     if server.nics:
-        await c.network.wire(server.host)
-    await c.agent(server.host).spawn(Build(guest=await guest_spec(server, s, c), image=s.image))
+        await c.network.wire(host)
+    await c.agent(host).spawn(Build(guest=await guest_spec(server, s, c), image=s.image))
 
 
 async def _next_host(server: Server, s: CreateServer, c: Conductor, refusal: CloudError) -> None:
     """Move the claim and the ports to another host. Raises what the last host said when there is none."""
-    s.tried.append(server.host)
     if len(s.tried) >= c.config.max_attempts or s.force_host or s.force_node:
         raise NoValidHost(reason="Exceeded maximum number of retries.", detail=f"{refusal} {refusal.detail}") from refusal
     try:
@@ -131,15 +132,15 @@ async def _next_host(server: Server, s: CreateServer, c: Conductor, refusal: Clo
 async def destroy_guest(s: CreateServer, c: Conductor) -> None:
     server = await c.servers.find(s.server_id)
     if server is not None and server.host is not None:
-        await end_guest(server, c)
+        await end_guest(server.id, server.host, c)
 
 
-async def end_guest(server: Server, c: Conductor) -> None:
+async def end_guest(server_id: str, host: str, c: Conductor) -> None:
     """A host that does not answer is not waited for: its audit will destroy the guest when it is back."""
     try:
-        await c.agent(server.host).destroy(server.id)
+        await c.agent(host).destroy(server_id)
     except HostUnreachable:
-        log.warning("host unreachable; its audit will remove the guest", host=server.host, server=server.id)
+        log.warning("host unreachable; its audit will remove the guest", host=host, server=server_id)
 
 
 async def mark_active(s: CreateServer, c: Conductor) -> None:

@@ -28,7 +28,7 @@ async def stop_others(s: DeleteServer, c: Conductor) -> None:
 async def destroy_guest(s: DeleteServer, c: Conductor) -> None:
     server = await c.server(s.server_id)
     if server is not None and server.host is not None:
-        await end_guest(server, c)
+        await end_guest(server.id, server.host, c)
 
 
 async def release_network(s: DeleteServer, c: Conductor) -> None:

@@ -158,6 +158,10 @@ class Hosts:
             raise LookupError(f"row {row} holds no host")
         return host
 
+    def find(self, id: str) -> Host | None:
+        row = self.row_of.get(id)
+        return self.rows[row] if row is not None else None
+
     def put(self, host: Host) -> None:
         """Add the host, or replace what is known of it."""
         row = self.row_of.get(host.id)

@@ -71,28 +71,30 @@ class Scheduling:
             except Conflict:
                 self._read_at = 0.0                    # the snapshot is behind
                 continue
-            await self._count(choice, server, +1)
+            self._count(choice.id, server, +1)
             return choice
         raise NoValidHost(reason="The hosts chosen were taken in the meantime.")
 
     async def release(self, server: Server) -> None:
         """Give back what the server holds. Nothing held is nothing to do."""
         await self.placement.release(server.id)
-        if server.host_id is not None and self._snapshot is not None and server.host_id in self._snapshot.row_of:
-            await self._count(self._snapshot.rows[self._snapshot.row_of[server.host_id]], server, -1)
+        if server.host_id is not None:
+            self._count(server.host_id, server, -1)
 
     async def snapshot(self) -> Hosts:
         now, hosts, aggregates = self.kit.clock.monotonic(), await self.hosts.all(), await self.aggregates.all()
-        if self._snapshot is None or now - self._read_at > REFRESH_S:
-            self._snapshot, self._read_at = await self._read(hosts), now
-            self._put_aggregates(aggregates)
+        known = self._snapshot
+        if known is None or now - self._read_at > REFRESH_S:
+            known = await self._read(hosts)
+            self._snapshot, self._read_at = known, now
+            self._put_aggregates(known, aggregates)
         # Both keep what they read: the same tuples and records come back until something changes.
         elif hosts is not self._hosts:
-            self._put_changed(hosts)
+            self._put_changed(known, hosts)
         if aggregates is not self._aggregates:
-            self._put_aggregates(aggregates)
+            self._put_aggregates(known, aggregates)
         self._hosts, self._aggregates = hosts, aggregates
-        return self._snapshot
+        return known
 
     async def _read(self, hosts: tuple[Host, ...]) -> Hosts:
         """Everything anew: what is used, and which servers are where."""
@@ -108,23 +110,22 @@ class Scheduling:
             known.put(self._column(host, used.get(host.id, {}), frozenset(placed.get(host.host, ())), now))
         return known
 
-    def _put_changed(self, hosts: tuple[Host, ...]) -> None:
+    def _put_changed(self, known: Hosts, hosts: tuple[Host, ...]) -> None:
         """Hosts that reported, came or went; what is used of them stays as it was counted."""
         before, now = {h.id: h for h in self._hosts}, self.kit.clock.now()
         for host in hosts:
             if before.pop(host.id, None) is not host:
-                row = self._snapshot.row_of.get(host.id)
-                old = self._snapshot.rows[row] if row is not None else None
+                old = known.find(host.id)
                 used = {"VCPU": old.vcpus_used, "MEMORY_MB": old.memory_mb_used, "DISK_GB": old.disk_gib_used} if old else {}
-                self._snapshot.put(self._column(host, used, old.servers if old else frozenset(), now))
+                known.put(self._column(host, used, old.servers if old else frozenset(), now))
         for id in before:
-            self._snapshot.remove(id)
+            known.remove(id)
 
-    def _put_aggregates(self, aggregates: tuple[Any, ...]) -> None:
-        for id in list(self._snapshot.aggregates.keys() - {str(a.id) for a in aggregates}):
-            self._snapshot.remove_aggregate(id)
+    def _put_aggregates(self, known: Hosts, aggregates: tuple[Any, ...]) -> None:
+        for id in list(known.aggregates.keys() - {str(a.id) for a in aggregates}):
+            known.remove_aggregate(id)
         for aggregate in aggregates:
-            self._snapshot.put_aggregate(str(aggregate.id), aggregate.metadata, aggregate.hosts)
+            known.put_aggregate(str(aggregate.id), aggregate.metadata, aggregate.hosts)
 
     def _column(self, host: Host, used: dict[str, int], placed: frozenset[str], now: Any):
         from pileus.compute.scheduler.snapshot import Host as Column
@@ -140,11 +141,11 @@ class Scheduling:
             num_instances=len(placed), hypervisor_type=has.hypervisor_type, hypervisor_version=has.hypervisor_version,
             cpu_arch=has.cpu_arch, capabilities=has.cpu_info, traits=frozenset(has.traits), servers=placed)
 
-    async def _count(self, choice: Any, server: Server, sign: int) -> None:
+    def _count(self, host_id: str, server: Server, sign: int) -> None:
         """Keep the snapshot in step with our own claims and releases."""
-        if self._snapshot is None or choice.id not in self._snapshot.row_of:
+        known = self._snapshot.find(host_id) if self._snapshot is not None else None
+        if self._snapshot is None or known is None:
             return
-        known = self._snapshot.rows[self._snapshot.row_of[choice.id]]
         takes = resources(server)
         self._snapshot.put(msgspec.structs.replace(
             known, vcpus_used=known.vcpus_used + sign * takes.get("VCPU", 0),

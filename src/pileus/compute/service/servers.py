@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import builtins
 import re
 from typing import Any
 
@@ -57,7 +58,7 @@ class Servers:
             count = await self._affordable(who, order, flavor)
             for index in range(count):
                 server = await self.store.add(Server(
-                    id=self.kit.ids.uuid(), number=0, project_id=who.project_id, user_id=who.user_id,
+                    id=self.kit.ids.uuid(), number=0, project_id=who.project_id or "", user_id=who.user_id or "",
                     name=order.name if count == 1 else f"{order.name}-{index + 1}",
                     hostname=order.hostname or hostname(order.name if count == 1 else f"{order.name}-{index + 1}"),
                     description=order.description, pinned_zone=order.availability_zone, availability_zone=order.availability_zone,
@@ -191,7 +192,7 @@ class Servers:
                 raise NotFound("Metadata item was not found")
             await self.store.update(id, self.kit.clock.now(), metadata={k: v for k, v in server.metadata.items() if k != key})
 
-    async def set_tags(self, id: str, who: Context, tags: list[str]) -> list[str]:
+    async def set_tags(self, id: str, who: Context, tags: builtins.list[str]) -> builtins.list[str]:
         await self._describable(id, who)
         await self.store.update(id, self.kit.clock.now(), tags=tags)
         return tags

@@ -100,7 +100,7 @@ class Servers:
     async def begin(self, id: str, now: datetime, *, task: str, allowed: Collection[str], over: Collection[str] = (),
                     **values: Any) -> bool:
         """Enter a task state. One statement, so that two callers cannot both win."""
-        free = servers.c.task_state.is_(None)
+        free: sa.ColumnElement[bool] = servers.c.task_state.is_(None)
         if over:
             free = sa.or_(free, servers.c.task_state.in_(list(over)))
         stmt = servers.update().where(servers.c.id == id, LIVE, servers.c.vm_state.in_(list(allowed)), free)
@@ -199,7 +199,7 @@ def _behind(keys: list[tuple[sa.Column, bool]], last: Server) -> sa.ColumnElemen
         value = getattr(last, column.name)
         if value is None:
             # Nulls sort first going up (SQLite, MySQL): everything else is behind them, or nothing when going down.
-            beyond = sa.false() if down else column.is_not(None)
+            beyond: sa.ColumnElement[bool] = sa.false() if down else column.is_not(None)
         else:
             beyond = sa.or_(column < value, column.is_(None)) if down else column > value
         ways.append(sa.and_(*equal, beyond))
