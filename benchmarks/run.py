@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--at", help="users at once, with commas between")
     parser.add_argument("--total", type=int, help="how often, for stories such as boot-and-delete")
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--form", choices=["table", "markdown", "json"], default="table")
+    parser.add_argument("--form", choices=["table", "markdown", "json"])
     parser.add_argument("--save", type=Path)
     parser.add_argument("--hosts", type=int, default=10, help="how many simulated hosts the cloud has")
     parser.add_argument("--keep-log", type=Path, help="where to keep the cloud's log")
@@ -49,6 +49,7 @@ def about() -> dict[str, str]:
     return {
         "version": version(), "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "machine": f"{os.cpu_count()} cores {processor}, {memory:.0f} GiB, Python {platform.python_version()}, client on the same cores",
+        "load": f"{os.getloadavg()[0]:.1f}",
     }
 
 

@@ -37,7 +37,7 @@ class Options(Struct, frozen=True, kw_only=True):
 def bench(
     *scenarios: str, os_cloud: str = "pileus", clouds: Path | None = None, admin_cloud: str | None = None, at: str | None = None,
     total: int | None = None, seconds: float = 3.0, server_pid: int | None = None,
-    form: Literal["table", "markdown", "json"] = "table", save: Path | None = None,
+    form: Literal["table", "markdown", "json"] | None = None, save: Path | None = None,
 ) -> int:
     """Measure a cloud: any OpenStack.
 
@@ -60,7 +60,7 @@ def bench(
     server_pid
         The cloud's process, when it runs on this machine: its processor time is reported.
     form
-        How to print the figures.
+        How to print the figures (default: a table on a terminal, else Markdown).
     save
         A file that gets the figures as JSON.
     """
@@ -82,7 +82,7 @@ def bench(
         save.write_bytes(encoded + b"\n")
     if form == "json":
         print(encoded.decode())
-    elif form == "markdown":
+    elif form == "markdown" or (form is None and not sys.stdout.isatty()):
         print(report.markdown(rows), end="")
     else:
         report.show(rows)
