@@ -97,7 +97,7 @@ def check_pools(net: Net, pools: Iterable[Pool], gateway: str | None) -> list[Po
     for pool in pools:
         shown = f"{pool.start}-{pool.end}"
         start, end = ip_address(address(pool.start, "allocation_pools")), ip_address(address(pool.end, "allocation_pools"))
-        if start.version != net.version or end.version != net.version or end < start:
+        if start.version != net.version or end.version != net.version or int(end) < int(start):
             raise errors.InvalidAllocationPool(pool=shown)
         if int(start) < low or int(end) > high:
             raise errors.OutOfBoundsAllocationPool(pool=shown, cidr=str(net))
@@ -106,7 +106,8 @@ def check_pools(net: Net, pools: Iterable[Pool], gateway: str | None) -> list[Po
                 raise errors.OverlappingAllocationPools(
                     one=shown, other=f"{text(first, net.version)}-{text(last, net.version)}", cidr=str(net)
                 )
-        if gateway is not None and ip_address(gateway).version == net.version and start <= ip_address(gateway) <= end:
+        taken = ip_address(gateway) if gateway is not None else None
+        if taken is not None and taken.version == net.version and int(start) <= int(taken) <= int(end):
             raise errors.GatewayConflictWithAllocationPools(ip=gateway, pool=shown)
         found.append((int(start), int(end)))
     return pools_of(sorted(found), net.version)

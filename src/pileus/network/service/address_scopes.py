@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 
 from pileus.core.context import Context
@@ -14,13 +15,13 @@ from pileus.network.store.subnets import subnetpools
 
 
 class AddressScopes(Part):
-    async def list(self, who: Context, wanted: Wanted = Wanted()) -> list[AddressScope]:
+    async def list(self, who: Context, wanted: Wanted = Wanted()) -> builtins.list[AddressScope]:
         return await self.stores.address_scopes.page(who.scope, wanted)
 
     async def get(self, who: Context, scope_id: str) -> AddressScope:
         return await self.stores.address_scopes.get(scope_id, who.scope)
 
-    async def create_all(self, who: Context, orders: Sequence[AddressScopeCreate]) -> list[AddressScope]:
+    async def create_all(self, who: Context, orders: Sequence[AddressScopeCreate]) -> builtins.list[AddressScope]:
         async with self.db.transaction():
             made = []
             for order in orders:

@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import builtins
 from datetime import timedelta
+from typing import Any
 
 from pileus.core.db import Duplicate
 from pileus.core.log import Log
@@ -31,7 +33,8 @@ class Agents(Part):
         now = self.now()
         if not heartbeat.started and heartbeat.host not in self._down and await self.stores.agents.heartbeat(heartbeat.host, now):
             return
-        facts = {"underlay": heartbeat.underlay, "datapath": heartbeat.datapath, "bridges": heartbeat.bridges, "heartbeat_at": now}
+        facts: dict[str, Any] = {
+            "underlay": heartbeat.underlay, "datapath": heartbeat.datapath, "bridges": heartbeat.bridges, "heartbeat_at": now}
         if not await self.stores.agents.update(heartbeat.host, **facts, **({"started_at": now} if heartbeat.started else {})):
             try:
                 await self.stores.agents.insert(
@@ -77,7 +80,7 @@ class Agents(Part):
         return self._network_host or ""
 
     # ---- the API -------------------------------------------------------------------------------------------------------
-    async def list(self, wanted: Wanted = Wanted()) -> list[Agent]:
+    async def list(self, wanted: Wanted = Wanted()) -> builtins.list[Agent]:
         return await self.stores.agents.page(wanted)
 
     async def get(self, agent_id: str) -> Agent:

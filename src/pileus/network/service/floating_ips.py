@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET
@@ -21,7 +22,7 @@ NOTHING = {"port_id": None, "fixed_ip_address": None, "router_id": None, "status
 
 
 class FloatingIPs(Part):
-    async def list(self, who: Context, wanted: Wanted = Wanted()) -> list[FloatingIP]:
+    async def list(self, who: Context, wanted: Wanted = Wanted()) -> builtins.list[FloatingIP]:
         return await self.stores.floating_ips.page(who.scope, wanted)
 
     async def get(self, who: Context, floatingip_id: str) -> FloatingIP:
@@ -30,7 +31,7 @@ class FloatingIPs(Part):
     async def create(self, who: Context, order: FloatingIPCreate) -> FloatingIP:
         return (await self.create_all(who, [order]))[0]
 
-    async def create_all(self, who: Context, orders: Sequence[FloatingIPCreate]) -> list[FloatingIP]:
+    async def create_all(self, who: Context, orders: Sequence[FloatingIPCreate]) -> builtins.list[FloatingIP]:
         async with self.db.transaction():
             ids = [await self._create(who, order) for order in orders]
             return [await self.stores.floating_ips.get(id, EVERYONE) for id in ids]

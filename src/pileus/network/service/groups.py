@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET
@@ -19,7 +20,7 @@ DEFAULT = "default"
 
 
 class SecurityGroups(Part):
-    async def list(self, who: Context, wanted: Wanted = Wanted()) -> list[SecurityGroup]:
+    async def list(self, who: Context, wanted: Wanted = Wanted()) -> builtins.list[SecurityGroup]:
         asked = dict(wanted.filters)
         for project in asked.get("project_id", asked.get("tenant_id", (who.project_id,) if who.project_id else ())):
             if who.scope == EVERYONE or project == who.project_id:
@@ -32,7 +33,7 @@ class SecurityGroups(Part):
     async def create(self, who: Context, order: SecurityGroupCreate) -> SecurityGroup:
         return (await self.create_all(who, [order]))[0]
 
-    async def create_all(self, who: Context, orders: Sequence[SecurityGroupCreate]) -> list[SecurityGroup]:
+    async def create_all(self, who: Context, orders: Sequence[SecurityGroupCreate]) -> builtins.list[SecurityGroup]:
         async with self.db.transaction():
             made = []
             for order in orders:
@@ -96,7 +97,7 @@ class SecurityGroups(Part):
             return await self.stores.groups.default_of(project_id) or ""
         return group.id
 
-    async def resolve(self, project_id: str, names_or_ids: Iterable[str]) -> list[str]:
+    async def resolve(self, project_id: str, names_or_ids: Iterable[str]) -> builtins.list[str]:
         """Ids of a project's groups from ids or names. Raises SecurityGroupNotFound or SecurityGroupAmbiguous."""
         return [(await self.find(project_id, one)).id for one in dict.fromkeys(names_or_ids)]
 

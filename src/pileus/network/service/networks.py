@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import Any
@@ -39,7 +40,7 @@ LEAST_MTU = {4: 68, 6: 1280}
 
 
 class Networks(Part):
-    async def list(self, who: Context, wanted: Wanted = Wanted()) -> list[Network]:
+    async def list(self, who: Context, wanted: Wanted = Wanted()) -> builtins.list[Network]:
         return await self.stores.networks.page(who.scope, wanted)
 
     async def get(self, who: Context, network_id: str) -> Network:
@@ -48,7 +49,7 @@ class Networks(Part):
     async def create(self, who: Context, order: NetworkCreate) -> Network:
         return (await self.create_all(who, [order]))[0]
 
-    async def create_all(self, who: Context, orders: Sequence[NetworkCreate]) -> list[Network]:
+    async def create_all(self, who: Context, orders: Sequence[NetworkCreate]) -> builtins.list[Network]:
         """All of them or none."""
         async with self.db.transaction():
             made = [await self._create(who, order) for order in orders]
@@ -102,7 +103,7 @@ class Networks(Part):
         network = await self.stores.networks.bare(network_id)
         return (await self.stores.networks.dress([network], who.scope))[0]
 
-    async def ip_availability(self, wanted: Wanted = Wanted()) -> list[dict[str, Any]]:
+    async def ip_availability(self, wanted: Wanted = Wanted()) -> builtins.list[dict[str, Any]]:
         """How many addresses networks have, and how many are used."""
         version = dict(wanted.filters).get("ip_version", ())
         renamed = {"network_id": "id", "network_name": "name"}

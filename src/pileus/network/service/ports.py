@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ SERVICE_ATTRIBUTES = frozenset({"device_id", "device_owner", "fixed_ips", "mac_a
 
 
 class Ports(Part):
-    async def list(self, who: Context, wanted: Wanted = Wanted()) -> list[Port]:
+    async def list(self, who: Context, wanted: Wanted = Wanted()) -> builtins.list[Port]:
         return await self.stores.ports.page(who.scope, wanted)
 
     async def get(self, who: Context, port_id: str) -> Port:
@@ -50,7 +51,7 @@ class Ports(Part):
         async with self.db.transaction():
             return await self._create(who, order, port_id or self.ids.uuid(), bound=bound)
 
-    async def create_all(self, who: Context, orders: Sequence[PortCreate]) -> list[Port]:
+    async def create_all(self, who: Context, orders: Sequence[PortCreate]) -> builtins.list[Port]:
         """All of them or none."""
         async with self.db.transaction():
             made = [await self._create(who, order, self.ids.uuid()) for order in orders]
@@ -201,7 +202,7 @@ class Ports(Part):
             return UNBOUND
         return BOUND if await self.net.agents.knows(host) else FAILED
 
-    async def _groups(self, who: Context, port: Port, wanted: Any, default_group: str) -> list[str]:
+    async def _groups(self, who: Context, port: Port, wanted: Any, default_group: str) -> builtins.list[str]:
         """Ids of the groups a new port has: the default one unless it said something else."""
         if wanted is UNSET or wanted is None:
             trusted = port.device_owner.startswith("network:")
@@ -260,9 +261,10 @@ class Ports(Part):
         ]
         if order.fixed_ips is UNSET and not stale:
             return port
-        keep, wishes = [a for a in port.addresses if a not in stale], []
+        keep = [a for a in port.addresses if a not in stale]
+        wishes: list[FixedIpWish] = []
         if order.fixed_ips is not UNSET:
-            keep, wishes = _compare([a for a in port.addresses if a not in stale], order.fixed_ips or [])
+            keep, wishes = _compare(keep, order.fixed_ips or [])
         gone = [address for address in port.addresses if address not in keep]
         for address in gone:
             await self.net.allocation.release(address, subnets[address.subnet_id])

@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import UNSET
 
@@ -19,13 +21,13 @@ ATTRIBUTE = {SHARED: "shared", EXTERNAL: "external"}
 
 
 class RbacPolicies(Part):
-    async def list(self, who: Context, wanted: Wanted = Wanted()) -> list[RbacPolicy]:
+    async def list(self, who: Context, wanted: Wanted = Wanted()) -> builtins.list[RbacPolicy]:
         return await self.stores.rbac.page(who.scope, wanted)
 
     async def get(self, who: Context, policy_id: str) -> RbacPolicy:
         return await self.stores.rbac.get(policy_id, who.scope)
 
-    async def create_all(self, who: Context, orders: Sequence[RbacCreate]) -> list[RbacPolicy]:
+    async def create_all(self, who: Context, orders: Sequence[RbacCreate]) -> builtins.list[RbacPolicy]:
         async with self.db.transaction():
             made = [await self._create(who, order) for order in orders]
         return made
@@ -49,7 +51,8 @@ class RbacPolicies(Part):
             policy = await self.stores.rbac.get(policy_id, who.scope)
             try:
                 if policy.target_tenant == "*":
-                    await self.net.networks.update(who, policy.object_id, NetworkUpdate(**{ATTRIBUTE[policy.action]: False}))
+                    private: dict[str, Any] = {ATTRIBUTE[policy.action]: False}
+                    await self.net.networks.update(who, policy.object_id, NetworkUpdate(**private))
                 else:
                     await self.net.networks.check_unshare(await self.stores.networks.bare(policy.object_id), policy.target_tenant)
             except errors.InvalidSharedSetting as used:

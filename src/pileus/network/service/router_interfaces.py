@@ -39,6 +39,7 @@ class RouterInterfaces(Part):
         async with self.db.transaction():
             router = await self.stores.routers.bare(router_id, who.scope, lock=True)
             if order.port_id is UNSET:
+                assert order.subnet_id is not UNSET
                 changed = await self._add_by_subnet(who, router, order.subnet_id)
             else:
                 changed = await self._add_by_port(who, router, order.port_id)

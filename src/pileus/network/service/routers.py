@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 
@@ -32,7 +33,7 @@ from pileus.network.store.routers import floating_ips
 
 
 class Routers(RouterInterfaces):
-    async def list(self, who: Context, wanted: Wanted = Wanted()) -> list[Router]:
+    async def list(self, who: Context, wanted: Wanted = Wanted()) -> builtins.list[Router]:
         return await self.stores.routers.page(who.scope, wanted)
 
     async def get(self, who: Context, router_id: str) -> Router:
@@ -41,7 +42,7 @@ class Routers(RouterInterfaces):
     async def create(self, who: Context, order: RouterCreate) -> Router:
         return (await self.create_all(who, [order]))[0]
 
-    async def create_all(self, who: Context, orders: Sequence[RouterCreate]) -> list[Router]:
+    async def create_all(self, who: Context, orders: Sequence[RouterCreate]) -> builtins.list[Router]:
         async with self.db.transaction():
             ids = [await self._create(who, order) for order in orders]
             return [await self.stores.routers.get(id, EVERYONE) for id in ids]
@@ -188,7 +189,7 @@ class Routers(RouterInterfaces):
                 raise errors.InvalidRoutes(routes=_shown(routes), why="the nexthop is not connected with router")
         await self.stores.routers.update(router_id, self.now(), routes=routes)
 
-    async def _subnets_of(self, ports: Sequence[Port]) -> list[Subnet]:
+    async def _subnets_of(self, ports: Sequence[Port]) -> builtins.list[Subnet]:
         return [await self.stores.subnets.bare(address.subnet_id) for port in ports for address in port.addresses]
 
 

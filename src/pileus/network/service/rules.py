@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from ipaddress import ip_network
 
@@ -21,7 +22,7 @@ IPV6_ONLY = {43, 44, 58, 59, 60}
 
 
 class Rules(Part):
-    async def list(self, who: Context, wanted: Wanted = Wanted()) -> list[SecurityGroupRule]:
+    async def list(self, who: Context, wanted: Wanted = Wanted()) -> builtins.list[SecurityGroupRule]:
         if who.project_id:
             await self.net.groups.ensure_default(who.project_id)
         return await self.stores.rules.page(who.scope, wanted)
@@ -32,7 +33,7 @@ class Rules(Part):
     async def create(self, who: Context, order: SecurityGroupRuleCreate) -> SecurityGroupRule:
         return (await self.create_all(who, [order]))[0]
 
-    async def create_all(self, who: Context, orders: Sequence[SecurityGroupRuleCreate]) -> list[SecurityGroupRule]:
+    async def create_all(self, who: Context, orders: Sequence[SecurityGroupRuleCreate]) -> builtins.list[SecurityGroupRule]:
         """All of them or none; they are all of one group."""
         if len({order.security_group_id for order in orders}) > 1:
             raise errors.InvalidInput(why="Only allowed to update rules for one security profile at a time")

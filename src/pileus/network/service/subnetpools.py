@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Sequence
-from ipaddress import collapse_addresses, ip_network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -22,13 +23,13 @@ WIDTH, LEAST = {4: 32, 6: 128}, {4: 8, 6: 64}
 
 
 class SubnetPools(Part):
-    async def list(self, who: Context, wanted: Wanted = Wanted()) -> list[SubnetPool]:
+    async def list(self, who: Context, wanted: Wanted = Wanted()) -> builtins.list[SubnetPool]:
         return await self.stores.subnetpools.page(who.scope, wanted)
 
     async def get(self, who: Context, pool_id: str) -> SubnetPool:
         return await self.stores.subnetpools.get(pool_id, who.scope)
 
-    async def create_all(self, who: Context, orders: Sequence[SubnetPoolCreate]) -> list[SubnetPool]:
+    async def create_all(self, who: Context, orders: Sequence[SubnetPoolCreate]) -> builtins.list[SubnetPool]:
         async with self.db.transaction():
             made = [await self._create(who, order) for order in orders]
         return made
@@ -137,8 +138,9 @@ class SubnetPools(Part):
         prefixes = _prefixes(wanted)
         if ip_network(prefixes[0]).version != pool.ip_version:
             raise errors.PrefixVersionMismatch()
-        for old in map(ip_network, pool.prefixes):
-            if not any(old.subnet_of(ip_network(new)) for new in prefixes):
+        new = _ranges(prefixes)
+        for low, high in _ranges(pool.prefixes):
+            if not any(first <= low and high <= last for first, last in new):
                 raise errors.IllegalSubnetPoolPrefixUpdate(why="Existing prefixes must be a subset of the new prefixes")
         return prefixes
 
@@ -178,9 +180,10 @@ def _prefixes(wanted: Sequence[str]) -> tuple[str, ...]:
     if not wanted:
         raise errors.EmptySubnetPoolPrefixList()
     nets = [ip_network(addressing.prefix_of(one, "prefixes")) for one in wanted]
-    if len({net.version for net in nets}) > 1:
+    v4, v6 = [net for net in nets if isinstance(net, IPv4Network)], [net for net in nets if isinstance(net, IPv6Network)]
+    if v4 and v6:
         raise errors.PrefixVersionMismatch()
-    return tuple(map(str, collapse_addresses(nets)))
+    return tuple(map(str, (*collapse_addresses(v4), *collapse_addresses(v6))))
 
 
 def _ranges(cidrs: Iterable[str]) -> list[ipam.Range]:

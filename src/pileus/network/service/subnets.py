@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -22,7 +23,7 @@ from pileus.network.store.ports import ports_on_subnet
 
 
 class Subnets(Part):
-    async def list(self, who: Context, wanted: Wanted = Wanted()) -> list[Subnet]:
+    async def list(self, who: Context, wanted: Wanted = Wanted()) -> builtins.list[Subnet]:
         return await self.stores.subnets.page(who.scope, wanted)
 
     async def get(self, who: Context, subnet_id: str) -> Subnet:
@@ -31,7 +32,7 @@ class Subnets(Part):
     async def create(self, who: Context, order: SubnetCreate) -> Subnet:
         return (await self.create_all(who, [order]))[0]
 
-    async def create_all(self, who: Context, orders: Sequence[SubnetCreate]) -> list[Subnet]:
+    async def create_all(self, who: Context, orders: Sequence[SubnetCreate]) -> builtins.list[Subnet]:
         async with self.db.transaction():
             made = [await self._create(who, order) for order in orders]
         return made

@@ -18,7 +18,7 @@ from pileus.network.store.ports import ADDRESSES_OF, port_groups, ports
 from pileus.network.store.routers import floating_ips
 from pileus.network.store.security import groups
 
-IDS = sa.bindparam("ids", expanding=True)
+IDS: sa.BindParameter[list[str]] = sa.bindparam("ids", expanding=True)
 PORTS = (
     sa.select(
         ports.c.id,

@@ -23,7 +23,7 @@ class Store(Generic[R]):
     """One kind of resource. `find` may return None, `get` raises the resource's NotFound, also when it is someone else's."""
 
     table: ClassVar[sa.Table]
-    kind: ClassVar[type]
+    kind: ClassVar[type[Any]]
     listing: ClassVar[Listing]
     absent: ClassVar[type[CloudError]]      # what is raised, and how its id is called in it
     named: ClassVar[str]
@@ -35,7 +35,8 @@ class Store(Generic[R]):
 
     # What differs from kind to kind
     def missing(self, id: str) -> CloudError:
-        return self.absent(**{self.named: id})
+        facts: dict[str, Any] = {self.named: id}
+        return self.absent(**facts)
 
     def visible(self, scope: str | None) -> Clause | None:
         """Which rows a scope may see; None: all."""

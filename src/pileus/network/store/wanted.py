@@ -17,7 +17,7 @@ from pileus.network.store.routers import floating_ips, routers
 from pileus.network.store.security import groups, rules
 from pileus.network.store.subnets import subnets
 
-IDS = sa.bindparam("ids", expanding=True)
+IDS: sa.BindParameter[list[str]] = sa.bindparam("ids", expanding=True)
 PORT = (ports.c.id, ports.c.network_id, ports.c.mac_address, ports.c.admin_state_up, ports.c.host, ports.c.port_security_enabled,
         ports.c.allowed_address_pairs, ports.c.extra_dhcp_opts, ports.c.dns_name, ports.c.device_id, ports.c.kind)
 GUESTS = sa.select(*PORT).where(ports.c.kind == Kind.GUEST).order_by(ports.c.id)
