@@ -22,8 +22,10 @@ EVERYBODY = {
         "/v3/auth/catalog",
     )
 }
+#: Lists that anybody may ask for, and that show only what is the caller's own.
+OWN = {("GET", "/v3/credentials")}
 ROUTES = [(r.method, r.path) for r in API.routes]
-CLOSED = [r for r in ROUTES if r not in PUBLIC | EVERYBODY]
+CLOSED = [r for r in ROUTES if r not in PUBLIC | EVERYBODY | OWN]
 BODIES = {
     "auth": {},
     "domain": {"name": "x"},
@@ -35,6 +37,7 @@ BODIES = {
     "endpoint": {"interface": "public", "service_id": "x", "url": "http://x"},
     "region": {"id": "x"},
     "policy": {"type": "x", "blob": "{}"},
+    "credential": {"user_id": "x", "type": "x", "blob": "x"},
     "tags": [],
 }
 
@@ -56,6 +59,7 @@ async def ids(keystone) -> dict[str, str]:
     endpoint = (await admin.get(f"{V3}/endpoints")).json["endpoints"][0]["id"]
     policy = (await admin.post(f"{V3}/policies", {"policy": {"type": "x", "blob": "{}"}})).json["policy"]["id"]
     domain = (await create(admin, "domain", name="theirs"))["id"]
+    credential = await create(admin, "credential", user_id=user, type="cert", blob="x")
     return {
         "user_id": user,
         "project_id": project,
@@ -66,6 +70,7 @@ async def ids(keystone) -> dict[str, str]:
         "endpoint_id": endpoint,
         "domain_id": domain,
         "policy_id": policy,
+        "credential_id": credential["id"],
         "region_id": "RegionOne",
         "tag": "t",
     }
@@ -82,7 +87,7 @@ async def call(caller, method: str, path: str, known: dict[str, str], **headers)
 async def test_every_route_without_a_token():
     async with booted() as keystone:
         known = await ids(keystone)
-        for method, path in CLOSED + sorted(EVERYBODY):
+        for method, path in CLOSED + sorted(EVERYBODY | OWN):
             for caller in (keystone.anonymous, keystone.anonymous.with_headers(X_Auth_Token="gAAAAnonsense")):
                 got = await call(caller, method, path, known)
                 assert got.status == 401, (method, path, got.text)
@@ -109,8 +114,12 @@ async def test_every_route_to_a_stranger(role):
             "regions",
             "role_assignments",
             "role_inferences",
+            "credentials",
         )
         before = [(await admin.get(f"{V3}/{what}")).json for what in everything]
+        for method, path in OWN:
+            got = await call(eve, method, path, known)
+            assert got.status == 200 and got.json[path.rpartition("/")[2]] == [], path
         missing = known | {key: "missing" for key in known}
         for method, path in CLOSED:
             if role == "manager" and method == "GET" and path in ("/v3/roles", "/v3/roles/{role_id}"):

@@ -21,6 +21,9 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     # Folder of the keys that tokens are made with; every copy of the control plane needs the same one.
     # Empty: a folder of the state folder.
     key_repository: str = ""
+    # Folder of the keys that credentials are encrypted with, shared like the other and never rotated by itself: who loses it
+    # loses the credentials. Empty: a folder of the state folder.
+    credential_key_repository: str = ""
     # The primary key is replaced when it is this old (0: only by hand).
     key_rotation_s: Annotated[int, Meta(ge=0)] = 7 * 86400
     # Keys kept: a primary, a staged one, and former primaries. A former one must outlive the tokens made with it.

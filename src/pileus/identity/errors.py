@@ -61,6 +61,16 @@ class PolicyNotFound(errors.NotFound):
     code, message = "identity.policy_not_found", "Could not find policy: {id}."
 
 
+class CredentialNotFound(errors.NotFound):
+    code, message = "identity.credential_not_found", "Could not find credential: {id}."
+
+
+class CredentialUnreadable(errors.CloudError):
+    """No key of the repository opens it: the keys were lost, or the row was changed."""
+
+    code, message = "identity.credential_unreadable", "Credential could not be decrypted: {id}. Please contact the administrator."
+
+
 class TokenNotFound(errors.NotFound):
     code, message = "identity.token_not_found", "Could not recognize token."
 

@@ -122,6 +122,16 @@ class PolicyBlob(Record, frozen=True, kw_only=True):
     extra: dict[str, Any] = {}
 
 
+class Credential(Record, frozen=True, kw_only=True):
+    """A secret a user keeps here, such as a pair of EC2 keys. `sealed` is its blob, encrypted."""
+
+    user_id: str
+    type: str
+    sealed: str
+    project_id: str | None = None
+    extra: dict[str, Any] = {}
+
+
 class DomainRef(msgspec.Struct, frozen=True):
     """A domain by id or by name."""
 

@@ -49,6 +49,8 @@ _CHANGES_GRANTS = (
     f"{ADMIN} or ({_grants('admin')} and {_ROLE_IN_REACH}) or ({_grants('manager')} and rule:domain_managed_target_role)"
 )
 
+_OWNS_CREDENTIAL = "user_id:%(target.credential.user_id)s"
+
 #: rule → (who may, which scopes)
 _RULES: dict[str, tuple[str, tuple[str, ...] | None]] = {
     "get_domain": (f"{ADMIN_OR_READER} or domain_id:%(target.domain.id)s or project_domain_id:%(target.domain.id)s", ANY),
@@ -109,6 +111,9 @@ _RULES: dict[str, tuple[str, tuple[str, ...] | None]] = {
         for kind in ("service", "endpoint", "region", "policy")
         for verb in ("create", "update", "delete")
     },
+    "get_credential": (f"{ADMIN_OR_READER} or {_OWNS_CREDENTIAL}", ANY),
+    "list_credentials": (f"{ADMIN_OR_READER} or {_OWNS_CREDENTIAL}", ANY),
+    **{f"{verb}_credential": (f"{ADMIN} or {_OWNS_CREDENTIAL}", ANY) for verb in ("create", "update", "delete")},
     "get_region": ("", ANY),
     "list_regions": ("", ANY),
     "check_token": (f"{ADMIN_OR_READER} or {SUBJECT}", ANY),

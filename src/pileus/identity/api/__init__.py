@@ -5,6 +5,7 @@ from pileus.core.http import Api
 from pileus.identity.api import (
     auth,
     catalog,
+    credentials,
     domains,
     grants,
     groups,
@@ -34,5 +35,6 @@ _RESOURCES = (
     catalog,
     regions,
     policies,
+    credentials,
 )
 API = Api(name="identity", root=ROOT, routes=[route for resource in _RESOURCES for route in resource.ROUTES], render=render)

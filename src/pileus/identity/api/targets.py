@@ -48,6 +48,21 @@ async def role(req: Request, role_id: str, **_: str) -> dict[str, Any]:
     return {"target": _role(await req.services.identity.roles.find(role_id))}
 
 
+async def own(req: Request, **_: str) -> dict[str, Any]:
+    """For lists of what belongs to users, and for what is to be created for one: the handler looks at whose it is."""
+    return owned(req.who.user_id)
+
+
+def owned(user_id: str | None) -> dict[str, Any]:
+    """For a credential of this user."""
+    return {"target": {"credential": {"user_id": user_id}}}
+
+
+async def credential(req: Request, credential_id: str) -> dict[str, Any]:
+    found = await req.services.identity.credentials.find(credential_id)
+    return owned(found.user_id) if found is not None else {}
+
+
 async def grant(
     req: Request,
     role_id: str | None = None,

@@ -20,6 +20,7 @@ from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.bootstrap import bootstrap
 from pileus.identity.service.catalog import Catalog
 from pileus.identity.service.core import Core
+from pileus.identity.service.credentials import Credentials
 from pileus.identity.service.effective import Lister
 from pileus.identity.service.logins import Logins
 from pileus.identity.service.meanings import Meanings
@@ -31,12 +32,15 @@ from pileus.identity.service.users import Groups, Users
 
 
 class Identity:
-    """`state`: the folder that keeps this cloud's files. Without it, and without `key_repository`, tokens end with the process."""
+    """`state`: the folder that keeps this cloud's files. Without it, and without `key_repository`, tokens end with the process.
+
+    The same is true of credentials and `credential_key_repository`.
+    """
 
     def __init__(self, kit: Kit, config: IdentityConfig, state: Path | None = None):
         self.core = Core(kit, config)
-        folder = Path(config.key_repository) if config.key_repository else state / "identity" / "fernet-keys" if state else None
-        self.keys = Keys(folder, config, kit.clock, kit.ids)
+        self.keys = Keys(_folder(config.key_repository, state, "fernet-keys"), config, kit.clock, kit.ids)
+        self.credential_keys = Keys(_folder(config.credential_key_repository, state, "credential-keys"), config, kit.clock, kit.ids)
         self.passwords = Passwords(config, kit.ids)
         self.projects = Projects(self.core)
         self.users = Users(self.core, self.passwords)
@@ -46,6 +50,7 @@ class Identity:
         self.lister = Lister(self.core, self.roles)
         self.services = Catalog(self.core)
         self.policies = Policies(self.core)
+        self.credentials = Credentials(self.core, self.credential_keys)
         self.meanings = Meanings(self.core, self.assignments)
         self.tokens = Tokens(self.core, self.keys, self.meanings)
         self.logins = Logins(self.core, self.passwords, self.tokens, self.assignments)
@@ -53,6 +58,7 @@ class Identity:
     async def start(self) -> None:
         """Raises OSError when the folder of keys cannot be used."""
         self.keys.open()
+        self.credential_keys.open()
         await self.core.generations.start()
 
     async def stop(self) -> None:
@@ -137,3 +143,10 @@ class Identity:
         if project_id is not None:
             await self.assign_role(role, user_id=user.id, project_id=project_id)
         return user
+
+
+def _folder(configured: str, state: Path | None, name: str) -> Path | None:
+    """Where keys are kept: as configured, or else in the state folder; None (in memory) when there is neither."""
+    if configured:
+        return Path(configured)
+    return state / "identity" / name if state is not None else None

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pileus.core.db import Database
 from pileus.identity.store.assignments import Assignments
 from pileus.identity.store.catalog import Endpoints, Policies, Regions, Services
+from pileus.identity.store.credentials import Credentials
 from pileus.identity.store.projects import Projects
 from pileus.identity.store.revocations import Revocations
 from pileus.identity.store.roles import Roles
@@ -23,4 +24,5 @@ class Store:
         self.endpoints = Endpoints(db)
         self.regions = Regions(db)
         self.policies = Policies(db)
+        self.credentials = Credentials(db)
         self.revocations = Revocations(db)

@@ -132,6 +132,17 @@ policies = sa.Table(
     sa.Column("extra", Json, nullable=False),
 )
 
+credentials = sa.Table(
+    "identity_credentials",
+    METADATA,
+    Id("id", primary_key=True),
+    Id("user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Id("project_id", sa.ForeignKey(projects.c.id, ondelete="CASCADE"), index=True),
+    sa.Column("type", sa.String(255), nullable=False),
+    sa.Column("sealed", Json, nullable=False),  # the blob, encrypted
+    sa.Column("extra", Json, nullable=False),
+)
+
 #: One row per key (`user:ID`, `project:ID`, `domain:ID`, `audit:ID`, `token:ID`): what was issued before `generation` is void.
 revocations = sa.Table(
     "identity_revocations",

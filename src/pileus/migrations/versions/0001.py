@@ -486,6 +486,21 @@ def upgrade() -> None:
     with op.batch_alter_table('identity_users', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_identity_users_default_project_id'), ['default_project_id'], unique=False)
 
+    op.create_table('identity_credentials',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('project_id', sa.String(length=64), nullable=True),
+    sa.Column('type', sa.String(length=255), nullable=False),
+    sa.Column('sealed', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('extra', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_credentials_project_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_credentials_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_credentials'))
+    )
+    with op.batch_alter_table('identity_credentials', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_credentials_project_id'), ['project_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_credentials_user_id'), ['user_id'], unique=False)
+
     op.create_table('image_labels',
     sa.Column('image_id', sa.String(length=64), nullable=False),
     sa.Column('label', sa.String(length=64), nullable=False),
@@ -865,6 +880,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_image_labels_label'))
 
     op.drop_table('image_labels')
+    with op.batch_alter_table('identity_credentials', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_credentials_user_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_credentials_project_id'))
+
+    op.drop_table('identity_credentials')
     with op.batch_alter_table('identity_users', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_users_default_project_id'))
 
