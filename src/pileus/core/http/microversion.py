@@ -99,9 +99,10 @@ class Microversions:
         """The changes that take something away from an answer at `version`."""
         return tuple(c for c in self.changes if c.version <= version and c.retire is not None and (not c.on or policy in c.on))
 
+    @lru_cache(maxsize=4096)                           # noqa: B019 as above
     def converts(self, version: Version, policy: str | None) -> bool:
         """Whether an answer at `version` differs from what the handler gives."""
-        return version < self.high or bool(self.retired(version, policy))
+        return bool(self.retired(version, policy)) or any(c.response is not None for c in self.newer(version, policy))
 
     def to_latest(self, version: Version, policy: str | None, body: Any, req: Any) -> Any:
         for change in self.newer(version, policy):

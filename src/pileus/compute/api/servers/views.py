@@ -30,11 +30,9 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     groups: dict[str, list[str]]            # server id → server groups; only filled for one server
     host_attributes: bool                   # administrators see where a server is
     host_status: bool
+    extra_specs: bool
     detail: bool                            # a list, where some fields of one server are missing
-
-    @property
-    def origin(self) -> str:
-        return self.req.origin
+    origin: str                             # of all links
 
 
 async def shown(req: Request, servers: list[Server], *, detail: bool = False) -> Shown:
@@ -45,7 +43,8 @@ async def shown(req: Request, servers: list[Server], *, detail: bool = False) ->
     return Shown(req=req, version=req.version, ports=await req.services.network.ports_of_devices(ids),
                  hosts={h.host: h for h in await compute.hosts.all()} if servers else {}, groups=groups,
                  host_attributes=req.allows("os_compute_api:os-extended-server-attributes"),
-                 host_status=req.allows("os_compute_api:servers:show:host_status"), detail=detail)
+                 host_status=req.allows("os_compute_api:servers:show:host_status"),
+                 extra_specs=req.allows("os_compute_api:os-flavor-extra-specs:index"), detail=detail, origin=req.origin)
 
 
 def links(req: Any, kind: str, id: str) -> list[dict[str, str]]:
@@ -126,7 +125,7 @@ def _flavor(server: Server, v: Shown) -> dict[str, Any]:
         return {"id": server.flavor_id, "links": [links(v, "flavors", server.flavor_id)[1]]}
     view = {"original_name": flavor.name, "vcpus": flavor.vcpus, "ram": flavor.memory_mb, "disk": flavor.root_gib,
             "ephemeral": flavor.ephemeral_gib, "swap": flavor.swap_mb}
-    if v.req.allows("os_compute_api:os-flavor-extra-specs:index"):
+    if v.extra_specs:
         view["extra_specs"] = flavor.extra_specs
     return view
 
@@ -184,6 +183,6 @@ def security_groups(ports: Any, server: Server) -> list[str]:
 
 def _bare(moment: Any) -> str | None:
     """These two come with microseconds and without a zone."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") if moment else None
+    return moment.isoformat(timespec="microseconds")[:26] if moment else None
 
 
