@@ -69,7 +69,8 @@ async def test_lists_are_filtered(cloud, path):
                          ("?status=ACTIVE", everything), ("?status=nonsense", []), ("?limit=0", []), ("?surprise=1", everything),
                          ("?changes-since=2000-01-01T00:00:00Z", everything), ("?changes-since=2999-01-01T00:00:00", [])):
         assert await names(member, query, path) == found, query
-    for query in ("?limit=-1", "?limit=x", "?marker=x", "?changes-since=yesterday", "?minRam=x"):
+    for query in ("?limit=-1", "?limit=x", "?marker=x", "?minRam=x", "?changes-since=yesterday",
+                  "?changes-since=0001-01-01T00:00:00%2B14:00"):
         assert (await member.get(f"{IMAGES}{path}{query}")).status == 400, query
 
 

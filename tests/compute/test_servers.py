@@ -304,6 +304,14 @@ async def test_paging(cloud):
     assert seen == [f"s{i}" for i in range(5)]
 
 
+@pytest.mark.parametrize("when", ["yesterday", "0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-12:00"])
+async def test_changes_since_what_is_no_moment(cloud, when):
+    member, id = (await cloud.as_()).with_headers(OpenStack_API_Version="compute 2.96"), await cloud.boot()
+    for listed in ("servers", f"servers/{id}/os-instance-actions"):
+        assert (await member.get(f"{COMPUTE}/{listed}?changes-since={when}")).status == 400
+        assert (await member.get(f"{COMPUTE}/{listed}?changes-before={when}")).status == 400
+
+
 async def test_operators_traits_of_a_host_stay(cloud):
     admin = (await cloud.as_("pileus-admin")).with_headers(OpenStack_API_Version="placement 1.39")
     provider = (await admin.get("/placement/resource_providers")).json["resource_providers"][0]

@@ -67,6 +67,17 @@ class _Jump(selectors.DefaultSelector):
         return super().select(0 if timeout is not None else None)
 
 
+def parse_iso(text: str) -> datetime:
+    """A moment in UTC, from ISO 8601; without a zone it is UTC already. Raises ValueError, also for what no calendar has in UTC.
+
+    In a query string a `+` is a blank, and many clients leave it unescaped."""
+    moment = datetime.fromisoformat(text.strip().replace(" ", "+"))
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as beyond:
+        raise ValueError(f"{text} is out of range") from beyond
+
+
 def iso(moment: datetime | None, *, micro: bool = False) -> str | None:
     """ISO 8601 in UTC as the APIs show it: 2026-01-01T00:00:00Z, with six decimals where asked."""
     if moment is None:

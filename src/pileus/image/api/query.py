@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from pileus.core.clock import parse_iso
 from pileus.core.errors import Invalid
 from pileus.core.http import Request
 from pileus.core.http.request import FALSE, TRUE
@@ -113,10 +114,9 @@ def _flag(name: str, value: str) -> bool:
 
 def _moment(name: str, value: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(value)
+        return parse_iso(value)
     except ValueError as problem:
         raise Invalid(f"Invalid value for the filter '{name}': {value!r} is no ISO 8601 time.") from problem
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> str | None:

@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pileus.compute.api.query import MOST, number, self_links
-from pileus.core.clock import iso
+from pileus.core.clock import iso, parse_iso
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
 from pileus.core.http.request import TRUE
@@ -100,10 +100,9 @@ def _properties(query: dict[str, str]):
 
 def _moment(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
+        return parse_iso(text)
     except ValueError as problem:
         raise Invalid(f"Invalid changes-since format: {text}.") from problem
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _brief(image: Image, req: Request) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pileus.compute.api.servers.bodies import InterfaceAttach, InterfaceNew, MetadataBody, MetaItem, TagsBody
 from pileus.compute.api.servers.views import show_addresses
 from pileus.compute.model.order import WantedNetwork
+from pileus.core.clock import parse_iso
 from pileus.core.errors import Invalid, NotFound
 from pileus.core.http import Reply, Request, Route
 from pileus.core.http.paging import next_link, page
@@ -167,10 +168,9 @@ async def list_actions(req: Request, server_id: str):
 def _when(req: Request, key: str) -> datetime | None:
     text = req.query.get(key)
     try:
-        moment = datetime.fromisoformat(text.replace(" ", "+")) if text else None
+        return parse_iso(text) if text else None
     except ValueError as problem:
         raise Invalid(f"Invalid input for query parameter {key}. Value: {text}.") from problem
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 async def show_action(req: Request, server_id: str, request_id: str):

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pileus.compute.model.server import ACTIVE, BUILDING, DELETED, ERROR, PAUSED, STOPPED, SUSPENDED
 from pileus.compute.store.servers import SORT_KEYS, ServerFilter
+from pileus.core.clock import parse_iso
 from pileus.core.context import EVERYONE
 from pileus.core.errors import Forbidden, Invalid
 from pileus.core.http import Request
@@ -143,10 +144,9 @@ def _moment(text: str | None, key: str) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text.strip().replace(" ", "+"))
+        return parse_iso(text)
     except ValueError as problem:
         raise Invalid(f"Invalid input for query parameter {key}. Value: {text}. It is not a 'date-time'.") from problem
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _pattern(text: str | None, key: str) -> None:
