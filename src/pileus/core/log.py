@@ -51,7 +51,8 @@ def scrub(text: str) -> str:
 
 
 def _safe(facts: dict[str, Any]) -> dict[str, Any]:
-    return {k: "***" if SECRET_KEYS.search(k) else v for k, v in facts.items()}
+    """Facts without secrets: by their names, and by what texts look like."""
+    return {k: "***" if SECRET_KEYS.search(k) else scrub(v) if isinstance(v, str) else v for k, v in facts.items()}
 
 
 class _Formatter(logging.Formatter):
