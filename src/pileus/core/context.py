@@ -25,6 +25,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     audit_id: str = ""
     expires_at: str = ""
     request_id: str = ""
+    trust_id: str | None = None                       # acts by a trust: on behalf of another, with no more than was entrusted
     service_roles: frozenset[str] = frozenset()       # of the X-Service-Token, when there was one
 
     @property

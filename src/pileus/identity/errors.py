@@ -71,6 +71,10 @@ class CredentialUnreadable(errors.CloudError):
     code, message = "identity.credential_unreadable", "Credential could not be decrypted: {id}. Please contact the administrator."
 
 
+class TrustNotFound(errors.NotFound):
+    code, message = "identity.trust_not_found", "Could not find trust: {id}."
+
+
 class TokenNotFound(errors.NotFound):
     code, message = "identity.token_not_found", "Could not recognize token."
 

@@ -132,6 +132,21 @@ class Credential(Record, frozen=True, kw_only=True):
     extra: dict[str, Any] = {}
 
 
+class Trust(Record, frozen=True, kw_only=True):
+    """The trustee may act on a project with these of the trustor's roles: as the trustor (`impersonation`) or as themselves.
+
+    Nothing of it changes but `remaining_uses` (None: as often as they like).
+    """
+
+    trustor_user_id: str
+    trustee_user_id: str
+    project_id: str
+    roles: tuple[str, ...]
+    impersonation: bool
+    expires_at: datetime | None = None
+    remaining_uses: int | None = None
+
+
 class DomainRef(msgspec.Struct, frozen=True):
     """A domain by id or by name."""
 
@@ -157,12 +172,17 @@ class SystemRef(msgspec.Struct, frozen=True):
     all: bool
 
 
+class TrustRef(msgspec.Struct, frozen=True):
+    id: str
+
+
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a login is to be good for: exactly one of these."""
 
     project: ProjectRef | None = None
     domain: DomainRef | None = None
     system: SystemRef | None = None
+    trust: TrustRef | None = msgspec.field(name="OS-TRUST:trust", default=None)
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):

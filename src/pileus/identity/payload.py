@@ -22,7 +22,7 @@ _MICRO = timedelta(microseconds=1)
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
-    """`audit_ids`: of this token, of the first of its chain, then of those between."""
+    """`audit_ids`: of this token, of the first of its chain, then of those between. `trust_id`: the token is of that trust."""
 
     user_id: str
     methods: frozenset[str]
@@ -32,6 +32,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     generation: int
     audit_ids: tuple[str, ...]
+    trust_id: str | None = None
 
     @property
     def shown_methods(self) -> list[str]:
@@ -48,6 +49,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     lifetime: int
     generation: int
     audits: list[bytes]
+    trust: bytes | None = None  # absent in tokens made before there were trusts
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -66,6 +68,7 @@ def pack(p: Payload) -> bytes:
             (p.expires_at - p.issued_at) // _MICRO,
             p.generation,
             [base64.urlsafe_b64decode(a + "==") for a in p.audit_ids],
+            None if p.trust_id is None else _pack_id(p.trust_id),
         )
     )
 
@@ -88,6 +91,7 @@ def unpack(data: bytes) -> Payload | None:
         expires_at=issued + p.lifetime * _MICRO,
         generation=p.generation,
         audit_ids=tuple(audit_id(a) for a in p.audits),
+        trust_id=None if p.trust is None else _unpack_id(p.trust),
     )
 
 

@@ -50,6 +50,7 @@ _CHANGES_GRANTS = (
 )
 
 _OWNS_CREDENTIAL = "user_id:%(target.credential.user_id)s"
+_TRUSTOR, _TRUSTEE = "user_id:%(target.trust.trustor_user_id)s", "user_id:%(target.trust.trustee_user_id)s"
 
 #: rule → (who may, which scopes)
 _RULES: dict[str, tuple[str, tuple[str, ...] | None]] = {
@@ -114,6 +115,15 @@ _RULES: dict[str, tuple[str, tuple[str, ...] | None]] = {
     "get_credential": (f"{ADMIN_OR_READER} or {_OWNS_CREDENTIAL}", ANY),
     "list_credentials": (f"{ADMIN_OR_READER} or {_OWNS_CREDENTIAL}", ANY),
     **{f"{verb}_credential": (f"{ADMIN} or {_OWNS_CREDENTIAL}", ANY) for verb in ("create", "update", "delete")},
+    "create_trust": ("user_id:%(trust.trustor_user_id)s", ANY),
+    "list_trusts": (ADMIN_OR_READER, GLOBAL),
+    "list_trusts_for_trustor": (f"{ADMIN_OR_READER} or {_TRUSTOR}", ANY),
+    "list_trusts_for_trustee": (f"{ADMIN_OR_READER} or {_TRUSTEE}", ANY),
+    "delete_trust": (f"{ADMIN} or {_TRUSTOR}", ANY),
+    **{
+        rule: (f"{ADMIN_OR_READER} or {_TRUSTOR} or {_TRUSTEE}", ANY)
+        for rule in ("get_trust", "list_roles_for_trust", "get_role_for_trust")
+    },
     "get_region": ("", ANY),
     "list_regions": ("", ANY),
     "check_token": (f"{ADMIN_OR_READER} or {SUBJECT}", ANY),

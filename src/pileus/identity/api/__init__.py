@@ -15,6 +15,7 @@ from pileus.identity.api import (
     regions,
     role_assignments,
     roles,
+    trusts,
     users,
     versions,
 )
@@ -36,5 +37,6 @@ _RESOURCES = (
     regions,
     policies,
     credentials,
+    trusts,
 )
 API = Api(name="identity", root=ROOT, routes=[route for resource in _RESOURCES for route in resource.ROUTES], render=render)

@@ -149,6 +149,13 @@ def show(v: Verified) -> dict[str, Any]:
         shown["domain"] = _named(m.domain)
     elif p.scope == SYSTEM:
         shown["system"] = {"all": True}
+    if m.trust is not None:
+        shown["OS-TRUST:trust"] = {
+            "id": m.trust.id,
+            "impersonation": m.trust.impersonation,
+            "trustor_user": {"id": m.trust.trustor_user_id},
+            "trustee_user": {"id": m.trust.trustee_user_id},
+        }
     if p.scope != UNSCOPED:
         shown["roles"] = [_named(r) for r in m.roles]
     return shown

@@ -1,4 +1,4 @@
-"""Credentials: users see and change their own, administrators everybody's."""
+"""Credentials: users see and change their own, administrators everybody's; nobody by a token of a trust."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Id, Name, changes, parse, required
 from pileus.identity.api.views import filters, links, listing
+from pileus.identity.errors import Refused
 from pileus.identity.model import Credential
 
 
@@ -28,12 +29,14 @@ class CredentialBody(msgspec.Struct):
 
 async def list_credentials(req: Request) -> dict[str, Any]:
     """Those the caller may see one by one, whatever the filters ask for (OSSA-2019-006)."""
+    _in_person(req)
     found = await req.services.identity.credentials.matching(filters(req, ("user_id", "type")))
     seen = [c for c in found if req.allows("identity:get_credential", targets.owned(c.user_id))]
     return listing(req, "credentials", [show_credential(req, c) for c in seen])
 
 
 async def create_credential(req: Request, body: CredentialBody) -> dict[str, Any]:
+    _in_person(req)
     known, extra = parse(CredentialFields, body.credential)
     for field in ("user_id", "type", "blob"):
         required(getattr(known, field), field)
@@ -43,10 +46,12 @@ async def create_credential(req: Request, body: CredentialBody) -> dict[str, Any
 
 
 async def get_credential(req: Request, credential_id: str) -> dict[str, Any]:
+    _in_person(req)
     return {"credential": show_credential(req, await req.services.identity.credentials.get(credential_id))}
 
 
 async def update_credential(req: Request, credential_id: str, body: CredentialBody) -> dict[str, Any]:
+    _in_person(req)
     known, extra = parse(CredentialFields, body.credential, id=credential_id)
     blob = known.blob if isinstance(known.blob, str) else None
     updated = await req.services.identity.credentials.update(credential_id, changes(known, extra, "blob"), blob=blob)
@@ -54,6 +59,7 @@ async def update_credential(req: Request, credential_id: str, body: CredentialBo
 
 
 async def delete_credential(req: Request, credential_id: str) -> None:
+    _in_person(req)
     await req.services.identity.credentials.delete(credential_id)
 
 
@@ -66,6 +72,12 @@ def show_credential(req: Request, c: Credential) -> dict[str, Any]:
         "blob": req.services.identity.credentials.blob(c),
         "links": links(req, "credentials", c.id),
     }
+
+
+def _in_person(req: Request) -> None:
+    """Secrets of a user are not among what a trust gives."""
+    if req.who.trust_id is not None:
+        raise Refused(why="A token of a trust cannot access credentials.")
 
 
 _ALL, _ONE = "/v3/credentials", "/v3/credentials/{credential_id}"

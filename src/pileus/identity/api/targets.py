@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pileus.core.http import Request
+from pileus.identity.errors import TrustNotFound
 from pileus.identity.model import Group, Project, Role, User
 
 
@@ -61,6 +62,26 @@ def owned(user_id: str | None) -> dict[str, Any]:
 async def credential(req: Request, credential_id: str) -> dict[str, Any]:
     found = await req.services.identity.credentials.find(credential_id)
     return owned(found.user_id) if found is not None else {}
+
+
+async def trustor(req: Request) -> dict[str, Any]:
+    """For lists of trusts and for one to be created: the trustor asked about, or else the caller. The handler looks further."""
+    return entrusted(req.query.get("trustor_user_id", req.who.user_id), None)
+
+
+def entrusted(trustor: str | None, trustee: str | None) -> dict[str, Any]:
+    """For a trust between these."""
+    named = {"trustor_user_id": trustor} | ({"trustee_user_id": trustee} if trustee is not None else {})
+    return {"trust": named, "target": {"trust": named}}
+
+
+async def trust(req: Request, trust_id: str, **_: str) -> dict[str, Any]:
+    """Raises TrustNotFound also when the caller may not know of it: trustors see that one they deleted is gone."""
+    found = await req.services.identity.trusts.get(trust_id)
+    target = entrusted(found.trustor_user_id, found.trustee_user_id)
+    if not req.allows("identity:get_trust", target):
+        raise TrustNotFound(id=trust_id)
+    return target
 
 
 async def grant(

@@ -28,6 +28,7 @@ from pileus.identity.service.policies import Policies
 from pileus.identity.service.projects import Projects
 from pileus.identity.service.roles import Roles
 from pileus.identity.service.tokens import Tokens
+from pileus.identity.service.trusts import Trusts
 from pileus.identity.service.users import Groups, Users
 
 
@@ -51,6 +52,7 @@ class Identity:
         self.services = Catalog(self.core)
         self.policies = Policies(self.core)
         self.credentials = Credentials(self.core, self.credential_keys)
+        self.trusts = Trusts(self.core, self.assignments)
         self.meanings = Meanings(self.core, self.assignments)
         self.tokens = Tokens(self.core, self.keys, self.meanings)
         self.logins = Logins(self.core, self.passwords, self.tokens, self.assignments)

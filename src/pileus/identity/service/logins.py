@@ -12,8 +12,8 @@ from datetime import timedelta
 import msgspec
 
 from pileus.core.errors import Invalid, Unauthenticated
-from pileus.identity.errors import TokenNotFound
-from pileus.identity.model import DomainRef, Login, Project, ProjectRef, Scope, User, UserRef
+from pileus.identity.errors import Refused, TokenNotFound
+from pileus.identity.model import DomainRef, Login, Project, ProjectRef, Scope, Trust, TrustRef, User, UserRef
 from pileus.identity.passwords import Passwords
 from pileus.identity.payload import DOMAIN, LONGEST_CHAIN, PROJECT, SYSTEM, UNSCOPED, Payload, audit_id
 from pileus.identity.service.assignments import Assignments
@@ -50,11 +50,15 @@ class Logins:
         parent = await self.tokens.find(login.token) if login.token is not None else None
         if parent is None:
             raise TokenNotFound()
+        if parent.payload.trust_id is not None:
+            raise Refused(why="A token of a trust cannot be exchanged for another one.")
         user_id, methods = parent.payload.user_id, parent.payload.methods | {"token"}
         if login.user is not None:
             if (await self._prove(login.user, login.password or ""))[0] != user_id:
                 raise Unauthenticated()
             methods |= {"password"}
+        if (trust := _trust(login.scope)) is not None:
+            return await self._by_trust(user_id, methods, trust, generation, parent)
         scope, target = await self._scope(user_id, login.scope)
         return await self._issue(user_id, methods, scope, target, generation, parent)
 
@@ -67,6 +71,8 @@ class Logins:
         if known is not None and known.generation == generation:
             raise Unauthenticated()
         user_id, hashed = await self._prove(ref, password)
+        if (trust := _trust(login.scope)) is not None:
+            return await self._by_trust(user_id, frozenset({"password"}), trust, generation)
         scope, target = await self._scope(user_id, login.scope)
         verified = await self._issue(user_id, frozenset({"password"}), scope, target, generation)
         self.cache.pop(key, None)
@@ -75,11 +81,37 @@ class Logins:
         self.cache[key] = Resolved(generation, user_id, hashed, scope, target)
         return verified
 
+    async def _by_trust(
+        self, user_id: str, methods: frozenset[str], ref: TrustRef, generation: int, parent: Verified | None = None
+    ) -> Verified:
+        """A token for the trustee. A use is taken only together with the token, and the token lives no longer than the trust."""
+        trust = await self.core.store.trusts.find(ref.id)
+        if trust is None or trust.trustee_user_id != user_id:
+            raise Unauthenticated()
+        acting = trust.trustor_user_id if trust.impersonation else user_id
+        if trust.remaining_uses is None:
+            return await self._issue(acting, methods, PROJECT, trust.project_id, generation, parent, trust)
+        async with self.core.db.transaction():
+            if not await self.core.store.trusts.use(trust.id):
+                raise Unauthenticated()
+            return await self._issue(acting, methods, PROJECT, trust.project_id, generation, parent, trust)
+
     async def _issue(
-        self, user_id: str, methods: frozenset[str], scope: int, target: str | None, generation: int, parent: Verified | None = None
+        self,
+        user_id: str,
+        methods: frozenset[str],
+        scope: int,
+        target: str | None,
+        generation: int,
+        parent: Verified | None = None,
+        trust: Trust | None = None,
     ) -> Verified:
         now = self.core.clock.now()
-        life = timedelta(seconds=self.core.config.token_expiration_s)
+        expires_at = (
+            parent.payload.expires_at if parent is not None else now + timedelta(seconds=self.core.config.token_expiration_s)
+        )
+        if trust is not None and trust.expires_at is not None:
+            expires_at = min(expires_at, trust.expires_at)
         return await self.tokens.issue(
             Payload(
                 user_id=user_id,
@@ -87,9 +119,10 @@ class Logins:
                 scope=scope,
                 target_id=target,
                 issued_at=now,
-                expires_at=parent.payload.expires_at if parent is not None else now + life,
+                expires_at=expires_at,
                 generation=generation if parent is None else min(generation, parent.generation),
                 audit_ids=self._chain(parent),
+                trust_id=trust.id if trust is not None else None,
             )
         )
 
@@ -130,7 +163,7 @@ class Logins:
         if not isinstance(scope, Scope):
             return UNSCOPED, None
         if sum(part is not None for part in (scope.project, scope.domain, scope.system)) != 1:
-            raise Invalid("Expecting to find exactly one of project, domain, system in scope.")
+            raise Invalid("Expecting to find exactly one of project, domain, system, OS-TRUST:trust in scope.")
         if scope.system is not None:
             if not scope.system.all:
                 raise Invalid("Expecting the system scope to be all.")
@@ -161,3 +194,12 @@ class Logins:
         if len(chain) > LONGEST_CHAIN:
             raise Unauthenticated("The token was rescoped too often. Log in again.")
         return chain
+
+
+def _trust(scope: Scope | str | None) -> TrustRef | None:
+    """The trust that is asked for, if one is. Raises Invalid when something else is asked for as well."""
+    if not isinstance(scope, Scope) or scope.trust is None:
+        return None
+    if any(part is not None for part in (scope.project, scope.domain, scope.system)):
+        raise Invalid("Expecting to find nothing beside OS-TRUST:trust in scope.")
+    return scope.trust

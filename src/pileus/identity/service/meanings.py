@@ -1,6 +1,6 @@
 """What a user's acting on something means: who and what they are now, and the user's roles there.
 
-All tokens of a user for one scope mean the same, so it is worked out once per generation.
+All tokens of a user for one scope (and by one trust) mean the same, so it is worked out once per generation.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from pileus.core.errors import Unauthenticated
-from pileus.identity.model import Project, Role, User
+from pileus.identity.model import Project, Role, Trust, User
 from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, UNSCOPED
 from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.core import Core
@@ -21,6 +21,7 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     project: Project | None = None
     project_domain: Project | None = None
     domain: Project | None = None
+    trust: Trust | None = None
     roles: list[Role] = []
     role_names: frozenset[str] = frozenset()  # in lower case
     generation: int
@@ -29,34 +30,39 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
 class Meanings:
     def __init__(self, core: Core, assignments: Assignments):
         self.core, self.assignments = core, assignments
-        self.cache: dict[tuple[str, int, str | None], Meaning] = {}
+        self.cache: dict[tuple[str, int, str | None, str | None], Meaning] = {}
 
-    async def of(self, user_id: str, scope: int, target_id: str | None, generation: int) -> Meaning:
+    async def of(
+        self, user_id: str, scope: int, target_id: str | None, generation: int, trust_id: str | None = None
+    ) -> Meaning:
         """Raises Unauthenticated when it means nothing: somebody or something is gone or disabled, or there is no role."""
-        key = (user_id, scope, target_id)
+        key = (user_id, scope, target_id, trust_id)
         found = self.cache.get(key)
         if found is not None and found.generation == generation:
             return found
         self.cache.pop(key, None)
-        found = await self._work_out(user_id, scope, target_id or "", generation)
+        found = await self._work_out(user_id, scope, target_id or "", generation, trust_id)
         if not self.core.db.in_transaction:
             if len(self.cache) >= self.core.config.token_cache and self.cache:
                 del self.cache[next(iter(self.cache))]
             self.cache[key] = found
         return found
 
-    async def _work_out(self, user_id: str, scope: int, target_id: str, generation: int) -> Meaning:
+    async def _work_out(self, user_id: str, scope: int, target_id: str, generation: int, trust_id: str | None) -> Meaning:
         store = self.core.store
         user = _usable(await store.users.find(user_id))
         user_domain = _usable(await store.projects.find(user.domain_id))
-        project = project_domain = domain = None
+        project = project_domain = domain = trust = None
         roles: list[Role] = []
         if scope == PROJECT:
             project = _usable(await store.projects.find(target_id))
             # A domain used as a project is its own domain.
             at = project.domain_id or project.id
             project_domain = user_domain if at == user_domain.id else _usable(await store.projects.find(at))
-            roles = await self.assignments.on_project(user.id, project)
+            if trust_id is None:
+                roles = await self.assignments.on_project(user.id, project)
+            else:
+                trust, roles = await self._entrusted(trust_id, user.id, project)
         elif scope == DOMAIN:
             domain = _usable(await store.projects.find(target_id))
             roles = await self.assignments.on_domain(user.id, domain.id)
@@ -70,10 +76,27 @@ class Meanings:
             project=project,
             project_domain=project_domain,
             domain=domain,
+            trust=trust,
             roles=roles,
             role_names=frozenset(r.name.lower() for r in roles),
             generation=generation,
         )
+
+
+    async def _entrusted(self, trust_id: str, user_id: str, project: Project) -> tuple[Trust, list[Role]]:
+        """The trust and the roles it gives: all of them, as long as the trustor has all of them."""
+        store = self.core.store
+        trust = await store.trusts.find(trust_id)
+        if trust is None or trust.project_id != project.id:
+            raise Unauthenticated()
+        if user_id != (trust.trustor_user_id if trust.impersonation else trust.trustee_user_id):
+            raise Unauthenticated()
+        for party in (trust.trustor_user_id, trust.trustee_user_id):
+            _usable(await store.projects.find(_usable(await store.users.find(party)).domain_id))
+        held = {r.id for r in await self.assignments.on_project(trust.trustor_user_id, project)}
+        if not held.issuperset(trust.roles):
+            raise Unauthenticated()
+        return trust, (await self.assignments.roles.index()).expand(trust.roles)
 
 
 def _usable(record):

@@ -85,7 +85,7 @@ class Tokens:
     async def _remember(self, token: str, payload: Payload, generation: int) -> Verified:
         if payload.expires_at <= self.core.clock.now():
             raise Unauthenticated()
-        meaning = await self.meanings.of(payload.user_id, payload.scope, payload.target_id, generation)
+        meaning = await self.meanings.of(payload.user_id, payload.scope, payload.target_id, generation, payload.trust_id)
         if payload.generation < generation and await self.core.store.revocations.any_since(
             _keys(payload, meaning), payload.generation
         ):
@@ -105,6 +105,8 @@ def _keys(p: Payload, m: Meaning) -> list[str]:
     keys = {f"user:{p.user_id}", f"domain:{m.user_domain.id}", f"token:{p.audit_ids[0]}", *(f"audit:{a}" for a in p.audit_ids)}
     if m.project is not None and m.project_domain is not None:
         keys |= {f"project:{m.project.id}", f"domain:{m.project_domain.id}"}
+    if m.trust is not None:
+        keys |= {f"user:{m.trust.trustor_user_id}", f"user:{m.trust.trustee_user_id}"}
     if m.domain is not None:
         keys.add(f"domain:{m.domain.id}")
     return sorted(keys)
@@ -124,6 +126,7 @@ def _context(token: str, p: Payload, m: Meaning) -> Context:
         token=token,
         audit_id=p.audit_ids[0],
         expires_at=stamp(p.expires_at),
+        trust_id=p.trust_id,
     )
 
 

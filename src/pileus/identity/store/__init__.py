@@ -10,6 +10,7 @@ from pileus.identity.store.credentials import Credentials
 from pileus.identity.store.projects import Projects
 from pileus.identity.store.revocations import Revocations
 from pileus.identity.store.roles import Roles
+from pileus.identity.store.trusts import Trusts
 from pileus.identity.store.users import Groups, Users
 
 
@@ -25,4 +26,5 @@ class Store:
         self.regions = Regions(db)
         self.policies = Policies(db)
         self.credentials = Credentials(db)
+        self.trusts = Trusts(db)
         self.revocations = Revocations(db)

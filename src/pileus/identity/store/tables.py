@@ -143,6 +143,19 @@ credentials = sa.Table(
     sa.Column("extra", Json, nullable=False),
 )
 
+trusts = sa.Table(
+    "identity_trusts",
+    METADATA,
+    Id("id", primary_key=True),
+    Id("trustor_user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Id("trustee_user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Id("project_id", sa.ForeignKey(projects.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("roles", Json, nullable=False),  # ids
+    sa.Column("impersonation", sa.Boolean, nullable=False),
+    sa.Column("expires_at", Time),
+    sa.Column("remaining_uses", sa.Integer),
+)
+
 #: One row per key (`user:ID`, `project:ID`, `domain:ID`, `audit:ID`, `token:ID`): what was issued before `generation` is void.
 revocations = sa.Table(
     "identity_revocations",

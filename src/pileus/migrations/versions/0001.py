@@ -501,6 +501,25 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_identity_credentials_project_id'), ['project_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_credentials_user_id'), ['user_id'], unique=False)
 
+    op.create_table('identity_trusts',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('trustor_user_id', sa.String(length=64), nullable=False),
+    sa.Column('trustee_user_id', sa.String(length=64), nullable=False),
+    sa.Column('project_id', sa.String(length=64), nullable=False),
+    sa.Column('roles', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('impersonation', sa.Boolean(), nullable=False),
+    sa.Column('expires_at', sa.String(27), nullable=True),
+    sa.Column('remaining_uses', sa.Integer(), nullable=True),
+    sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_trusts_project_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['trustee_user_id'], ['identity_users.id'], name=op.f('fk_identity_trusts_trustee_user_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['trustor_user_id'], ['identity_users.id'], name=op.f('fk_identity_trusts_trustor_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_trusts'))
+    )
+    with op.batch_alter_table('identity_trusts', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_trusts_project_id'), ['project_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_trusts_trustee_user_id'), ['trustee_user_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_trusts_trustor_user_id'), ['trustor_user_id'], unique=False)
+
     op.create_table('image_labels',
     sa.Column('image_id', sa.String(length=64), nullable=False),
     sa.Column('label', sa.String(length=64), nullable=False),
@@ -880,6 +899,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_image_labels_label'))
 
     op.drop_table('image_labels')
+    with op.batch_alter_table('identity_trusts', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_trusts_trustor_user_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_trusts_trustee_user_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_trusts_project_id'))
+
+    op.drop_table('identity_trusts')
     with op.batch_alter_table('identity_credentials', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_credentials_user_id'))
         batch_op.drop_index(batch_op.f('ix_identity_credentials_project_id'))
