@@ -96,6 +96,8 @@ async def test_bad_input_changes_nothing(keystone):
         ({"project_id": None}, 400),
         ({"impersonation": None}, 400),
         ({"expires_at": "bad.123Z"}, 400),
+        ({"expires_at": "9999-12-31T23:59:59-05:00"}, 400),
+        ({"expires_at": 1}, 400),
         ({"expires_at": "2025-12-31T23:59:59Z"}, 400),
         ({"remaining_uses": 0}, 400),
         ({"remaining_uses": "1"}, 400),
@@ -175,7 +177,8 @@ async def test_uses_are_counted_and_never_had_twice(keystone):
 
 async def test_a_trust_expires_with_its_tokens(keystone):
     p = await pair(keystone)
-    trust = await p.create(expires_at="2026-01-01T00:10:00", remaining_uses=5)
+    trust = await p.create(expires_at="2026-01-01T02:10:00+02:00", remaining_uses=5)
+    assert trust["expires_at"] == "2026-01-01T00:10:00.000000Z"
     got = await p.log_in(trust)
     assert got.json["token"]["expires_at"] == "2026-01-01T00:10:00.000000Z"
     await asyncio.sleep(599)

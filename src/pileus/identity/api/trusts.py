@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from pileus.core.clock import parse_iso
 from pileus.core.errors import Invalid
 from pileus.core.http import Reply, Request, Route
 from pileus.identity.api import targets
@@ -31,7 +32,7 @@ class TrustFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     impersonation: bool
     project_id: Id | None = None
     roles: list[RoleRef] = []
-    expires_at: datetime | None = None
+    expires_at: str | None = None
     remaining_uses: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     allow_redelegation: bool | None = False
     redelegation_count: Annotated[int, Meta(ge=0)] | None = None
@@ -75,7 +76,7 @@ async def create_trust(req: Request, body: TrustBody) -> dict[str, Any]:
         project_id=t.project_id,
         roles=[(r.id, r.name) for r in t.roles],
         impersonation=t.impersonation,
-        expires_at=t.expires_at.replace(tzinfo=t.expires_at.tzinfo or UTC) if t.expires_at is not None else None,
+        expires_at=_moment(t.expires_at),
         remaining_uses=t.remaining_uses,
     )
     return {"trust": await show_trust(req, trust)}
@@ -115,6 +116,13 @@ async def check_trust(req: Request, trust_id: str) -> Reply:
 async def check_trust_role(req: Request, trust_id: str, role_id: str) -> Reply:
     await get_trust_role(req, trust_id, role_id)
     return Reply(200)
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return parse_iso(text) if text is not None else None
+    except ValueError:
+        raise Invalid("Expecting expires_at to be a moment in ISO 8601.") from None
 
 
 def _brief(req: Request, t: Trust) -> dict[str, Any]:
