@@ -7,6 +7,7 @@ import hypothesis
 import pytest
 
 from pileus.core.clock import VirtualTimeLoop
+from tests import databases
 
 # How long one example takes says more about what else this machine does than about the code.
 hypothesis.settings.register_profile("pileus", deadline=None)
@@ -58,10 +59,18 @@ def pytest_pyfunc_call(pyfuncitem):
     return True
 
 
-
 @pytest.fixture
 def cloud():
     """A whole cloud with one simulated host; the test gets it started."""
     from tests.cloud import TestCloud
 
     return TestCloud()
+
+
+@pytest.fixture(scope="module", params=databases.KINDS)
+def database_url(request):
+    """A PostgreSQL and a MySQL server, each for all the tests of a module: one test may find what another one left."""
+    if reason := databases.missing(request.param):
+        pytest.skip(reason)
+    with databases.server(request.param) as url:
+        yield url

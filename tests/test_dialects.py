@@ -8,20 +8,11 @@ import sqlalchemy as sa
 
 from pileus.core.db import Database, Duplicate
 from pileus.migrations import migrate, prepare
-from tests import databases
 from tests.cloud import TestCloud
 from tests.core.test_db import NOW, Thing, things
 from tests.test_migrations import differences
 
 pytestmark = [pytest.mark.database, pytest.mark.realtime]
-
-
-@pytest.fixture(scope="module", params=databases.KINDS)
-def url(request):
-    if reason := databases.missing(request.param):
-        pytest.skip(reason)
-    with databases.server(request.param) as found:
-        yield found
 
 
 @asynccontextmanager
@@ -41,21 +32,21 @@ async def empty(url: str):
         await db.close()
 
 
-async def test_schema_at_once(url):
-    async with empty(url) as db:
+async def test_schema_at_once(database_url):
+    async with empty(database_url) as db:
         await prepare(db)
         await prepare(db)
         assert await db.run_sync(differences) == []
 
 
-async def test_schema_by_migrations(url):
-    async with empty(url) as db:
+async def test_schema_by_migrations(database_url):
+    async with empty(database_url) as db:
         await db.run_sync(migrate)
         assert await db.run_sync(differences) == []
 
 
-async def test_the_facade(url):
-    async with empty(url) as db:
+async def test_the_facade(database_url):
+    async with empty(database_url) as db:
         await db.run_sync(things.create)
         thing = Thing("a", "n", NOW, {"x": ["ä", None]})
         await db.insert(things, thing)
@@ -76,11 +67,11 @@ async def test_the_facade(url):
         assert await db.execute(things.update().where(things.c.id == "a").values(name="z")) == 1
 
 
-async def test_a_whole_cloud(url):
+async def test_a_whole_cloud(database_url):
     """Servers with networks are built, listed, stopped and deleted, several at once."""
-    async with empty(url):
+    async with empty(database_url):
         pass
-    async with TestCloud(hosts=2, real_time=True, database={"url": url}) as cloud:
+    async with TestCloud(hosts=2, real_time=True, database={"url": database_url}) as cloud:
         network = await cloud.network()
         member = await cloud.as_()
         got = await asyncio.gather(*(cloud.order(name=f"s{i}", networks=[{"uuid": network}]) for i in range(6)))

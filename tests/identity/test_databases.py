@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from pileus.core.db import METADATA, Database
-from tests.databases import KINDS, missing, server
 from tests.identity.booted import V3, booted
+
+pytestmark = [pytest.mark.database, pytest.mark.realtime]
 
 
 def found():
@@ -37,54 +38,39 @@ async def _empty(url: str) -> None:
     await db.close()
 
 
-@pytest.mark.realtime
-@pytest.mark.database
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_test_that_can(kind):
-    if why := missing(kind):
-        pytest.skip(why)
+def test_every_test_that_can(database_url):
     tests = list(found())
     assert len(tests) > 25
 
-    async def one(url, test):
-        await _empty(url)
-        async with booted(url) as keystone:
+    async def one(test):
+        await _empty(database_url)
+        async with booted(database_url) as keystone:
             await test(keystone)
 
-    with server(kind) as url:
-        failed = []
-        for test in tests:
-            try:
-                asyncio.run(one(url, test))
-            except Exception as problem:
-                failed.append(f"{test.__module__}.{test.__name__}: {problem!r}"[:2000])
-        assert not failed, "\n".join(failed)
+    failed = []
+    for test in tests:
+        try:
+            asyncio.run(one(test))
+        except Exception as problem:
+            failed.append(f"{test.__module__}.{test.__name__}: {problem!r}"[:2000])
+    assert not failed, "\n".join(failed)
 
 
-@pytest.mark.realtime
-@pytest.mark.database
-@pytest.mark.parametrize("kind", KINDS)
-def test_changes_at_once_do_not_lose_each_other(kind):
+async def test_changes_at_once_do_not_lose_each_other(database_url):
     """Many clients change one project, one user and the generation together: nobody's change is lost, every one counts."""
-    if why := missing(kind):
-        pytest.skip(why)
-
-    async def main(url):
-        async with booted(url) as keystone:
-            project = (await keystone.identity.ensure_project("p")).id
-            admin = await keystone.as_()
-            before = (await keystone.identity.core.generations.read())["tokens"]
-            got = await asyncio.gather(
-                *(admin.patch(f"{V3}/projects/{project}", {"project": {f"k{n}": n}}) for n in range(12)),
-                *(admin.put(f"{V3}/projects/{project}/tags/t{n}") for n in range(12)),
-                *(admin.patch(f"{V3}/projects/{project}", {"project": {"name": f"p{n}"}}) for n in range(12)),
-            )
-            assert {a.status for a in got} == {200, 201}, [a.text for a in got if a.status > 201]
-            after = (await admin.get(f"{V3}/projects/{project}")).json["project"]
-            assert {after[f"k{n}"] for n in range(12)} == set(range(12)) and len(after["tags"]) == 12
-            assert (await keystone.identity.core.generations.read())["tokens"] == before + 12
-            taken = await asyncio.gather(*(admin.post(f"{V3}/users", {"user": {"name": "same"}}) for _ in range(8)))
-            assert sorted(a.status for a in taken) == [201] + [409] * 7
-
-    with server(kind) as url:
-        asyncio.run(main(url))
+    await _empty(database_url)
+    async with booted(database_url) as keystone:
+        project = (await keystone.identity.ensure_project("p")).id
+        admin = await keystone.as_()
+        before = (await keystone.identity.core.generations.read())["tokens"]
+        got = await asyncio.gather(
+            *(admin.patch(f"{V3}/projects/{project}", {"project": {f"k{n}": n}}) for n in range(12)),
+            *(admin.put(f"{V3}/projects/{project}/tags/t{n}") for n in range(12)),
+            *(admin.patch(f"{V3}/projects/{project}", {"project": {"name": f"p{n}"}}) for n in range(12)),
+        )
+        assert {a.status for a in got} == {200, 201}, [a.text for a in got if a.status > 201]
+        after = (await admin.get(f"{V3}/projects/{project}")).json["project"]
+        assert {after[f"k{n}"] for n in range(12)} == set(range(12)) and len(after["tags"]) == 12
+        assert (await keystone.identity.core.generations.read())["tokens"] == before + 12
+        taken = await asyncio.gather(*(admin.post(f"{V3}/users", {"user": {"name": "same"}}) for _ in range(8)))
+        assert sorted(a.status for a in taken) == [201] + [409] * 7

@@ -2,22 +2,13 @@
 
 import pytest
 
-from tests import databases
 from tests.image.service import ROOT, glance
 
 pytestmark = [pytest.mark.database, pytest.mark.realtime]
 
 
-@pytest.fixture(scope="module", params=databases.KINDS)
-def url(request):
-    if reason := databases.missing(request.param):
-        pytest.skip(reason)
-    with databases.server(request.param) as found:
-        yield found
-
-
-async def test_images_on_a_database_server(url):
-    async with glance(url, hash_threads=1, quota_bytes=1 << 20) as g:
+async def test_images_on_a_database_server(database_url):
+    async with glance(database_url, hash_threads=1, quota_bytes=1 << 20) as g:
         big = await g.filled(b"x" * 5000, name="big", tags=["t", "T"], os_distro="debian", OS_distro="other")
         assert big["tags"] == ["t", "T"] and big["virtual_size"] == 5000
         await g.make(name="a", disk_format=None, container_format=None)

@@ -20,17 +20,8 @@ from pileus.network.config import NetworkConfig
 from pileus.network.model import NetworkCreate, PortCreate, SecurityGroupCreate, SubnetCreate
 from pileus.network.policy import DEFAULTS
 from pileus.network.service import Network
-from tests import databases
 
 pytestmark = [pytest.mark.database, pytest.mark.realtime]
-
-
-@pytest.fixture(scope="module", params=databases.KINDS)
-def url(request):
-    if reason := databases.missing(request.param):
-        pytest.skip(reason)
-    with databases.server(request.param) as found:
-        yield found
 
 
 async def control_plane(url: str, name: str, *, fresh: bool = False, **options) -> Network:
@@ -54,8 +45,8 @@ async def persistently(call):
                 return problem
 
 
-async def test_no_address_is_given_twice(url):
-    planes = [await control_plane(url, "a", fresh=True), await control_plane(url, "b")]
+async def test_no_address_is_given_twice(database_url):
+    planes = [await control_plane(database_url, "a", fresh=True), await control_plane(database_url, "b")]
     network = await planes[0].networks.create(CLOUD, NetworkCreate(project_id="p"))
     subnet = await planes[0].subnets.create(
         CLOUD, SubnetCreate(network_id=network.id, project_id="p", cidr="10.0.0.0/26", enable_dhcp=False)
@@ -85,8 +76,8 @@ async def test_no_address_is_given_twice(url):
         await plane.kit.db.close()
 
 
-async def test_quotas_hold_against_everybody_at_once(url):
-    planes = [await control_plane(url, name, fresh=name == "a", quota_port=5, quota_security_group=4) for name in ("a", "b")]
+async def test_quotas_hold_against_everybody_at_once(database_url):
+    planes = [await control_plane(database_url, name, fresh=name == "a", quota_port=5, quota_security_group=4) for name in ("a", "b")]
     network = await planes[0].networks.create(CLOUD, NetworkCreate(project_id="p"))
     who = Context(user_id="u", project_id="q", roles=frozenset({"member", "reader"}))
     order = PortCreate(network_id=network.id, project_id="p")
@@ -103,8 +94,8 @@ async def test_quotas_hold_against_everybody_at_once(url):
         await plane.kit.db.close()
 
 
-async def test_what_hosts_are_told_is_the_same_everywhere(url):
-    plane = await control_plane(url, "a", fresh=True)
+async def test_what_hosts_are_told_is_the_same_everywhere(database_url):
+    plane = await control_plane(database_url, "a", fresh=True)
     network = await plane.networks.create(CLOUD, NetworkCreate(project_id="p"))
     await plane.subnets.create(CLOUD, SubnetCreate(network_id=network.id, project_id="p", cidr="10.0.0.0/24"))
     port = await plane.create_server_port(

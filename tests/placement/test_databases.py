@@ -10,7 +10,6 @@ from pileus.placement.errors import NoCapacity
 from pileus.placement.model import Inventory
 from pileus.placement.policy import DEFAULTS
 from pileus.placement.service import Placement
-from tests import databases
 from tests.harness import make_kit
 
 pytestmark = [pytest.mark.database, pytest.mark.realtime]
@@ -36,17 +35,9 @@ async def used_is_what_is_held(placement: Placement) -> dict[str, dict[str, int]
     return used
 
 
-@pytest.mark.parametrize("kind", databases.KINDS)
-def test_claims_of_two_control_planes(kind):
+async def test_claims_of_two_control_planes(database_url):
     """No slot is given twice, moves between providers do not block each other, and nothing is lost."""
-    if reason := databases.missing(kind):
-        pytest.skip(reason)
-    with databases.server(kind) as url:
-        asyncio.run(race(url))
-
-
-async def race(url: str) -> None:
-    copies = await two_copies(url)
+    copies = await two_copies(database_url)
     chance, won = random.Random(7), []
 
     async def claim(n: int) -> None:

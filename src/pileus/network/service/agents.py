@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import builtins
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pileus.core.db import Duplicate
 from pileus.core.log import Log
@@ -14,6 +14,9 @@ from pileus.network.model import Agent, Heartbeat, Kind, Wanted
 from pileus.network.service.part import Part
 from pileus.network.store.ports import ports
 
+if TYPE_CHECKING:
+    from pileus.network.service import Network
+
 log = Log("pileus.network")
 
 
@@ -21,7 +24,7 @@ class Agents(Part):
     #: How long the answer to "which is the network host" is believed.
     REMEMBER_S = 5.0
 
-    def __init__(self, net):
+    def __init__(self, net: Network):
         super().__init__(net)
         self._network_host: str | None = None
         self._believed_until = 0.0

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pileus.core.errors import CloudError
 from pileus.core.log import Log
@@ -21,6 +22,9 @@ from pileus.network.interface import Applied, NetworkAgent
 from pileus.network.model import Kind, Port
 from pileus.network.service.part import Part
 from pileus.network.store.ports import ports
+
+if TYPE_CHECKING:
+    from pileus.network.service import Network
 
 log = Log("pileus.network.sync")
 
@@ -44,7 +48,7 @@ class Changes:
 
 
 class Sync(Part):
-    def __init__(self, net):
+    def __init__(self, net: Network):
         super().__init__(net)
         self.changes = Changes()
         self._touched, self._ready = asyncio.Event(), asyncio.Event()

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pileus.network.datapath import base as dp
 from pileus.network.model import Kind
 from pileus.network.service.part import Part
 from pileus.network.store import wanted as q
+
+if TYPE_CHECKING:
+    from pileus.network.service import Network
 
 
 class Batch:
@@ -41,7 +44,7 @@ class Batch:
 
 
 class WantedStates(Part):
-    def __init__(self, net):
+    def __init__(self, net: Network):
         super().__init__(net)
         self.ask = q.Questions(self.db)
 

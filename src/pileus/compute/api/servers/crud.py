@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 from typing import Any
 
@@ -104,8 +103,8 @@ def _order(req: Request, body: ServerCreate) -> ServerOrder:
         security_groups=tuple(dict.fromkeys(g.name for g in new.security_groups or ())) or ("default",), availability_zone=zone,
         force_host=force_host, force_node=force_node, scheduler_hints=_hints(body), min_count=low, max_count=high,
         disk_config=new.disk_config, access_ip_v4=address(new.access_ip_v4, 4), access_ip_v6=address(new.access_ip_v6, 6),
-        admin_pass=new.admin_pass,
-        files={f.path: _file(f.contents) for f in new.personality}, trusted_image_certificates=new.trusted_image_certificates)
+        admin_pass=new.admin_pass, files={f.path: _decoded(f.contents, "Personality") for f in new.personality},
+        trusted_image_certificates=new.trusted_image_certificates)
 
 
 def _zone(req: Request, new: ServerNew) -> tuple[str | None, str | None, str | None]:
@@ -153,18 +152,15 @@ def _hints(body: ServerCreate) -> dict[str, Any]:
 
 def _user_data(text: str | None) -> str | None:
     if text is not None:
-        try:
-            base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError) as problem:
-            raise Invalid("Userdata content cannot be decoded") from problem
+        _decoded(text, "Userdata")
     return text
 
 
-def _file(contents: str) -> bytes:
+def _decoded(text: str, what: str) -> bytes:
     try:
-        return base64.b64decode(contents, validate=True)
-    except (binascii.Error, ValueError) as problem:
-        raise Invalid("Personality content cannot be decoded") from problem
+        return base64.b64decode(text, validate=True)
+    except ValueError as problem:
+        raise Invalid(f"{what} content cannot be decoded") from problem
 
 
 def clean_name(name: str, req: Request) -> str:
