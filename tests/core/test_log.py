@@ -17,7 +17,8 @@ TOKEN = "gAAAAABrAQIkdB5y145W2QOJ3al4XGdSBf1qvDdTWeceT2BANY7f95N2MD-pcE7TIbi1QY0
 
 def test_secrets_are_masked_wherever_they_stand():
     for text in (line(f"token {TOKEN} refused"), line("x", token=TOKEN), line("x", admin_pass="abc123"),
-                 line('body {"password": "abc123"}'), line("x", detail=f"X-Auth-Token: {TOKEN}"), line("x", as_json=True, user_password="abc123", other=TOKEN)):
+                 line('body {"password": "abc123"}'), line("x", detail=f"X-Auth-Token: {TOKEN}"),
+                 line("x", as_json=True, user_password="abc123", other=TOKEN)):
         assert "abc123" not in text and TOKEN not in text and "***" in text, text
 
 
