@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,8 +54,10 @@ class Cloud:
 def fresh_cloud(*, settings: str = "", keep_log: Path | None = None) -> Iterator[Cloud]:
     """Start a simulated cloud on a free port with an empty state; stop it, and remove the state, at the end.
 
-    `settings` is the text of its configuration file.
+    `settings` is the text of its configuration file. SIGTERM to this process ends the block like Ctrl-C does.
     """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     state = Path(tempfile.mkdtemp(prefix="pileus-fresh-"))
     log = state / "output.log"
     try:

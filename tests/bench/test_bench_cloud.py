@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from benchmarks import figures
-from conformance.cloud import CloudFailed, fresh_cloud
+from conformance.cloud import ROOT, CloudFailed, environment, fresh_cloud
 
 from pileus.bench.main import bench, choose
 from pileus.bench.session import User, log_in, read_cloud
@@ -63,6 +67,17 @@ def test_figures_are_made_of_saved_results(cloud, tmp_path, monkeypatch, capsys)
     text = (tmp_path / "figures.md").read_text()
     assert "| GET /v3/auth/tokens |" in text and "≥ 8,000/s at 16" in text
     assert "Rally" not in text
+
+
+def test_a_cloud_ends_with_the_process_that_started_it():
+    code = ("from conformance.cloud import fresh_cloud\nimport time\n"
+            "with fresh_cloud() as cloud: print(cloud.process.pid, cloud.state, flush=True); time.sleep(60)")
+    starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment())
+    pid, state = starter.stdout.readline().split()
+    starter.terminate()
+    assert starter.wait(20) == 128 + signal.SIGTERM
+    assert not Path(state).exists()
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_a_cloud_that_does_not_start_says_why():
