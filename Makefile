@@ -35,7 +35,7 @@ demo: install
 	@scripts/install-packages dataplane image
 	$(VENV)/bin/pileus demo
 
-conformance: install
+conformance: install $(VENV)/.has-test
 	$(PY) -m conformance.run --suite $(SUITE) $(if $(ARGS),--match '$(ARGS)')
 
 # Everything but the real server, which wants `make demo` before it: about six minutes on a quiet machine.
