@@ -76,8 +76,6 @@ class ForCompute(Part):
         host: str,
         security_groups: Iterable[str] | None = None,
         fixed_ip: str | None = None,
-        mac: str | None = None,
-        name: str = "",
     ) -> Port:
         """A port for a server, bound to a host. `security_groups` are ids or names; none: the project's default one."""
         found = await self.stores.ports.find(port_id)
@@ -89,8 +87,8 @@ class ForCompute(Part):
             return (await self.stores.ports.dress([found]))[0]
         names = list(security_groups or ())
         order = PortCreate(
-            network_id=network_id, project_id=project_id, name=name, device_id=device_id, device_owner=device_owner, host=host,
-            mac_address=mac or UNSET, fixed_ips=[FixedIpWish(ip_address=fixed_ip)] if fixed_ip else UNSET)
+            network_id=network_id, project_id=project_id, device_id=device_id, device_owner=device_owner, host=host,
+            fixed_ips=[FixedIpWish(ip_address=fixed_ip)] if fixed_ip else UNSET)
         # What a port gets anyway need not be looked up, and where there is no port security there are no groups.
         if names not in ([], [DEFAULT]) and (await self.stores.networks.bare(network_id)).port_security_enabled:
             order = replace(order, security_groups=await self.net.groups.resolve(project_id, names))
