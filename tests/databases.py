@@ -10,6 +10,7 @@ import glob
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -67,8 +68,13 @@ def server(kind: str) -> Iterator[str]:
                 subprocess.run([*client, "-e", "CREATE DATABASE pileus CHARACTER SET utf8mb4"], check=True)
             yield url
         finally:
-            child.terminate()
-            child.wait(20)
+            # PostgreSQL waits for its clients when it is terminated, and does not when it is interrupted.
+            child.send_signal(signal.SIGINT if kind == "postgresql" else signal.SIGTERM)
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
 
 
 def _start_postgresql(folder: str, port: int, user: dict) -> tuple[list[str], str]:
