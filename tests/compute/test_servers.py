@@ -118,6 +118,7 @@ async def test_several_at_once_and_their_reservation(cloud):
     await cloud.settle()
     admin = await cloud.as_("pileus-admin")
     found = (await admin.get(f"{COMPUTE}/servers/detail?all_tenants=1&reservation_id={got.json['reservation_id']}")).json["servers"]
+    assert all("fault" not in s for s in found), [s.get("fault") for s in found]
     assert sorted(s["name"] for s in found) == ["s-1", "s-2", "s-3"] and {s["status"] for s in found} == {"ACTIVE"}
 
 
