@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from pileus.image.service import Images
@@ -35,12 +36,14 @@ class LocalImages:
 
 
 def _link(stored: Path, link: Path) -> None:
-    """A second name for the file; on another file system a copy, complete before it gets its name."""
+    """A second name for the file; on another file system a copy, complete before it gets its name. Any number may do it at once."""
     link.parent.mkdir(parents=True, exist_ok=True)
-    new = link.with_suffix(".new")
-    new.unlink(missing_ok=True)
     try:
-        os.link(stored, new)
+        os.link(stored, link)
+    except FileExistsError:
+        return
     except OSError:
+        handle, new = tempfile.mkstemp(dir=link.parent)
+        os.close(handle)
         shutil.copyfile(stored, new)
-    os.replace(new, link)
+        os.replace(new, link)

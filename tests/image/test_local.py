@@ -1,0 +1,24 @@
+"""Image files on a host: many servers that start from one image at once get the same file."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pileus.image import local
+
+
+@pytest.mark.parametrize("same_file_system", [True, False])
+def test_many_at_once(tmp_path, monkeypatch, same_file_system):
+    stored, link = tmp_path / "stored", tmp_path / "bases" / "image"
+    stored.write_bytes(b"x" * 100_000)
+
+    def refuse(*_):
+        raise OSError(18, "Invalid cross-device link")
+
+    if not same_file_system:
+        monkeypatch.setattr(local.os, "link", refuse)
+    for _ in range(20):
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: local._link(stored, link), range(8)))
+        assert link.read_bytes() == stored.read_bytes() and [p.name for p in link.parent.iterdir()] == ["image"]
+        link.unlink()
