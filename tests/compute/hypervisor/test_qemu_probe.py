@@ -69,5 +69,6 @@ async def test_the_boot_sector_runs_and_a_machine_without_it_does_not():
     qemu = shutil.which("qemu-system-x86_64")
     assert await runs(qemu, "-accel", "tcg", limit_s=30)
     assert not await runs(qemu, "-accel", "tcg", "-S", limit_s=1)
+    assert not await runs(qemu, "-accel", "tcg", "-cpu", "486", limit_s=1), "an interpreter of simple instructions is believed"
     if not os.path.exists("/dev/kvm"):
         assert not await runs(qemu, "-accel", "kvm", limit_s=5)

@@ -1,8 +1,9 @@
 """What this host's QEMU can really do: tried once, remembered until QEMU, the kernel or the machine's boot changes.
 
-`/dev/kvm` may exist, open and create machines, and yet hang every guest: nested virtualisation does that. So a guest is
-booted: the BIOS, which needs protected and real mode, then a boot sector that ends QEMU with a status of its own. A ROM
-in place of the BIOS is not enough, some broken KVMs run that.
+`/dev/kvm` may exist, open and create machines, and yet hang every guest, at once or later: a nested KVM without hardware
+below it interprets the guest's instructions one by one, and stops at the first one its interpreter does not know. So a guest
+is booted: the BIOS, then a boot sector that goes to protected mode, calculates with MMX registers (which only a processor
+does, no interpreter in a kernel) and ends QEMU with a status of its own.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -14,6 +15,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -21,8 +23,15 @@ import msgspec
 from pileus.compute.hypervisor.base import HypervisorFailed
 from pileus.compute.hypervisor.files import write_atomically
 
-#: mov dx, 0xf4; mov al, 0x10; out dx, al; hlt; jmp back to hlt. QEMU's isa-debug-exit ends with (0x10 << 1) | 1.
-BOOT_SECTOR = bytes.fromhex("baf400 b010 ee f4 ebfd").ljust(510, b"\0") + b"\x55\xaa"
+#: Real mode:      cli; xor ax, ax; mov ds, ax; lgdt [gdtr]; mov eax, cr0; or al, 1; mov cr0, eax; jmp 8:protected
+#: protected:      mov eax, 16; mov ds, eax; paddd mm0, mm0; emms; lock cmpxchg8b [0x7e00]
+#:                 mov dx, 0xf4; mov al, 0x10; out dx, al; hlt; jmp back to hlt
+#: and its segments (flat code, flat data). QEMU's isa-debug-exit ends with (0x10 << 1) | 1.
+BOOT_SECTOR = bytes.fromhex(
+    "fa31c08ed8660f0116587c0f20c00c010f22c066ea1b7c00000800"
+    "b8100000008ed80ffec00f77f00fc70d007e000066baf400b010eef4ebfd8db426"
+    "000000000000000000000000ffff0000009acf00ffff00000092cf001700407c0000"
+).ljust(510, b"\0") + b"\x55\xaa"
 DONE = 33
 
 LIMIT_S = 3.0
@@ -116,7 +125,7 @@ def _key(path: str) -> str:
     stat = os.stat(path)
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     kvm = os.access("/dev/kvm", os.R_OK | os.W_OK)
-    return f"{path} {stat.st_size} {stat.st_mtime_ns} {os.uname().release} {boot} {os.geteuid()} {kvm}"
+    return f"{path} {stat.st_size} {stat.st_mtime_ns} {os.uname().release} {boot} {os.geteuid()} {kvm} {zlib.crc32(BOOT_SECTOR)}"
 
 
 def _recall(file: Path) -> _Remembered | None:
