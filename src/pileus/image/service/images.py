@@ -31,6 +31,7 @@ from pileus.image.errors import (
 from pileus.image.model import SHARED, TRANSITIONS, Action, Condition, Image, Wanted
 from pileus.image.service.changes import Change, apply
 from pileus.image.service.members import Members
+from pileus.image.service.snapshots import Snapshots
 from pileus.image.service.uploads import Uploads
 from pileus.image.store.images import Images as ImageStore
 from pileus.image.store.members import Members as MemberStore
@@ -39,7 +40,7 @@ SLICE = 1 << 16
 
 
 class Images:
-    """Glance. `members` and `uploads` are its parts."""
+    """Glance. `members`, `uploads` and `snapshots` are its parts."""
 
     def __init__(self, kit: Kit, config: ImageConfig, state: Path):
         self.kit, self.config = kit, config
@@ -48,6 +49,7 @@ class Images:
         self.blobs = FileStore(Path(config.folder) if config.folder else state / "images", self.workers)
         self.members = Members(kit, config, self.store, self.member_store)
         self.uploads = Uploads(kit, config, self.store, self.blobs, self.workers)
+        self.snapshots = Snapshots(self)
 
     async def start(self) -> None:
         """Make room for bytes, and tidy up what the process before this one left half done."""
@@ -122,7 +124,7 @@ class Images:
         try:
             await self.uploads.receive(image, data)
         except BaseException:
-            await self._remove(image)
+            await self.discard(image)
             raise
         return await self.get(image.id, EVERYONE)
 
@@ -154,6 +156,14 @@ class Images:
             await self.store.remove(image.id, self.kit.clock.now())
         await self._drop_data(image)
 
+    async def discard(self, image: Image) -> None:
+        """Delete an image that the cloud itself has made, protected or not. Repeatable."""
+        async with self.kit.db.transaction():
+            await self.member_store.remove(image.id)
+            await self.store.update(image.id, {"protected": False})
+            await self.store.remove(image.id, self.kit.clock.now())
+        await self._drop_data(image)
+
     async def add_tag(self, who: Context, image_id: str, tag: str) -> None:
         async with self.kit.db.transaction():
             image = await self._locked(image_id, who.scope)
@@ -181,10 +191,6 @@ class Images:
         if image is None:
             raise ImageNotFound(id=image_id)
         return image
-
-    async def _remove(self, image: Image) -> None:
-        async with self.kit.db.transaction():
-            await self.store.remove(image.id, self.kit.clock.now())
 
     async def _drop_data(self, image: Image) -> None:
         self.uploads.deleted(image.id)
