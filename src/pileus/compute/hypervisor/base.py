@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -25,7 +26,11 @@ from pileus.core.errors import CloudError, Conflict, NotFound
 
 
 class Power(enum.IntEnum):
-    """Nova's power states, by their API numbers (`OS-EXT-STS:power_state`)."""
+    """Nova's power states, by their API numbers (`OS-EXT-STS:power_state`).
+
+    CRASHED is a guest that ended without being asked, and also one whose process is there but whose virtual machine is lost:
+    QEMU's run states `internal-error` and `guest-panicked` are CRASHED, not RUNNING or PAUSED.
+    """
 
     NOSTATE = 0
     RUNNING = 1
@@ -95,6 +100,7 @@ class GuestState(msgspec.Struct, frozen=True, kw_only=True):
     vnc: tuple[str, int] | None = None  # address and port on this host
     files: tuple[str, ...] = ()             # of images, which the guest cannot start without
     error: str = ""  # why it is CRASHED or NOSTATE, for operators
+    rescued: bool = False  # it boots from a rescue disk
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +126,10 @@ class HypervisorFailed(CloudError):
     """The hypervisor refused or broke: another host may do better."""
 
     status, code, message, temporary = 500, "hypervisor.failed", "The hypervisor failed to {what}.", True
+
+
+class GuestAgentSilent(Conflict):
+    code, message = "guest.agent_silent", "The agent inside guest {id} does not answer."
 
 
 class GuestInWrongState(Conflict):
@@ -178,9 +188,189 @@ class PlugsNics(Protocol):
         """An absent interface, or an interface of an absent guest, is already unplugged."""
 
 
+@runtime_checkable
+class TakesSnapshots(Protocol):
+    """Copies a guest's root disk while the guest goes on."""
+
+    async def snapshot(self, guest_id: str, file: Path, format: str) -> None:
+        """Write the root disk of one moment into `file`, as `raw` or `qcow2`, needing no other file to be read.
+
+        From any power state, which stays as it is; a running guest is not stopped for longer than a moment. A file that is
+        there is replaced. Raises GuestNotFound, or HypervisorFailed and leaves no file. `destroy` cuts it short.
+        """
+
+
+class RescueSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What a guest is rescued with."""
+
+    root: RootDisk                          # a fresh layer over its base is the disk the guest boots from
+    stable: bool = False                    # True: the guest's own disks stay where they were, the rescue disk comes behind them
+    device: str = "disk"                    # disk | cdrom; with `stable`
+    config_drive: dict[str, bytes] | None = None
+
+
+@runtime_checkable
+class Rescues(Protocol):
+    """Boots a guest from another disk, with its own root disk as a second one."""
+
+    async def rescue(self, guest_id: str, rescue: RescueSpec) -> GuestState:
+        """End the guest and boot it from the rescue disk. Its own root disk is the second one, or keeps its place when `stable`.
+
+        A guest that is rescued already and runs is left alone; its state says `rescued`. `power` and `reboot` keep it
+        rescued, also over a restart of the agent. Raises GuestNotFound, or HypervisorFailed and leaves it off, not rescued.
+        """
+
+    async def unrescue(self, guest_id: str) -> GuestState:
+        """End the guest, forget the rescue disk, boot it from its own. One that is not rescued is left alone."""
+
+
+@runtime_checkable
+class Resizes(Protocol):
+    """Gives a guest of this host other virtual CPUs, memory and a larger root disk, and can take that back."""
+
+    async def resize(self, guest: GuestSpec) -> GuestState:
+        """Make the guest what the spec says, and leave it SHUTDOWN. What it was is kept until `confirm_resize`.
+
+        A guest that runs is ended first. Its root disk grows and never shrinks; `guest.root.base` is not looked at. Ephemeral
+        and swap disks that change their size are made anew. One that is being resized already takes the new spec and keeps what
+        it was before the first. Raises GuestNotFound, or HypervisorFailed and then it is what it was, SHUTDOWN.
+        """
+
+    async def confirm_resize(self, guest_id: str) -> None:
+        """Forget what the guest was; it goes on as it is. Nothing kept, or no guest, is nothing to do."""
+
+    async def revert_resize(self, guest_id: str) -> GuestState:
+        """End the guest and make it what it was, with the disks of that moment; SHUTDOWN. Nothing kept: it is left alone."""
+
+
+@runtime_checkable
+class Moves(Protocol):
+    """Hands a guest's disks to another host and takes them from there. What lies between is the agents' business."""
+
+    async def export(self, guest_id: str, folder: Path) -> None:
+        """Write the disks of a guest that is SHUTDOWN or CRASHED into the empty folder, as plain files that need no others.
+
+        The guest stays as it is. Raises GuestNotFound, or GuestInWrongState while it runs, is paused or suspended.
+        """
+
+    async def import_(self, guest: GuestSpec, folder: Path) -> GuestState:
+        """Make the guest of what `export` of the same kind of driver wrote, and leave it SHUTDOWN.
+
+        `guest.root.base` is not looked at; the root disk is grown to the spec's size. The files may be moved away. A guest
+        that is there already is left alone. Raises HypervisorFailed, and leaves nothing of the guest.
+        """
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a live migration is, in bytes."""
+
+    memory_total: int = 0
+    memory_processed: int = 0
+    memory_remaining: int = 0
+    disk_total: int = 0
+    disk_processed: int = 0
+    disk_remaining: int = 0
+
+
+@runtime_checkable
+class MigratesLive(Protocol):
+    """Moves a guest to another host of the same kind while it runs. The orders come in this sequence:
+
+    `expect` on the destination, `migrate` on the source (with `progress`, `abort_migration` and `force_migration` meanwhile),
+    `arrive` on the destination, `destroy` on the source. Taken back by `destroy` on the destination.
+    """
+
+    async def expect(self, guest: GuestSpec) -> str:
+        """On the destination: be ready to receive the guest; returns the address the source is to send to. It is NOSTATE."""
+
+    async def migrate(self, guest_id: str, address: str) -> None:
+        """On the source: send the guest; returns when all of it is there and it no longer runs here (PAUSED).
+
+        One that is not RUNNING or PAUSED is GuestInWrongState. Raises HypervisorFailed, also when aborted; then it goes on here.
+        """
+
+    async def progress(self, guest_id: str) -> Progress | None:
+        """None while the guest is not being sent."""
+
+    async def abort_migration(self, guest_id: str) -> None:
+        """Have `migrate` fail soon. Nothing under way is nothing to do."""
+
+    async def force_migration(self, guest_id: str) -> None:
+        """Have `migrate` end soon, at the cost of a longer halt. Nothing under way is nothing to do."""
+
+    async def arrive(self, guest_id: str, power: Power) -> GuestState:
+        """On the destination, after `migrate` returned: go on, RUNNING or PAUSED as it was. Repeatable."""
+
+
+class DiskUse(msgspec.Struct, frozen=True, kw_only=True):
+    read_bytes: int = 0
+    read_requests: int = 0
+    write_bytes: int = 0
+    write_requests: int = 0
+    errors: int | None = None
+
+
+class NicUse(msgspec.Struct, frozen=True, kw_only=True):
+    mac: str
+    rx_octets: int | None = None
+    rx_packets: int | None = None
+    rx_errors: int | None = None
+    rx_drop: int | None = None
+    tx_octets: int | None = None
+    tx_packets: int | None = None
+    tx_errors: int | None = None
+    tx_drop: int | None = None
+
+
+class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hypervisor can tell of a guest; None where it cannot."""
+
+    power: Power
+    uptime_s: int | None = None
+    memory_mb: int
+    memory_used_mb: int | None = None
+    cpu_time_ns: tuple[int, ...] = ()       # one per virtual CPU
+    disks: tuple[DiskUse, ...] = ()
+    nics: tuple[NicUse, ...] = ()
+    config_drive: bool = False
+    driver: str                             # libvirt's name for it where there is one: kvm, qemu
+    hypervisor: str
+
+
+@runtime_checkable
+class Diagnoses(Protocol):
+    async def diagnostics(self, guest_id: str) -> Diagnostics:
+        """Raises GuestNotFound; GuestInWrongState for one that does not run."""
+
+
+@runtime_checkable
+class SetsPasswords(Protocol):
+    async def set_password(self, guest_id: str, user: str, password: str) -> None:
+        """Have the agent inside the guest set a user's password.
+
+        Raises GuestNotFound, GuestInWrongState for one that does not run, GuestAgentSilent when no agent answers.
+        """
+
+
+@runtime_checkable
+class InjectsInterrupts(Protocol):
+    async def inject_nmi(self, guest_id: str) -> None:
+        """A non-maskable interrupt for the guest's system to write its crash dump. Raises GuestNotFound, GuestInWrongState."""
+
+
 #: Optional ability → the trait that says a host has it. Not an attribute of the Protocol: a driver with two abilities has
 #: two traits.
-ABILITIES: dict[type, str] = {PlugsNics: "COMPUTE_NET_ATTACH_INTERFACE"}
+ABILITIES: dict[type, str] = {
+    PlugsNics: "COMPUTE_NET_ATTACH_INTERFACE",
+    TakesSnapshots: "CUSTOM_COMPUTE_SNAPSHOT",
+    Rescues: "CUSTOM_COMPUTE_RESCUE",
+    Resizes: "CUSTOM_COMPUTE_RESIZE",
+    Moves: "CUSTOM_COMPUTE_MIGRATE_COLD",
+    MigratesLive: "CUSTOM_COMPUTE_MIGRATE_LIVE",
+    Diagnoses: "CUSTOM_COMPUTE_DIAGNOSTICS",
+    SetsPasswords: "CUSTOM_COMPUTE_SET_PASSWORD",
+    InjectsInterrupts: "CUSTOM_COMPUTE_INJECT_NMI",
+}
 
 
 def traits_of(driver: Hypervisor) -> tuple[str, ...]:

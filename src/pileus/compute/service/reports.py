@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from pileus.compute.config import ComputeConfig
-from pileus.compute.hypervisor.base import GuestState, Inventory, Power
+from pileus.compute.hypervisor.base import ABILITIES, GuestState, Inventory, Power
 from pileus.compute.interface import HostReport, Verdict
 from pileus.compute.model.server import BUILDING, SYNC, Server
 from pileus.compute.store.servers import Servers
@@ -32,7 +32,7 @@ class Reports:
         host = await self.hosts.report(report.host, report.inventory, running_vms=len(report.guests))
         await self.placement.ensure_provider(host.id, report.inventory.hypervisor_hostname)
         await self.placement.set_inventory(host.id, self._stock(report.inventory))
-        operators = {trait for trait in await self.placement.traits(host.id) if trait.startswith("CUSTOM_")}
+        operators = {trait for trait in await self.placement.traits(host.id) if trait.startswith("CUSTOM_")} - set(ABILITIES.values())
         await self.placement.set_traits(host.id, operators | set(report.inventory.traits))
         return await self._judge(report)
 
