@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pileus.compute.hypervisor.base import HypervisorFailed, Power
+from pileus.compute.hypervisor.base import GuestInWrongState, HypervisorFailed, Power
 from pileus.compute.hypervisor.qemu import Qemu, driver, machine, process
 from tests.compute.hypervisor.tiny_guest import leftovers, make_spec
 
@@ -113,6 +113,50 @@ async def test_a_killed_process_is_a_crash_and_can_be_started_again(home, state)
         assert (await qemu.power(spec.id, Power.RUNNING)).error == ""
         await qemu.destroy(spec.id)
     assert leftovers(state) == []
+
+
+async def test_a_guest_that_panics_has_crashed_and_can_be_started_again(home, state):
+    async with started(state) as qemu:
+        spec = make_spec(home, 1, image="panicking")
+        first = await qemu.spawn(spec)
+
+        async def has_crashed():
+            return (await qemu.guests())[0].power is Power.CRASHED
+
+        await until(has_crashed)
+        with pytest.raises(GuestInWrongState):
+            await qemu.power(spec.id, Power.PAUSED)
+    async with started(state) as qemu:
+        (dead,) = await qemu.guests()
+        assert (dead.power, dead.pid) == (Power.CRASHED, first.pid) and "panicked" in dead.error
+        again = await qemu.power(spec.id, Power.RUNNING)
+        assert (again.power, again.error) == (Power.RUNNING, "") and again.pid != first.pid
+        await until(has_crashed)
+        assert (await qemu.spawn(spec)).power is Power.RUNNING
+        await until(has_crashed)
+        assert (await qemu.power(spec.id, Power.SHUTDOWN, timeout_s=60)).power is Power.SHUTDOWN
+
+
+async def test_a_guest_that_qemu_gives_up_has_crashed(home, state, monkeypatch):
+    """KVM alone stops guests in this way; so the process is real and QEMU's word for its state is played."""
+    async with started(state) as qemu:
+        guest = await qemu.spawn(make_spec(home, 1))
+        monkeypatch.setattr(machine.Machine, "status", _gives_up)
+        (state / "guests" / guest.id / "qemu.log").write_text("KVM internal error. Suberror: 1")
+        await qemu._guests[guest.id].machine.ask("stop")
+
+        async def has_crashed():
+            return (await qemu.guests())[0].power is Power.CRASHED
+
+        await until(has_crashed)
+        (dead,) = await qemu.guests()
+        assert "internal-error" in dead.error and "Suberror: 1" in dead.error
+        monkeypatch.undo()
+        assert (await qemu.power(guest.id, Power.RUNNING)).power is Power.RUNNING
+
+
+async def _gives_up(self) -> str:
+    return "internal-error"
 
 
 async def test_qemu_that_dies_at_start_says_why_and_leaves_nothing(home, state):

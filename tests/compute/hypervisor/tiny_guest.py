@@ -19,6 +19,9 @@ DEAF = bytes.fromhex("fb f4 ebfc")
 #: mov ax,0x2000; out dx,ax
 POLITE = bytes.fromhex("ba0206 b80001 ef ba0006 fb f4 ed f6c401 74f8 ba0406 b80020 ef")
 
+#: Tells QEMU's pvpanic device that it panicked: mov dx,0x505; mov al,1; out dx,al; then it is deaf.
+PANICKING = bytes.fromhex("ba0505 b001 ee") + DEAF
+
 TEXT_AT = 0x46
 
 
@@ -29,7 +32,7 @@ def boot_sector(after: bytes) -> bytes:
 
 
 def write_images(folder: Path) -> None:
-    for name, code in (("deaf", DEAF), ("polite", POLITE)):
+    for name, code in (("deaf", DEAF), ("polite", POLITE), ("panicking", PANICKING)):
         (folder / f"{name}.raw").write_bytes(boot_sector(code).ljust(1 << 20, b"\0"))
 
 

@@ -61,6 +61,7 @@ def command(record: Record, folder: Folder, host: Abilities, *, cpu: str | None 
         "-mon", "chardev=qmp,mode=control",
         "-chardev", f"socket,id=serial,fd={SERIAL_FD},server=on,wait=off,logfile={_quoted(str(folder.console))},logappend=on",
         "-device", "isa-serial,chardev=serial",
+        "-device", "pvpanic", "-action", "panic=pause",     # a guest that panics is seen to, and shows what it said last
         *_video(guest),
         *_rng(guest),
         *_kernel(guest),

@@ -89,7 +89,8 @@ class Qemu:
             there = self._guests.get(guest.id)
             if there is None:
                 there = await self._make(guest)
-            elif not there.machine:
+            elif there.power not in (Power.RUNNING, Power.PAUSED):
+                await there.end_crashed()
                 await there.take(there.record.with_spec(guest))
                 await there.run()
             return there.state()

@@ -55,7 +55,8 @@ class Guest:
     def state(self) -> GuestState:
         guest_id, power, files = self.record.spec.id, self.power, self.record.spec.root.files
         if machine := self.machine:
-            return GuestState(id=guest_id, power=power, pid=machine.pid, vnc=machine.vnc, files=files, error=machine.stuck or machine.error)
+            error = machine.stuck or machine.crashed or machine.error
+            return GuestState(id=guest_id, power=power, pid=machine.pid, vnc=machine.vnc, files=files, error=error)
         error = read_tail(self.folder.crash, 2000).decode(errors="replace") if power is Power.CRASHED else ""
         return GuestState(id=guest_id, power=power, files=files, error=error)
 
@@ -100,6 +101,7 @@ class Guest:
 
     async def run(self) -> None:
         """Resume, wake from memory, or boot."""
+        await self.end_crashed()
         if machine := self.machine:
             if machine.paused:
                 await machine.resume()
@@ -107,6 +109,11 @@ class Guest:
             await self._wake()
         else:
             await self._launch()
+
+    async def end_crashed(self) -> None:
+        """A guest that will not go on has nothing to resume: its process is of no more use."""
+        if (machine := self.machine) and machine.crashed:
+            await machine.end()
 
     async def shut_down(self, timeout_s: float = 0) -> None:
         """End it, by the guest's own means if it does so in time. What it left in memory is forgotten."""

@@ -29,6 +29,12 @@ MIGRATE_TIMEOUT_S = 600
 #: A guest may ignore the power button while it boots: press it again.
 BUTTON_EVERY_S = 5.0
 
+#: QEMU's words for a guest that will not go on, whatever is asked of it; why.
+CRASHED = {
+    "internal-error": "QEMU cannot carry on with what the guest does (internal-error).",
+    "guest-panicked": "The guest's operating system panicked (guest-panicked).",
+}
+
 #: Bytes per second: saving a memory is not to be slowed down, QEMU's default is made for networks.
 MIGRATE_BANDWIDTH = 1 << 40
 
@@ -42,11 +48,13 @@ class Machine:
         self.paused = False
         self.stuck = ""                               # why the monitor is not to be used
         self.error = ""                               # what QEMU said about the guest's trouble
+        self.crashed = ""                             # why the guest will not go on, although its process is still there
         self.vnc: tuple[str, int] | None = None
         self.leaving: set[int] = set()                # slots of interfaces that the guest has not let go yet
         self._process = proc
         self._qmp: Qmp | None = None
         self._on_crash = on_crash
+        self._looking: asyncio.Task | None = None     # for why it stopped
         self._end_is_known = True                     # asked for by us or announced by QEMU; and before it ran, no crash
         self._watcher = asyncio.create_task(self._watch())
 
@@ -104,6 +112,8 @@ class Machine:
 
     @property
     def power(self) -> Power:
+        if self.crashed:
+            return Power.CRASHED
         return Power.PAUSED if self.paused else Power.RUNNING
 
     async def ask(self, command: str, arguments: dict[str, Any] | None = None, *, fd: int | None = None) -> Any:
@@ -170,6 +180,8 @@ class Machine:
     async def release(self) -> None:
         """Hang up and stop watching; the guest goes on."""
         self._watcher.cancel()
+        if self._looking:
+            self._looking.cancel()
         self._process.close()
         if self._qmp:
             await self._qmp.close()
@@ -246,7 +258,9 @@ class Machine:
 
     async def _talk(self, sock, timeout_s: float) -> None:
         self._qmp = await Qmp.open(sock, self._hear, timeout_s=timeout_s)
-        self.paused = not (await self._qmp.execute("query-status"))["running"]
+        status = await self._qmp.execute("query-status")
+        self.paused = not status["running"]
+        self._take_status(status["status"])
         screen = await self._qmp.execute("query-vnc")
         self.vnc = (screen["host"], int(screen["service"])) if screen["enabled"] else None
         self._end_is_known = False
@@ -255,14 +269,27 @@ class Machine:
         match event:
             case "STOP":
                 self.paused = True
+                self._looking = asyncio.create_task(self._look())
             case "RESUME":
                 self.paused = False
+            case "GUEST_PANICKED":
+                self._take_status("guest-panicked")
             case "SHUTDOWN":
                 self._end_is_known = True
             case "BLOCK_IO_ERROR":
                 self.error = f"disk {data.get('node-name', '')}: {data.get('reason', 'input/output error')}"
             case "DEVICE_DELETED" if data.get("device", "").startswith("nic"):
                 self.leaving.discard(int(data["device"][3:]))
+
+    async def _look(self) -> None:
+        """The event that a guest stopped does not say why."""
+        with contextlib.suppress(HypervisorFailed):   # it is gone, or stuck: that is noticed elsewhere
+            self._take_status(await self.status())
+
+    def _take_status(self, status: str) -> None:
+        if why := CRASHED.get(status):
+            said = read_tail(self.folder.log, 2000).decode(errors="replace").strip()
+            self.paused, self.crashed = True, f"{why}\n{said}".strip()
 
     async def _ends_within(self, timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):
