@@ -70,6 +70,12 @@ class KeypairExists(Conflict):
     code, message = "keypair.exists", "Key pair '{name}' already exists."
 
 
+class HardwareInvalid(Invalid):
+    """An image and a flavor that do not make a machine."""
+
+    code, message = "server.hardware_invalid", "{why}"
+
+
 class KeypairInvalid(Invalid):
     code, message = "keypair.invalid", "Keypair data is invalid: {reason}"
 

@@ -14,7 +14,8 @@ import msgspec
 from pileus.compute.errors import ExtraSpecInvalid
 
 _CPUS = r"\^?\d+((-\d+)?(,\^?\d+(-\d+)?)?)*"
-_BOOLEAN = frozenset({"1", "t", "true", "on", "y", "yes", "0", "f", "false", "off", "n", "no"})
+_TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
+_BOOLEAN = _TRUE | {"0", "f", "false", "off", "n", "no"}
 _GROUP = r"([a-zA-Z0-9_-]{1,64})?"
 
 #: What the ComputeCapabilitiesFilter of Nova may be asked about a host.
@@ -154,11 +155,17 @@ def check(name: str, value: str) -> None:
         if ":" in name and _SPACES.fullmatch(name.partition(":")[0]):
             raise ExtraSpecInvalid(why=f"extra spec '{name}' does not appear to be a valid extra spec.")
         return
-    for why in _faults(kind, value):
+    for why in faults(kind, value):
         raise ExtraSpecInvalid(why=why)
 
 
-def _faults(kind: Kind, value: str) -> Iterator[str]:
+def is_true(value: str) -> bool:
+    """A boolean in any of its spellings; what is none of them is false."""
+    return value.strip().lower() in _TRUE
+
+
+def faults(kind: Kind, value: str) -> Iterator[str]:
+    """What is wrong with a value, if anything."""
     match kind:
         case Whole(low=low, high=high):
             if re.fullmatch(r"\s*[+-]?\d+\s*", value) is None:

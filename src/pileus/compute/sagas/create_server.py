@@ -16,6 +16,7 @@ from pileus.compute.hypervisor.base import Nic as GuestNic
 from pileus.compute.interface import Build, ImageRef
 from pileus.compute.metadata.documents import config_drive
 from pileus.compute.metadata.service import interfaces_of
+from pileus.compute.model import hardware
 from pileus.compute.model.server import ACTIVE, BUILDING, SPAWNING, Nic, Server
 from pileus.compute.sagas.conductor import Conductor
 from pileus.core.bus import HostUnreachable
@@ -169,7 +170,7 @@ async def guest_spec(server: Server, s: CreateServer, c: Conductor) -> GuestSpec
                     bus=s.image_properties.get("hw_disk_bus", "virtio"), kernel_args=s.image_properties.get("os_command_line", ""))
     return GuestSpec(id=server.id, name=server.guest_name, vcpus=server.flavor.vcpus, memory_mb=server.flavor.memory_mb, root=root,
                      ephemeral_gib=server.flavor.ephemeral_gib, swap_mb=server.flavor.swap_mb, nics=nics, config_drive=drive,
-                     properties={k: v for k, v in s.image_properties.items() if k.startswith(("hw_", "os_"))})
+                     properties=hardware.properties(s.image_properties, server.flavor.extra_specs, server.flavor.vcpus))
 
 
 async def _building(s: CreateServer, c: Conductor) -> Server:

@@ -18,6 +18,7 @@ from pileus.compute.errors import (
     ZoneNotPinnable,
 )
 from pileus.compute.interface import ComputeAgent, ImageRef
+from pileus.compute.model import hardware
 from pileus.compute.model.order import ServerOrder
 from pileus.compute.model.server import ACTIONS, BUILDING, DELETING, Nic, Server
 from pileus.compute.sagas.create_server import CREATE_SERVER, CreateServer
@@ -109,6 +110,7 @@ class Servers:
             raise Invalid("The created instance's disk would be too small.")
         if flavor.root_gib and max(image.size or 0, image.virtual_size or 0) > flavor.root_gib << 30:
             raise Invalid("Flavor's disk is too small for requested image.")
+        hardware.properties(_properties(image), flavor.extra_specs, flavor.vcpus)
         return flavor
 
     async def _check_placement(self, who: Context, order: ServerOrder) -> None:

@@ -1,0 +1,141 @@
+"""What a guest's machine is like: the image's `hw_*` and `os_*` properties and the flavor's extra specs made into one answer.
+
+Drivers get the result as `GuestSpec.properties`: normalized image properties, and the flavor's `quota:` limits under their own
+names. Where both say something the flavor's word counts, except for what Nova lets the image choose (the watchdog). Pure.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from pileus.compute.errors import HardwareInvalid
+from pileus.compute.model.extra_specs import Anything, Kind, Like, OneOf, Whole, YesNo, faults, is_true
+
+#: Image properties with a meaning → the values they take. Others are free.
+PROPERTIES: dict[str, Kind] = {
+    "hw_boot_menu": YesNo(),
+    "hw_cdrom_bus": OneOf(("fdc", "ide", "sata", "scsi", "usb", "virtio", "xen", "lxc", "uml")),
+    "hw_cpu_cores": Whole(1),
+    "hw_cpu_max_cores": Whole(1),
+    "hw_cpu_max_sockets": Whole(1),
+    "hw_cpu_max_threads": Whole(1),
+    "hw_cpu_policy": OneOf(("shared", "dedicated", "mixed")),
+    "hw_cpu_sockets": Whole(1),
+    "hw_cpu_thread_policy": OneOf(("prefer", "isolate", "require")),
+    "hw_cpu_threads": Whole(1),
+    "hw_disk_bus": OneOf(("fdc", "ide", "sata", "scsi", "usb", "virtio", "xen", "lxc", "uml")),
+    "hw_firmware_type": OneOf(("bios", "uefi")),
+    "hw_machine_type": Like(r"[A-Za-z0-9._-]+"),
+    "hw_mem_page_size": Like(r"(large|small|any|\d+([kKMGT]i?)?(b|bit|B)?)"),
+    "hw_numa_nodes": Whole(1),
+    "hw_qemu_guest_agent": YesNo(),
+    "hw_rescue_bus": OneOf(("fdc", "ide", "sata", "scsi", "usb", "virtio")),
+    "hw_rescue_device": OneOf(("cdrom", "disk", "floppy")),
+    "hw_rng_model": OneOf(("virtio",)),
+    "hw_scsi_model": OneOf(("buslogic", "ibmvscsi", "lsilogic", "lsisas1068", "lsisas1078", "virtio-scsi", "vmpvscsi")),
+    "hw_video_model": OneOf(("cirrus", "gop", "none", "qxl", "vga", "virtio", "vmvga", "xen", "bochs")),
+    "hw_video_ram": Whole(0),
+    "hw_vif_model": OneOf(("e1000", "e1000e", "lan9118", "ne2k_pci", "netfront", "pcnet", "rtl8139", "spapr-vlan", "sriov", "virtio",
+                           "vmxnet", "vmxnet3", "igb")),
+    "hw_vif_multiqueue_enabled": YesNo(),
+    "hw_watchdog_action": OneOf(("none", "pause", "poweroff", "reset", "disabled")),
+    "os_command_line": Anything(),
+    "os_require_quiesce": YesNo(),
+    "os_secure_boot": OneOf(("disabled", "optional", "required")),
+    "os_shutdown_timeout": Whole(1),
+}  # fmt: skip
+
+#: Extra spec → property, where the flavor's word counts when it says something.
+_FLAVOR_FIRST = {"hw:cpu_policy": "hw_cpu_policy", "hw:cpu_thread_policy": "hw_cpu_thread_policy", "hw:numa_nodes": "hw_numa_nodes",
+                 "hw:mem_page_size": "hw_mem_page_size", "os:secure_boot": "os_secure_boot", "hw:boot_menu": "hw_boot_menu"}
+
+#: (property, flavor's word) → what an image may then not say: Nova forbids it to take more than the flavor gives.
+_FORBIDDEN: dict[tuple[str, str], Callable[[str], bool]] = {
+    ("hw_cpu_policy", "shared"): lambda image: image in ("dedicated", "mixed"),
+    ("hw_cpu_policy", "mixed"): lambda image: image == "dedicated",
+}
+_EXACT = ("hw_cpu_thread_policy", "hw_numa_nodes")
+_PAGES_LEFT_OPEN = ("large", "any")
+
+_SHAPE = ("sockets", "cores", "threads")
+_UNBOUNDED = 65536
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """How a guest's processors are arranged."""
+
+    sockets: int
+    cores: int
+    threads: int
+
+
+def properties(image: Mapping[str, str], extra_specs: Mapping[str, str], vcpus: int) -> dict[str, str]:
+    """The properties of one guest. Raises HardwareInvalid for a value that makes no sense, or a contradiction."""
+    wanted = {name: value for name, value in image.items() if name.startswith(("hw_", "os_"))}
+    for name, value in wanted.items():
+        for why in faults(PROPERTIES[name], value) if name in PROPERTIES else ():
+            raise HardwareInvalid(why=f"Invalid image property {name}: {why}")
+    for spec, name in _FLAVOR_FIRST.items():
+        image_says, flavor_says = wanted.get(name), extra_specs.get(spec)
+        if image_says and _contradicts(name, image_says, flavor_says):
+            raise HardwareInvalid(why=f"Image property {name} '{image_says}' is not permitted with the flavor's '{flavor_says}'.")
+        if flavor_says and not (name == "hw_mem_page_size" and image_says):
+            wanted[name] = flavor_says
+    wanted.setdefault("hw_watchdog_action", extra_specs.get("hw:watchdog_action", "disabled"))
+    if not is_true(extra_specs.get("hw_rng:allowed", "true")):
+        wanted["hw_rng_model"] = "none"
+    wanted |= {name: value for name, value in extra_specs.items() if name.startswith("quota:")}
+    shape = _shape(wanted, extra_specs, vcpus)
+    return wanted | ({f"hw_cpu_{part}": str(getattr(shape, part)) for part in _SHAPE} if shape else {})
+
+
+def _contradicts(name: str, image: str, flavor: str | None) -> bool:
+    """Whether an image asks for more than the flavor gives. Pages it may choose only where the flavor leaves the choice."""
+    if name == "hw_mem_page_size":
+        return flavor not in _PAGES_LEFT_OPEN
+    if flavor is None:
+        return False
+    return (name in _EXACT and image != flavor) or ((name, flavor) in _FORBIDDEN and _FORBIDDEN[name, flavor](image))
+
+
+def _shape(image: Mapping[str, str], flavor: Mapping[str, str], vcpus: int) -> Shape | None:
+    """The arrangement that keeps the limits and has most of what is wanted; None when nobody wants anything."""
+    wanted, limits = {}, {}
+    for part in _SHAPE:
+        if value := flavor.get(f"hw:cpu_{part}") or image.get(f"hw_cpu_{part}"):
+            wanted[part] = _whole(f"cpu_{part}", value)
+        limits[part] = _limit(part, image, flavor)
+    if not wanted and all(limit == _UNBOUNDED for limit in limits.values()):
+        return None
+    possible = [shape for shape in _arrangements(vcpus) if all(getattr(shape, part) <= limits[part] for part in _SHAPE)]
+    if not possible:
+        raise HardwareInvalid(why=f"Requested vCPU limits {':'.join(str(limits[p]) for p in _SHAPE)} are impossible to satisfy "
+                                  f"for vcpus count {vcpus}.")
+    return max(possible, key=lambda shape: (sum(getattr(shape, part) == wanted.get(part) for part in _SHAPE), shape.sockets, shape.cores))
+
+
+def _limit(part: str, image: Mapping[str, str], flavor: Mapping[str, str]) -> int:
+    """An image may ask for less than the flavor's limit, not for more."""
+    most = _whole(f"cpu_max_{part}", flavor.get(f"hw:cpu_max_{part}", str(_UNBOUNDED)))
+    asked = _whole(f"cpu_max_{part}", image.get(f"hw_cpu_max_{part}", str(most)))
+    if asked > most:
+        raise HardwareInvalid(why=f"Image vCPU limits: {asked} {part} exceed the permitted {most}.")
+    return asked
+
+
+def _whole(name: str, value: str) -> int:
+    """Extra specs may have been written before they were checked."""
+    if re.fullmatch(r"\s*\+?\d+\s*", value) is None or int(value) < 1:
+        raise HardwareInvalid(why=f"{name} is '{value}', which is not a positive number.")
+    return int(value)
+
+
+def _arrangements(vcpus: int) -> Iterator[Shape]:
+    for threads in (n for n in range(1, vcpus + 1) if vcpus % n == 0):
+        cores_times_sockets = vcpus // threads
+        for cores in (n for n in range(1, cores_times_sockets + 1) if cores_times_sockets % n == 0):
+            yield Shape(cores_times_sockets // cores, cores, threads)

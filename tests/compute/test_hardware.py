@@ -1,0 +1,62 @@
+"""Image properties and extra specs as one machine."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pileus.compute.errors import HardwareInvalid
+from pileus.compute.model.hardware import properties
+
+
+def shape(found):
+    return tuple(int(found[f"hw_cpu_{part}"]) for part in ("sockets", "cores", "threads"))
+
+
+def test_only_what_concerns_the_machine_is_taken():
+    found = properties({"hw_vif_model": "e1000", "os_type": "linux", "owner": "me"},
+                       {"quota:disk_read_iops_sec": "10", "capabilities:vcpus": "2"}, 1)
+    assert found == {"hw_vif_model": "e1000", "os_type": "linux", "quota:disk_read_iops_sec": "10", "hw_watchdog_action": "disabled"}
+
+
+def test_the_image_chooses_the_watchdog_and_the_flavor_what_takes_from_others():
+    assert properties({"hw_watchdog_action": "reset"}, {"hw:watchdog_action": "pause"}, 1)["hw_watchdog_action"] == "reset"
+    assert properties({}, {"hw:watchdog_action": "pause"}, 1)["hw_watchdog_action"] == "pause"
+    assert properties({"hw_cpu_policy": "shared"}, {"hw:cpu_policy": "dedicated"}, 1)["hw_cpu_policy"] == "dedicated"
+    assert properties({"hw_mem_page_size": "2MB"}, {"hw:mem_page_size": "large"}, 1)["hw_mem_page_size"] == "2MB"
+    assert properties({"hw_rng_model": "virtio"}, {"hw_rng:allowed": "False"}, 1)["hw_rng_model"] == "none"
+
+
+@pytest.mark.parametrize(("image", "flavor"), [
+    ({"hw_watchdog_action": "explode"}, {}),
+    ({"hw_cpu_cores": "many"}, {}),
+    ({"hw_vif_model": "virtio,script=/bin/sh"}, {}),
+    ({"hw_machine_type": "pc,accel=kvm"}, {}),
+    ({"hw_cpu_policy": "dedicated"}, {"hw:cpu_policy": "shared"}),
+    ({"hw_cpu_policy": "dedicated"}, {"hw:cpu_policy": "mixed"}),
+    ({"hw_cpu_thread_policy": "require"}, {"hw:cpu_thread_policy": "prefer"}),
+    ({"hw_mem_page_size": "large"}, {}),
+    ({"hw_mem_page_size": "large"}, {"hw:mem_page_size": "2048"}),
+    ({"hw_numa_nodes": "2"}, {"hw:numa_nodes": "1"}),
+    ({"hw_cpu_max_sockets": "4"}, {"hw:cpu_max_sockets": "2"}),
+    ({}, {"hw:cpu_max_sockets": "1", "hw:cpu_max_cores": "1", "hw:cpu_max_threads": "1"}),
+    ({}, {"hw:cpu_sockets": "-1"}),
+])  # fmt: skip
+def test_what_makes_no_sense_is_refused(image, flavor):
+    with pytest.raises(HardwareInvalid):
+        properties(image, flavor, 4)
+
+
+def test_processors_are_arranged_as_wanted_where_that_is_possible():
+    assert "hw_cpu_sockets" not in properties({}, {}, 4)
+    assert shape(properties({"hw_cpu_sockets": "2"}, {}, 4)) == (2, 2, 1)
+    assert shape(properties({"hw_cpu_cores": "4"}, {"hw:cpu_cores": "2"}, 4)) == (2, 2, 1)
+    assert shape(properties({}, {"hw:cpu_max_sockets": "1"}, 4)) == (1, 4, 1)
+    assert shape(properties({"hw_cpu_cores": "3"}, {}, 4)) == (4, 1, 1), "what cannot be is not insisted on, as in Nova"
+    assert shape(properties({"hw_cpu_threads": "2", "hw_cpu_cores": "2"}, {}, 8)) == (2, 2, 2)
+
+
+@given(st.integers(1, 64), st.dictionaries(st.sampled_from(["hw:cpu_sockets", "hw:cpu_cores", "hw:cpu_threads", "hw:cpu_max_sockets"]),
+                                           st.integers(1, 16).map(str), min_size=1))
+def test_an_arrangement_always_has_all_processors(vcpus, flavor):
+    sockets, cores, threads = shape(properties({}, flavor, vcpus))
+    assert sockets * cores * threads == vcpus and sockets <= int(flavor.get("hw:cpu_max_sockets", vcpus))
