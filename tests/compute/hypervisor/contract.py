@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -18,14 +20,22 @@ from msgspec.structs import replace
 from pileus.compute.hypervisor.base import (
     ABILITIES,
     REACHABLE,
+    Diagnoses,
     GuestInWrongState,
     GuestNotFound,
     GuestSpec,
     Hypervisor,
     HypervisorFailed,
+    InjectsInterrupts,
+    Moves,
     Nic,
     PlugsNics,
     Power,
+    Rescues,
+    RescueSpec,
+    Resizes,
+    SetsPasswords,
+    TakesSnapshots,
 )
 
 STRANGER = "00000000-0000-4000-8000-00000000dead"
@@ -56,6 +66,13 @@ async def running(host: Host):
         await driver.stop()
 
 
+@contextlib.asynccontextmanager
+async def scratch():
+    """An empty folder that belongs to no guest."""
+    with tempfile.TemporaryDirectory(prefix="pileus-test-contract-") as folder:
+        yield Path(folder)
+
+
 async def powers(driver: Hypervisor) -> dict[str, Power]:
     return {guest.id: guest.power for guest in await driver.guests()}
 
@@ -69,6 +86,12 @@ async def an_empty_host_is_empty(host: Host):
     async with running(host) as driver:
         assert await driver.guests() == []
     assert host.leftovers() == []
+
+
+def needs(driver: Hypervisor, ability: type) -> None:
+    """Skip a check about something that this driver cannot do and does not claim."""
+    if not isinstance(driver, ability):
+        pytest.skip(f"this driver has no {ability.__name__}")
 
 
 async def it_says_what_it_has(host: Host):
@@ -282,6 +305,179 @@ async def interfaces_come_and_go(host: Host):
             assert host.leftovers() == []
 
 
+async def a_snapshot_is_a_file_of_its_own(host: Host):
+    async with running(host) as driver, scratch() as folder:
+        needs(driver, TakesSnapshots)
+        spec = host.spec(1)
+        with pytest.raises(GuestNotFound):
+            await driver.snapshot(STRANGER, folder / "none", "qcow2")
+        assert not (folder / "none").exists()
+        for power in REACHABLE:
+            for format in ("qcow2", "raw"):
+                await bring(driver, spec, power)
+                for _ in range(2):
+                    await driver.snapshot(spec.id, folder / "disk", format)
+                assert (folder / "disk").stat().st_size > 0
+                assert ((folder / "disk").read_bytes()[:4] == b"QFI\xfb") == (format == "qcow2")
+                assert await powers(driver) == {spec.id: power}, "a snapshot leaves a guest as it is"
+        await driver.destroy(spec.id)
+        assert (folder / "disk").exists() and host.leftovers() == []
+
+
+async def a_guest_is_started_from_a_snapshot(host: Host):
+    async with running(host) as driver, scratch() as folder:
+        needs(driver, TakesSnapshots)
+        await driver.spawn(host.spec(1))
+        await driver.snapshot(host.spec(1).id, folder / "disk", "qcow2")
+        await driver.destroy(host.spec(1).id)
+        other = host.spec(2)
+        root = replace(other.root, base=str(folder / "disk"), format="qcow2")
+        assert (await driver.spawn(replace(other, root=root))).power is Power.RUNNING
+
+
+async def rescue_boots_another_disk_and_comes_back(host: Host):
+    async with running(host) as driver:
+        needs(driver, Rescues)
+        spec = host.spec(1)
+        with pytest.raises(GuestNotFound):
+            await driver.rescue(STRANGER, RescueSpec(root=host.spec(1).root))
+        with pytest.raises(GuestNotFound):
+            await driver.unrescue(STRANGER)
+        for stable in (False, True):
+            for power in (Power.RUNNING, Power.SHUTDOWN):
+                await bring(driver, spec, power)
+                for _ in range(2):
+                    state = await driver.rescue(spec.id, RescueSpec(root=host.spec(1).root, stable=stable))
+                    assert (state.power, state.rescued) == (Power.RUNNING, True)
+                await driver.power(spec.id, Power.SHUTDOWN)
+                await driver.power(spec.id, Power.RUNNING)
+                assert (await driver.reboot(spec.id, hard=True)).rescued
+                for _ in range(2):
+                    state = await driver.unrescue(spec.id)
+                    assert (state.power, state.rescued) == (Power.RUNNING, False)
+                assert not (await driver.reboot(spec.id, hard=True)).rescued
+        await driver.rescue(spec.id, RescueSpec(root=host.spec(1).root))
+        await driver.destroy(spec.id)
+        assert host.leftovers() == []
+
+
+async def a_rescue_outlives_the_agent(host: Host):
+    async with running(host) as driver:
+        needs(driver, Rescues)
+        await driver.spawn(host.spec(1))
+        await driver.rescue(host.spec(1).id, RescueSpec(root=host.spec(1).root))
+    async with running(host) as driver:
+        (state,) = await driver.guests()
+        assert (state.power, state.rescued) == (Power.RUNNING, True)
+        assert not (await driver.unrescue(state.id)).rescued
+
+
+def larger(spec: GuestSpec) -> GuestSpec:
+    root = replace(spec.root, base="/not/looked/at", size_gib=spec.root.size_gib + 1)
+    return replace(spec, vcpus=spec.vcpus + 1, memory_mb=spec.memory_mb + 16, root=root)
+
+
+async def a_resize_is_confirmed_or_reverted(host: Host):
+    async with running(host) as driver:
+        needs(driver, Resizes)
+        spec = host.spec(1)
+        for call in (driver.resize(spec), driver.revert_resize(STRANGER)):
+            with pytest.raises(GuestNotFound):
+                await call
+        await driver.confirm_resize(STRANGER)
+        for end in (driver.confirm_resize, driver.revert_resize):
+            for power in (Power.RUNNING, Power.SHUTDOWN):
+                await bring(driver, spec, power)
+                for _ in range(2):
+                    assert (await driver.resize(larger(spec))).power is Power.SHUTDOWN
+                assert (await driver.power(spec.id, Power.RUNNING)).power is Power.RUNNING
+                for _ in range(2):
+                    await end(spec.id)
+                after = Power.RUNNING if end == driver.confirm_resize else Power.SHUTDOWN
+                assert await powers(driver) == {spec.id: after}
+                assert (await driver.reboot(spec.id, hard=True)).power is Power.RUNNING
+                await driver.destroy(spec.id)
+                assert host.leftovers() == []
+
+
+async def a_resize_outlives_the_agent(host: Host):
+    async with running(host) as driver:
+        needs(driver, Resizes)
+        spec = host.spec(1)
+        await driver.spawn(spec)
+        await driver.resize(larger(spec))
+    async with running(host) as driver:
+        assert await powers(driver) == {spec.id: Power.SHUTDOWN}
+        assert (await driver.revert_resize(spec.id)).power is Power.SHUTDOWN
+        assert (await driver.power(spec.id, Power.RUNNING)).power is Power.RUNNING
+        await driver.resize(larger(spec))
+        await driver.destroy(spec.id)
+        assert host.leftovers() == []
+
+
+async def a_guest_moves_with_its_disks(host: Host):
+    """From this host to itself: gone in between, so that nothing but the exported files can bring it back."""
+    async with running(host) as driver, scratch() as folder:
+        needs(driver, Moves)
+        spec = host.spec(1)
+        with pytest.raises(GuestNotFound):
+            await driver.export(STRANGER, folder)
+        await driver.spawn(spec)
+        with pytest.raises(GuestInWrongState):
+            await driver.export(spec.id, folder)
+        assert list(folder.iterdir()) == []
+        await driver.power(spec.id, Power.SHUTDOWN)
+        await driver.export(spec.id, folder)
+        assert await powers(driver) == {spec.id: Power.SHUTDOWN}
+        assert list(folder.iterdir()) and all(file.is_file() for file in folder.iterdir())
+        await driver.destroy(spec.id)
+        for _ in range(2):
+            assert (await driver.import_(larger(spec), folder)).power is Power.SHUTDOWN
+        assert (await driver.power(spec.id, Power.RUNNING)).power is Power.RUNNING
+        await driver.destroy(spec.id)
+        assert host.leftovers() == []
+        with pytest.raises(HypervisorFailed):
+            await driver.import_(spec, folder / "nothing")
+        assert host.leftovers() == []
+
+
+async def a_running_guest_tells_how_it_is(host: Host):
+    async with running(host) as driver:
+        needs(driver, Diagnoses)
+        with pytest.raises(GuestNotFound):
+            await driver.diagnostics(STRANGER)
+        spec = host.spec(1)
+        await driver.spawn(spec)
+        told = await driver.diagnostics(spec.id)
+        assert told.power is Power.RUNNING and told.memory_mb == spec.memory_mb and len(told.cpu_time_ns) == spec.vcpus
+        assert len(told.disks) >= 1 and [nic.mac for nic in told.nics] == [nic.mac for nic in spec.nics]
+        await driver.power(spec.id, Power.SHUTDOWN)
+        with pytest.raises(GuestInWrongState):
+            await driver.diagnostics(spec.id)
+
+
+async def a_running_guest_can_be_interrupted(host: Host):
+    async with running(host) as driver:
+        needs(driver, InjectsInterrupts)
+        with pytest.raises(GuestNotFound):
+            await driver.inject_nmi(STRANGER)
+        await driver.spawn(host.spec(1))
+        await driver.inject_nmi(host.spec(1).id)
+        await driver.power(host.spec(1).id, Power.SHUTDOWN)
+        with pytest.raises(GuestInWrongState):
+            await driver.inject_nmi(host.spec(1).id)
+
+
+async def a_password_needs_a_running_guest(host: Host):
+    async with running(host) as driver:
+        needs(driver, SetsPasswords)
+        with pytest.raises(GuestNotFound):
+            await driver.set_password(STRANGER, "root", "secret")
+        await bring(driver, host.spec(1), Power.SHUTDOWN)
+        with pytest.raises(GuestInWrongState):
+            await driver.set_password(host.spec(1).id, "root", "secret")
+
+
 CHECKS = [
     an_empty_host_is_empty,
     it_says_what_it_has,
@@ -302,4 +498,14 @@ CHECKS = [
     the_console_can_be_read,
     a_config_drive_is_taken,
     interfaces_come_and_go,
+    a_snapshot_is_a_file_of_its_own,
+    a_guest_is_started_from_a_snapshot,
+    rescue_boots_another_disk_and_comes_back,
+    a_rescue_outlives_the_agent,
+    a_resize_is_confirmed_or_reverted,
+    a_resize_outlives_the_agent,
+    a_guest_moves_with_its_disks,
+    a_running_guest_tells_how_it_is,
+    a_running_guest_can_be_interrupted,
+    a_password_needs_a_running_guest,
 ]

@@ -11,6 +11,10 @@ returns. Nothing in here depends on the clock or on chance.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import asyncio
+import os
+import shutil
+import struct
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -19,6 +23,8 @@ from msgspec.structs import replace
 
 from pileus.compute.hypervisor.base import (
     REACHABLE,
+    Diagnostics,
+    DiskUse,
     GuestInWrongState,
     GuestNotFound,
     GuestSpec,
@@ -26,7 +32,11 @@ from pileus.compute.hypervisor.base import (
     HypervisorFailed,
     Inventory,
     Nic,
+    NicUse,
     Power,
+    Progress,
+    RescueSpec,
+    RootDisk,
     traits_of,
 )
 from pileus.compute.hypervisor.files import write_atomically
@@ -40,9 +50,15 @@ class SimulatedGuest(msgspec.Struct, frozen=True, kw_only=True):
     power: Power = Power.RUNNING
     boots: int = 1
     error: str = ""
+    rescue: RescueSpec | None = None
+    before: GuestSpec | None = None         # what it was before a resize that is not confirmed
+    passwords: dict[str, str] = {}
+    interrupts: int = 0
 
     def state(self) -> GuestState:
-        return GuestState(id=self.spec.id, power=self.power, files=self.spec.root.files, error=self.error)
+        files = self.spec.root.files + (self.rescue.root.files if self.rescue else ()) + (self.before.root.files if self.before else ())
+        return GuestState(id=self.spec.id, power=self.power, files=tuple(dict.fromkeys(files)), error=self.error,
+                          rescued=self.rescue is not None)
 
 
 class Simulated:
@@ -75,6 +91,7 @@ class Simulated:
         self._sleep = sleep
         self._folder = state / "guests" if state else None
         self._guests: dict[str, SimulatedGuest] = {}
+        self._sending: dict[str, asyncio.Future[str]] = {}     # live migrations under way: "abort" or "force" ends the wait
 
     # -- the contract --------------------------------------------------------------------------------------------------
 
@@ -158,6 +175,161 @@ class Simulated:
             self._keep(replace(guest, spec=replace(guest.spec, nics=nics)))
         self._lose_answer("unplug")
 
+    # -- the root disk -------------------------------------------------------------------------------------------------
+
+    async def snapshot(self, guest_id: str, file: Path, format: str) -> None:
+        await self._meet("snapshot")
+        root = self._get(guest_id).spec.root
+        file.unlink(missing_ok=True)
+        if root.format == format and Path(root.base).is_file():
+            _copy(Path(root.base), file)
+        else:
+            file.write_bytes(_empty_disk(format, root.size_gib))
+        self._lose_answer("snapshot")
+
+    async def rescue(self, guest_id: str, rescue: RescueSpec) -> GuestState:
+        await self._meet("rescue")
+        guest = self._get(guest_id)
+        if guest.rescue is None or guest.power is not Power.RUNNING:
+            self._keep(replace(guest, rescue=rescue, power=Power.RUNNING, boots=guest.boots + 1, error=""))
+        self._lose_answer("rescue")
+        return self._guests[guest_id].state()
+
+    async def unrescue(self, guest_id: str) -> GuestState:
+        await self._meet("unrescue")
+        guest = self._get(guest_id)
+        if guest.rescue is not None:
+            self._keep(replace(guest, rescue=None, power=Power.RUNNING, boots=guest.boots + 1, error=""))
+        self._lose_answer("unrescue")
+        return self._guests[guest_id].state()
+
+    # -- Resizes and Moves ---------------------------------------------------------------------------------------------
+
+    async def resize(self, guest: GuestSpec) -> GuestState:
+        await self._meet("resize")
+        there = self._get(guest.id)
+        root = replace(guest.root, base=there.spec.root.base, format=there.spec.root.format,
+                       size_gib=max(guest.root.size_gib, there.spec.root.size_gib))
+        self._keep(replace(there, spec=replace(guest, root=root), before=there.before or there.spec, power=Power.SHUTDOWN))
+        self._lose_answer("resize")
+        return self._guests[guest.id].state()
+
+    async def confirm_resize(self, guest_id: str) -> None:
+        await self._meet("confirm_resize")
+        if guest := self._guests.get(guest_id):
+            self._keep(replace(guest, before=None))
+        self._lose_answer("confirm_resize")
+
+    async def revert_resize(self, guest_id: str) -> GuestState:
+        await self._meet("revert_resize")
+        guest = self._get(guest_id)
+        if guest.before is not None:
+            self._keep(replace(guest, spec=guest.before, before=None, power=Power.SHUTDOWN))
+        self._lose_answer("revert_resize")
+        return self._guests[guest_id].state()
+
+    async def export(self, guest_id: str, folder: Path) -> None:
+        await self._meet("export")
+        guest = self._get(guest_id)
+        if guest.power not in (Power.SHUTDOWN, Power.CRASHED):
+            raise GuestInWrongState(id=guest_id, what="be exported", state=guest.power.name.lower())
+        (folder / "disk.json").write_bytes(msgspec.json.encode(guest.spec.root))
+        self._lose_answer("export")
+
+    async def import_(self, guest: GuestSpec, folder: Path) -> GuestState:
+        await self._meet("import_")
+        if guest.id not in self._guests:
+            try:
+                root = msgspec.json.decode((folder / "disk.json").read_bytes(), type=RootDisk)
+            except OSError as absent:
+                raise HypervisorFailed(what="import the guest", detail=str(absent)) from None
+            root = replace(root, size_gib=max(root.size_gib, guest.root.size_gib))
+            self._keep(SimulatedGuest(spec=replace(guest, root=root), power=Power.SHUTDOWN, boots=0))
+        self._lose_answer("import_")
+        return self._guests[guest.id].state()
+
+    # -- MigratesLive --------------------------------------------------------------------------------------------------
+
+    async def expect(self, guest: GuestSpec) -> str:
+        await self._meet("expect")
+        if guest.id not in self._guests:
+            self._keep(SimulatedGuest(spec=guest, power=Power.NOSTATE, boots=0))
+        self._lose_answer("expect")
+        return f"simulated:{self.size.hypervisor_hostname}"
+
+    async def migrate(self, guest_id: str, address: str) -> None:
+        guest = self._get(guest_id)
+        if guest.power not in (Power.RUNNING, Power.PAUSED):
+            raise GuestInWrongState(id=guest_id, what="be migrated", state=guest.power.name.lower())
+        told = self._sending[guest_id] = asyncio.get_running_loop().create_future()
+        work = asyncio.ensure_future(self._meet("migrate"))
+        try:
+            await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+            if told.done() and told.result() == "abort":
+                raise HypervisorFailed(what="migrate the guest", detail="it was told to give up")
+            if work.done():
+                work.result()
+            self._keep(replace(self._get(guest_id), power=Power.PAUSED))
+        finally:
+            work.cancel()
+            self._sending.pop(guest_id, None)
+        self._lose_answer("migrate")
+
+    async def progress(self, guest_id: str) -> Progress | None:
+        if guest_id not in self._sending:
+            return None
+        spec = self._get(guest_id).spec
+        total, disk = spec.memory_mb << 20, spec.root.size_gib << 30
+        return Progress(memory_total=total, memory_processed=total // 2, memory_remaining=total - total // 2,
+                        disk_total=disk, disk_processed=disk // 2, disk_remaining=disk - disk // 2)
+
+    async def abort_migration(self, guest_id: str) -> None:
+        self._tell(guest_id, "abort")
+
+    async def force_migration(self, guest_id: str) -> None:
+        self._tell(guest_id, "force")
+
+    async def arrive(self, guest_id: str, power: Power) -> GuestState:
+        await self._meet("arrive")
+        guest = self._get(guest_id)
+        if guest.power is Power.NOSTATE:
+            self._keep(replace(guest, power=power, boots=1))
+        self._lose_answer("arrive")
+        return self._guests[guest_id].state()
+
+    def _tell(self, guest_id: str, word: str) -> None:
+        if (told := self._sending.get(guest_id)) is not None and not told.done():
+            told.set_result(word)
+
+    # -- looking and poking inside -------------------------------------------------------------------------------------
+
+    async def diagnostics(self, guest_id: str) -> Diagnostics:
+        await self._meet("diagnostics")
+        guest = self._running(guest_id, "tell how it is")
+        spec = guest.spec
+        disks = 1 + bool(spec.ephemeral_gib) + bool(spec.swap_mb)
+        return Diagnostics(power=guest.power, uptime_s=0, memory_mb=spec.memory_mb, memory_used_mb=spec.memory_mb // 2,
+                           cpu_time_ns=(0,) * spec.vcpus, disks=(DiskUse(),) * disks, config_drive=spec.config_drive is not None,
+                           nics=tuple(NicUse(mac=nic.mac) for nic in spec.nics), driver="simulated", hypervisor="simulated")
+
+    async def set_password(self, guest_id: str, user: str, password: str) -> None:
+        await self._meet("set_password")
+        guest = self._running(guest_id, "take a password")
+        self._keep(replace(guest, passwords={**guest.passwords, user: password}))
+        self._lose_answer("set_password")
+
+    async def inject_nmi(self, guest_id: str) -> None:
+        await self._meet("inject_nmi")
+        guest = self._running(guest_id, "be interrupted")
+        self._keep(replace(guest, interrupts=guest.interrupts + 1))
+        self._lose_answer("inject_nmi")
+
+    def _running(self, guest_id: str, what: str) -> SimulatedGuest:
+        guest = self._get(guest_id)
+        if guest.power not in (Power.RUNNING, Power.PAUSED):
+            raise GuestInWrongState(id=guest_id, what=what, state=guest.power.name.lower())
+        return guest
+
     # -- what only a simulation can ------------------------------------------------------------------------------------
 
     def crash(self, guest_id: str, error: str = "The guest crashed.") -> None:
@@ -167,6 +339,10 @@ class Simulated:
     def spec(self, guest_id: str) -> GuestSpec:
         """What the guest was made of, with what was plugged since."""
         return self._get(guest_id).spec
+
+    def guest(self, guest_id: str) -> SimulatedGuest:
+        """All there is of a guest, for tests to look at."""
+        return self._get(guest_id)
 
     async def _meet(self, method: str) -> None:
         """Take the method's delay, then its fault."""
@@ -218,3 +394,23 @@ def _boot_text(spec: GuestSpec, boot: int) -> str:
         f"{spec.name} login: ",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _copy(source: Path, file: Path) -> None:
+    """A second name where that is possible: neither of them is ever written to."""
+    try:
+        os.link(source, file)
+    except OSError:
+        shutil.copyfile(source, file)
+
+
+def _empty_disk(format: str, size_gib: int) -> bytes:
+    """A disk on which nothing was ever written, since simulated guests have no bytes: the header of a qcow2 file, or a MiB of zeros."""
+    if format == "raw":
+        return bytes(1 << 20)
+    size = (size_gib or 1) << 30
+    entries = max(1, size >> 29)                      # of the first table, one for every 512 MiB
+    header = struct.pack(">4sIQIIQIIQQIIQQQQII", b"QFI\xfb", 3, 0, 0, 16, size, 0, entries, 3 << 16, 1 << 16, 1, 0, 0, 0, 0, 0, 4, 104)
+    refcounts = struct.pack(">Q", 2 << 16)
+    counted = struct.pack(">4H", 1, 1, 1, 1)
+    return b"".join(part.ljust(1 << 16, b"\0") for part in (header, refcounts, counted, bytes(8 * entries)))
