@@ -180,3 +180,9 @@ class FloatingIpNotAssociated(Conflict):
 
 class InvalidInput(Invalid):
     code, message = "compute.invalid_input", "Invalid input received: {reason}"
+
+
+class NumaInvalid(Invalid):
+    """A flavor and an image that cannot be had together, in their wishes for the inside of the host."""
+
+    code, message = "compute.numa_invalid", "{why}"

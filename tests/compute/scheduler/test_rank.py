@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pileus.compute.scheduler.rank import check_names, rank
+from pileus.compute.scheduler.plugins import load
+from pileus.compute.scheduler.rank import rank
 from pileus.compute.scheduler.request import Group, ServerRequest
 from pileus.compute.scheduler.snapshot import Host, Hosts
 
@@ -205,7 +206,7 @@ def test_names_are_checked():
     with pytest.raises(ValueError, match="no such filter: NoFilter"):
         rank(simple(1), ONE, chance=random.Random(1), filters=["NoFilter"])
     with pytest.raises(ValueError, match="no such weigher: NoWeigher"):
-        check_names([], ["NoWeigher"])
+        load([], ["NoWeigher"])
 
 
 def test_an_empty_cloud_has_no_place():

@@ -4,25 +4,29 @@
 import numpy as np
 import pytest
 
+from pileus.compute.hypervisor.topology import PciPool
 from pileus.compute.scheduler.request import Group, ServerRequest
-from pileus.compute.scheduler.snapshot import Host, Hosts
+from pileus.compute.scheduler.snapshot import Host, Hosts, Limits
 from pileus.compute.scheduler.weighers import DEFAULT_WEIGHERS, WEIGHERS, normalise, weights
 
 THREE = (
-    Host(id="a", host="a", vcpus=8, memory_mb=4096, disk_gib=100, num_io_ops=3, failed_builds=1, num_instances=9),
-    Host(id="b", host="b", vcpus=16, memory_mb=2048, disk_gib=200, num_io_ops=2, hypervisor_version=7002000),
-    Host(id="c", host="c", vcpus=4, memory_mb=1024, disk_gib=300, num_io_ops=1, failed_builds=2),
+    Host(id="a", host="a", vcpus=8, memory_mb=4096, disk_gib=100, num_io_ops=3, failed_builds=1, num_instances=9,
+         pci=(PciPool(vendor_id="8086", product_id="1", count=4),), metrics={"load": 2.0}),
+    Host(id="b", host="b", vcpus=16, memory_mb=2048, disk_gib=200, num_io_ops=2, hypervisor_version=7002000,
+         metrics={"load": 3.0}, properties={"os_distro=debian": 1}),
+    Host(id="c", host="c", vcpus=4, memory_mb=1024, disk_gib=300, num_io_ops=1, failed_builds=2,
+         pci=(PciPool(vendor_id="8086", product_id="1", count=2),), properties={"os_distro=debian": 2, "os_distro=arch": 9}),
 )
 
 
 def order(weighers, aggregates=(), **asked):
-    hosts = Hosts()
+    hosts = Hosts(Limits(metrics_weights={"load": 1.0}))
     for host in THREE:
         hosts.put(host)
     for at, (metadata, names) in enumerate(aggregates):
         hosts.put_aggregate(str(at), metadata, names)
     rows = np.flatnonzero(hosts.present)
-    found = weights(hosts, ServerRequest(vcpus=1, memory_mb=1, **asked), rows, weighers)
+    found = weights(hosts, ServerRequest(vcpus=1, memory_mb=1, **asked), rows, [(WEIGHERS[name], by) for name, by in weighers.items()])
     return "".join(sorted("abc", key=lambda name: -found["abc".index(name)]))
 
 
@@ -37,6 +41,10 @@ def order(weighers, aggregates=(), **asked):
     ({"HypervisorVersionWeigher": 1.0}, {}, "bac"),
     ({"ServerGroupSoftAffinityWeigher": 1.0}, {"group": Group(policy="soft-affinity", hosts={"c": 2, "b": 1})}, "cba"),
     ({"ServerGroupSoftAntiAffinityWeigher": 1.0}, {"group": Group(policy="soft-anti-affinity", hosts={"a": 2, "c": 1})}, "bca"),
+    ({"PCIWeigher": 1.0}, {}, "bca"),
+    ({"MetricsWeigher": 1.0}, {}, "bac"),
+    ({"ImagePropertiesWeigher": 1.0}, {"image_properties": {"os_distro": "debian"}}, "cba"),
+    ({"CrossCellWeigher": 1.0}, {}, "abc"),
     ({"ServerGroupSoftAffinityWeigher": 1.0}, {"group": Group(policy="affinity", hosts={"c": 2})}, "abc"),
     (DEFAULT_WEIGHERS, {}, "bac"),
 ])

@@ -22,6 +22,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from pileus.compute.hypervisor.topology import Cell, PciPool
 from pileus.core.errors import CloudError, Conflict, NotFound
 
 
@@ -116,6 +117,11 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     cpu_info: dict = {}
     traits: tuple[str, ...] = ()
     booted_at: datetime | None = None  # when the host was switched on, if it can tell
+    host_ip: str = ""
+    pcpus: int = 0  # processors for guests that get them for themselves; `vcpus` are those that are shared
+    cells: tuple[Cell, ...] = ()  # of a driver that can place guests in NUMA cells
+    pci: tuple[PciPool, ...] = ()  # of a driver that can hand devices to guests
+    metrics: dict[str, float] = {}
 
 
 class GuestNotFound(NotFound):

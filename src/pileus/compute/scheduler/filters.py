@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
-from pileus.compute.scheduler import aggregates, json_query
+from pileus.compute.scheduler import aggregates, json_query, pci
 from pileus.compute.scheduler.operators import satisfies, version_satisfies
 from pileus.compute.scheduler.request import ServerRequest
 from pileus.compute.scheduler.snapshot import Hosts, Profile, address, capacity
@@ -70,7 +70,9 @@ def image_properties(hosts: Hosts, request: ServerRequest) -> Mask:
 
 
 def core(hosts: Hosts, request: ServerRequest) -> Mask:
-    return _room(hosts.vcpus, hosts.vcpus_reserved, hosts.vcpus_used, hosts.cpu_allocation_ratio, request.vcpus)
+    """Shared CPUs, which may be promised several times, and those of one's own, which may not."""
+    room = _room(hosts.vcpus, hosts.vcpus_reserved, hosts.vcpus_used, hosts.cpu_allocation_ratio, request.vcpus)
+    return room & (hosts.pcpus_used + request.pcpus <= hosts.pcpus) if request.pcpus else room
 
 
 def ram(hosts: Hosts, request: ServerRequest) -> Mask:
@@ -173,6 +175,23 @@ def aggregate_io_ops(hosts: Hosts, request: ServerRequest) -> Mask:
     return hosts.num_io_ops < aggregates.least(hosts, "max_io_ops_per_host", hosts.limits.max_io_ops_per_host)
 
 
+def metrics(hosts: Hosts, request: ServerRequest) -> Mask:
+    """Hosts that report every metric that weighs, when that is required."""
+    limits, mask = hosts.limits, hosts.present
+    if not limits.metrics_required:
+        return mask
+    for name in limits.metrics_weights:
+        mask = mask & (~np.isnan(hosts.metrics[name]) if name in hosts.metrics else hosts.nowhere())
+    return mask
+
+
+def numa_topology(hosts: Hosts, request: ServerRequest) -> Mask:
+    """NUMA cells, processors of its own and pages of a size, when the guest is particular about them."""
+    if not request.cells:
+        return hosts.present
+    return hosts.cells.fits(len(hosts.rows), request.cells, hosts.cpu_allocation_ratio, hosts.ram_allocation_ratio)
+
+
 #: Every filter by its Nova name.
 FILTERS: dict[str, Filter] = {
     "AggregateCoreFilter": Filter(aggregate_core, moves=True),
@@ -195,7 +214,10 @@ FILTERS: dict[str, Filter] = {
     "IoOpsFilter": Filter(io_ops, moves=True),
     "IsolatedHostsFilter": Filter(isolated_hosts),
     "JsonFilter": Filter(json_query.query, moves=True),
+    "MetricsFilter": Filter(metrics),
+    "NUMATopologyFilter": Filter(numa_topology, moves=True),
     "NumInstancesFilter": Filter(num_instances, moves=True),
+    "PciPassthroughFilter": Filter(pci.passthrough),
     "RamFilter": Filter(ram, moves=True),
     "SameHostFilter": Filter(same_host),
     "ServerGroupAffinityFilter": Filter(group_affinity, moves=True),
@@ -206,6 +228,7 @@ FILTERS: dict[str, Filter] = {
 DEFAULT_FILTERS = (
     "AvailabilityZoneFilter", "ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter", "CoreFilter", "RamFilter",
     "DiskFilter", "SameHostFilter", "DifferentHostFilter", "ServerGroupAffinityFilter", "ServerGroupAntiAffinityFilter",
+    "NUMATopologyFilter", "PciPassthroughFilter",
 )
 
 

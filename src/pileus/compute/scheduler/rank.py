@@ -14,10 +14,11 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from pileus.compute.scheduler.filters import DEFAULT_FILTERS, FILTERS, Filter
+from pileus.compute.scheduler.filters import DEFAULT_FILTERS, Filter
+from pileus.compute.scheduler.plugins import STANDARD, Plugins
 from pileus.compute.scheduler.request import ServerRequest
 from pileus.compute.scheduler.snapshot import Hosts
-from pileus.compute.scheduler.weighers import DEFAULT_WEIGHERS, WEIGHERS, weights
+from pileus.compute.scheduler.weighers import DEFAULT_WEIGHERS, Weigher, weights
 
 
 class Chance(Protocol):
@@ -47,19 +48,20 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 #: What a forced host is still asked: a server on a dead or full host would help nobody.
-FORCED_FILTERS = frozenset({"ComputeFilter", "CoreFilter", "RamFilter", "DiskFilter"})
+FORCED_FILTERS = frozenset({"ComputeFilter", "CoreFilter", "RamFilter", "DiskFilter", "NUMATopologyFilter", "PciPassthroughFilter"})
 
 
 def rank(hosts: Hosts, request: ServerRequest, *, chance: Chance, filters: Collection[str] = DEFAULT_FILTERS,
-         weighers: Mapping[str, float] = DEFAULT_WEIGHERS, n: int | None = None, alternates: int = 2) -> Ranking:
+         weighers: Mapping[str, float] = DEFAULT_WEIGHERS, n: int | None = None, alternates: int = 2,
+         plugins: Plugins = STANDARD) -> Ranking:
     """Choose a host for each of `n` servers (`request.num_instances` when not given).
 
     `weighers` maps names to multipliers. Raises ValueError for a filter or weigher that does not exist, and Invalid for
     a scheduler hint that makes no sense.
     """
-    check_names(filters, weighers)
+    plugins.check(filters, weighers)
     n = request.num_instances if n is None else n
-    chain = _chain(request, filters)
+    chain, scales = _chain(request, filters, plugins), _scales(weighers, plugins)
     fixed, counted = _sieve(hosts, request, hosts.present, {name: one for name, one in chain.items() if not one.moves})
     moving = {name: one for name, one in chain.items() if one.moves}
     work = hosts.working_copy() if n > 1 else hosts
@@ -69,7 +71,7 @@ def rank(hosts: Hosts, request: ServerRequest, *, chance: Chance, filters: Colle
     for turn in range(n):
         mask, more = _sieve(work, request, fixed, moving)
         removed = counted | more
-        rows = _best(work, request, mask, weighers, 1 + alternates, chance.getrandbits(64))
+        rows = _best(work, request, mask, scales, 1 + alternates, chance.getrandbits(64))
         if not rows:
             break
         choices = [_choice(hosts, row) for row in rows]
@@ -81,14 +83,6 @@ def rank(hosts: Hosts, request: ServerRequest, *, chance: Chance, filters: Colle
                 request = msgspec.structs.replace(request, group=request.group.joined(choices[0].host))
     in_order = {name: removed[name] for name in chain if name in removed}
     return Ranking(chosen=tuple(chosen), alternates=tuple(others), removed=in_order)
-
-
-def check_names(filters: Collection[str], weighers: Collection[str]) -> None:
-    """Raise ValueError for a name that no filter or weigher has; for configuration, at start."""
-    for kind, names, table in (("filter", filters, FILTERS), ("weigher", weighers, WEIGHERS)):
-        unknown = [name for name in names if name not in table]
-        if unknown:
-            raise ValueError(f"no such {kind}: {', '.join(unknown)} (there are {', '.join(sorted(table))})")
 
 
 def forced(hosts: Hosts, request: ServerRequest) -> np.ndarray:
@@ -119,7 +113,11 @@ def traits(hosts: Hosts, request: ServerRequest) -> np.ndarray:
     return mask
 
 
-def _chain(request: ServerRequest, filters: Collection[str]) -> dict[str, Filter]:
+def candidates(hosts: Hosts, request: ServerRequest) -> np.ndarray:
+    return hosts.mask_of_rows([hosts.row_of[id] for id in request.candidates or () if id in hosts.row_of])
+
+
+def _chain(request: ServerRequest, filters: Collection[str], plugins: Plugins) -> dict[str, Filter]:
     """The filters to ask, in order: first those that come with the request itself, under names of their own."""
     chain: dict[str, Filter] = {}
     is_forced = request.force_host is not None or request.force_node is not None
@@ -130,7 +128,9 @@ def _chain(request: ServerRequest, filters: Collection[str]) -> dict[str, Filter
     if request.ignore_hosts:
         chain["ignore_hosts"] = Filter(not_ignored)
     chain["traits"] = Filter(traits)
-    chain.update((name, FILTERS[name]) for name in filters if not is_forced or name in FORCED_FILTERS)
+    if request.candidates is not None:
+        chain["placement"] = Filter(candidates)
+    chain.update((name, plugins.filters[name]) for name in filters if not is_forced or name in FORCED_FILTERS)
     return chain
 
 
@@ -148,12 +148,16 @@ def _sieve(hosts: Hosts, request: ServerRequest, mask: np.ndarray,
     return mask, removed
 
 
-def _best(hosts: Hosts, request: ServerRequest, mask: np.ndarray, weighers: Mapping[str, float], most: int, lot: int) -> list[int]:
+def _scales(weighers: Mapping[str, float], plugins: Plugins) -> list[tuple[Weigher, float]]:
+    return [(plugins.weighers[name], multiplier) for name, multiplier in weighers.items()]
+
+
+def _best(hosts: Hosts, request: ServerRequest, mask: np.ndarray, scales: list[tuple[Weigher, float]], most: int, lot: int) -> list[int]:
     """The best rows, best first: by weight, and by lot among equals."""
     rows = np.flatnonzero(mask)
     if not len(rows):
         return []
-    total = weights(hosts, request, rows, weighers)
+    total = weights(hosts, request, rows, scales)
     if len(rows) > most:
         # Only rows at least as heavy as the last one wanted need an order.
         kept = total >= np.partition(total, len(rows) - most)[len(rows) - most]

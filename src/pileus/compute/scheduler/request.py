@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import msgspec
 
+from pileus.compute.hypervisor.topology import PciPool
+from pileus.compute.model.numa import GuestCell
+
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """The server group the new server joins, with how many of its members each host has already."""
@@ -18,12 +21,32 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, hosts={**self.hosts, host: self.hosts.get(host, 0) + 1})
 
 
+class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of PCI device: what an alias stands for. None is any."""
+
+    vendor_id: str | None = None
+    product_id: str | None = None
+    device_type: str | None = None                  # type-PCI | type-PF | type-VF
+
+    def matches(self, pool: PciPool) -> bool:
+        return (self.vendor_id in (None, pool.vendor_id) and self.product_id in (None, pool.product_id)
+                and self.device_type in (None, pool.dev_type))
+
+
+class PciRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """So many devices, each of any of these kinds."""
+
+    count: int
+    devices: tuple[PciDevice, ...]
+
+
 class ServerRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of server, wanted `num_instances` times."""
 
     vcpus: int
     memory_mb: int
     disk_gib: int = 0                               # root, ephemeral and swap together
+    pcpus: int = 0                                  # processors for itself, beside `vcpus` shared ones
     num_instances: int = 1
     project_id: str = ""
     flavor_name: str = ""
@@ -43,6 +66,9 @@ class ServerRequest(msgspec.Struct, frozen=True, kw_only=True):
     build_near_host_ip: str | None = None
     cidr: str = "/24"
     query: str | None = None                        # JsonFilter
+    cells: tuple[GuestCell, ...] = ()               # NUMA cells of the guest
+    pci: tuple[PciRequest, ...] = ()
+    candidates: frozenset[str] | None = None        # compute nodes that placement finds fit, when it was asked beforehand
 
     def traits(self) -> tuple[frozenset[str], frozenset[str]]:
         """Required and forbidden traits, those of the flavor (`trait:X=required`) and of the image included."""

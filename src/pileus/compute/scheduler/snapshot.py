@@ -19,6 +19,8 @@ from collections.abc import Collection, Iterator, Mapping
 import msgspec
 import numpy as np
 
+from pileus.compute.hypervisor.topology import Cell, PciPool
+from pileus.compute.scheduler import numa
 from pileus.compute.scheduler.request import ServerRequest
 
 
@@ -53,6 +55,12 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     traits: frozenset[str] = frozenset()
     servers: frozenset[str] = frozenset()           # ids, for same_host and different_host
     host_ip: str = ""
+    pcpus: int = 0                                  # processors for guests that get them for themselves
+    pcpus_used: int = 0
+    cells: tuple[Cell, ...] = ()
+    pci: tuple[PciPool, ...] = ()
+    metrics: dict[str, float] = {}
+    properties: dict[str, int] = {}                 # "name=value" of images → servers made of such images
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -84,11 +92,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     restrict_isolated_hosts_to_isolated_images: bool = True
     aggregate_image_properties_isolation_namespace: str = ""
     aggregate_image_properties_isolation_separator: str = "."
+    metrics_weights: dict[str, float] = {}          # metric → its share in the weight
+    metrics_required: bool = True                   # MetricsFilter: every one of them must be there
+    metrics_weight_of_unavailable: float = -10_000.0
+    image_properties_weights: dict[str, float] = {} # property → its share; {}: every property counts 1
 
 
 #: Columns taken from the field of `Host` with the same name.
 COLUMNS = {
-    "vcpus": np.int64, "vcpus_used": np.int64, "vcpus_reserved": np.int64,
+    "vcpus": np.int64, "vcpus_used": np.int64, "vcpus_reserved": np.int64, "pcpus": np.int64, "pcpus_used": np.int64,
     "memory_mb": np.int64, "memory_mb_used": np.int64, "memory_mb_reserved": np.int64,
     "disk_gib": np.int64, "disk_gib_used": np.int64, "disk_gib_reserved": np.int64,
     "cpu_allocation_ratio": np.float64, "ram_allocation_ratio": np.float64, "disk_allocation_ratio": np.float64,
@@ -99,7 +111,7 @@ COLUMNS = {
 DERIVED = {"present": np.bool_, "profile": np.int32, "luck": np.uint64,
            "ip_version": np.int8, "ip_high": np.uint64, "ip_low": np.uint64}
 #: Columns that placing a server changes.
-CONSUMED = ("vcpus_used", "memory_mb_used", "disk_gib_used", "num_instances", "num_io_ops")
+CONSUMED = ("vcpus_used", "pcpus_used", "memory_mb_used", "disk_gib_used", "num_instances", "num_io_ops")
 _LOW = (1 << 64) - 1
 
 
@@ -109,6 +121,8 @@ class Hosts:
     vcpus: np.ndarray
     vcpus_used: np.ndarray
     vcpus_reserved: np.ndarray
+    pcpus: np.ndarray
+    pcpus_used: np.ndarray
     memory_mb: np.ndarray
     memory_mb_used: np.ndarray
     memory_mb_reserved: np.ndarray
@@ -139,6 +153,10 @@ class Hosts:
         self.by_node: dict[str, set[int]] = {}
         self.by_server: dict[str, int] = {}
         self.traits: dict[str, np.ndarray] = {}
+        self.metrics: dict[str, np.ndarray] = {}        # NaN where a host does not have it
+        self.properties: dict[str, np.ndarray] = {}
+        self.cells = numa.Columns()
+        self.with_pci: set[int] = set()
         self.aggregates: dict[str, Aggregate] = {}
         self.profiles = _Profiles()
         self._free: list[int] = []
@@ -170,6 +188,7 @@ class Hosts:
         else:
             self._forget(row)
         self.rows[row] = host
+        self._put_extras(row, host)
         self.row_of[host.id] = row
         self.by_host.setdefault(host.host, set()).add(row)
         self.by_node.setdefault(host.node or host.host, set()).add(row)
@@ -187,6 +206,17 @@ class Hosts:
         self.luck[row] = int.from_bytes(hashlib.blake2b(host.id.encode(), digest_size=8).digest(), "big")
         self.ip_version[row], self.ip_high[row], self.ip_low[row] = address(host.host_ip)
         self.present[row] = True
+
+    def _put_extras(self, row: int, host: Host) -> None:
+        """What only some hosts have; `_forget` has cleared the row."""
+        self.cells.put(row, len(self.rows), host.cells, ())
+        if host.pci:
+            self.with_pci.add(row)
+        for columns, facts, absent in ((self.metrics, host.metrics, np.nan), (self.properties, host.properties, 0.0)):
+            for name, value in facts.items():
+                if name not in columns:
+                    columns[name] = np.full(len(self.rows), absent)
+                columns[name][row] = value
 
     def remove(self, id: str) -> None:
         """Forget the host. An absent one is already forgotten."""
@@ -218,10 +248,21 @@ class Hosts:
     def consume(self, row: int, request: ServerRequest) -> None:
         """Count one server of the request on this row. Only for a working copy."""
         self.vcpus_used[row] += request.vcpus
+        self.pcpus_used[row] += request.pcpus
+        if request.cells:
+            self.numa_placed(row, request)
         self.memory_mb_used[row] += request.memory_mb
         self.disk_gib_used[row] += request.disk_gib
         self.num_instances[row] += 1
         self.num_io_ops[row] += 1
+
+    def numa_placed(self, row: int, request: ServerRequest) -> None:
+        """Count the cells of one server on this row. Only for a working copy, whose cells become its own."""
+        had = self.at(row).cells
+        host = msgspec.structs.replace(self.at(row), cells=numa.after(had, request.cells))
+        self.rows, self.cells = [*self.rows], copy.deepcopy(self.cells)
+        self.rows[row] = host
+        self.cells.put(row, len(self.rows), host.cells, had)
 
     def nowhere(self) -> np.ndarray:
         return np.zeros(len(self.rows), np.bool_)
@@ -242,6 +283,8 @@ class Hosts:
             self.traits = {trait: _longer(mask, more) for trait, mask in self.traits.items()}
             self.aggregates = {id: msgspec.structs.replace(aggregate, mask=_longer(aggregate.mask, more))
                                for id, aggregate in self.aggregates.items()}
+            self.metrics = {name: _longer(column, more, np.nan) for name, column in self.metrics.items()}
+            self.properties = {name: _longer(column, more) for name, column in self.properties.items()}
             self.rows = self.rows + [None] * more
             self._free = list(range(have + more - 1, have - 1, -1))
         return self._free.pop()
@@ -258,6 +301,12 @@ class Hosts:
                 del self.by_server[server]
         for trait in old.traits:
             self.traits[trait][row] = False
+        self.cells.put(row, len(self.rows), (), old.cells)
+        self.with_pci.discard(row)
+        for name in old.metrics:
+            self.metrics[name][row] = np.nan
+        for name in old.properties:
+            self.properties[name][row] = 0
         self.profiles.drop(int(self.profile[row]))
 
 
@@ -305,8 +354,8 @@ def address(text: str) -> tuple[int, int, int]:
     return found.version, int(found) >> 64, int(found) & _LOW
 
 
-def _longer(column: np.ndarray, more: int) -> np.ndarray:
-    return np.concatenate([column, np.zeros(more, column.dtype)])
+def _longer(column: np.ndarray, more: int, empty: float = 0) -> np.ndarray:
+    return np.concatenate([column, np.full(more, empty, column.dtype)])
 
 
 def capacity(total: np.ndarray, reserved: np.ndarray, ratio: np.ndarray) -> np.ndarray:

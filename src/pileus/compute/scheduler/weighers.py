@@ -6,7 +6,7 @@ Names, meaning and default multipliers are Nova's; metadata of an aggregate may 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -60,14 +60,48 @@ def soft_anti_affinity(hosts: Hosts, request: ServerRequest) -> np.ndarray:
     return -_members(hosts, request, "soft-anti-affinity")
 
 
+def pci(hosts: Hosts, request: ServerRequest) -> np.ndarray:
+    """Fewer free devices are better: those who need none keep away from them, those who need some do not scatter them."""
+    free = np.zeros(len(hosts.rows), np.int64)
+    for row in hosts.with_pci:
+        free[row] = sum(pool.count for pool in hosts.at(row).pci)
+    return 100 - np.minimum(free, 99)
+
+
+def metrics(hosts: Hosts, request: ServerRequest) -> np.ndarray:
+    """The configured metrics, each in its share; a host that lacks one has a weight of its own."""
+    limits, total = hosts.limits, np.zeros(len(hosts.rows))
+    for name, share in limits.metrics_weights.items():
+        total = total + share * hosts.metrics.get(name, np.nan)
+    return np.where(np.isnan(total), limits.metrics_weight_of_unavailable, total)
+
+
+def image_properties(hosts: Hosts, request: ServerRequest) -> np.ndarray:
+    """How often the servers of a host have what the image of this one has."""
+    shares, total = hosts.limits.image_properties_weights, np.zeros(len(hosts.rows))
+    for name, value in request.image_properties.items():
+        if (share := shares.get(name, 0.0) if shares else 1.0) and (column := hosts.properties.get(f"{name}={value}")) is not None:
+            total += share * column
+    return total
+
+
+def cross_cell(hosts: Hosts, request: ServerRequest) -> np.ndarray:
+    """All hosts are in one cell: nothing tells them apart. The name is here for configurations that have it."""
+    return np.zeros(len(hosts.rows))
+
+
 #: Every weigher by its Nova name.
 WEIGHERS: dict[str, Weigher] = {
     "BuildFailureWeigher": Weigher(build_failure, 1_000_000.0, "build_failure_weight_multiplier", sign=-1),
     "CPUWeigher": Weigher(cpu, 1.0, "cpu_weight_multiplier", from_zero=True),
+    "CrossCellWeigher": Weigher(cross_cell, 1_000_000.0, "cross_cell_move_weight_multiplier"),
     "DiskWeigher": Weigher(disk, 1.0, "disk_weight_multiplier", from_zero=True),
     "HypervisorVersionWeigher": Weigher(hypervisor_version, 1.0, "hypervisor_version_weight_multiplier"),
+    "ImagePropertiesWeigher": Weigher(image_properties, 0.0, "image_props_weight_multiplier"),
     "IoOpsWeigher": Weigher(io_ops, -1.0, "io_ops_weight_multiplier", from_zero=True),
+    "MetricsWeigher": Weigher(metrics, 1.0, "metrics_weight_multiplier"),
     "NumInstancesWeigher": Weigher(num_instances, 0.0, "num_instances_weight_multiplier"),
+    "PCIWeigher": Weigher(pci, 1.0, "pci_weight_multiplier"),
     "RAMWeigher": Weigher(ram, 1.0, "ram_weight_multiplier", from_zero=True),
     "ServerGroupSoftAffinityWeigher": Weigher(soft_affinity, 1.0, "soft_affinity_weight_multiplier"),
     "ServerGroupSoftAntiAffinityWeigher": Weigher(soft_anti_affinity, 1.0, "soft_anti_affinity_weight_multiplier"),
@@ -76,15 +110,19 @@ WEIGHERS: dict[str, Weigher] = {
 DEFAULT_WEIGHERS: dict[str, float] = {name: weigher.multiplier for name, weigher in WEIGHERS.items()}
 
 
-def weights(hosts: Hosts, request: ServerRequest, rows: np.ndarray, weighers: Mapping[str, float]) -> np.ndarray:
+def weights(hosts: Hosts, request: ServerRequest, rows: np.ndarray, weighers: Sequence[tuple[Weigher, float]]) -> np.ndarray:
     """The sum of all weighers for these rows. Only they take part in the scale, as only they passed the filters."""
     total = np.zeros(len(rows))
-    for name, configured in weighers.items():
-        weigher = WEIGHERS[name]
-        multiplier = multiplier_of(hosts, weigher, configured, rows)
-        if multiplier is not None:
-            total += multiplier * normalise(weigher.weighs(hosts, request)[rows], weigher.from_zero)
+    for weigher, configured in weighers:
+        if (part := weight(hosts, request, rows, weigher, configured)) is not None:
+            total += part
     return total
+
+
+def weight(hosts: Hosts, request: ServerRequest, rows: np.ndarray, weigher: Weigher, configured: float) -> np.ndarray | None:
+    """What one weigher adds for these rows; None when it changes nothing."""
+    multiplier = multiplier_of(hosts, weigher, configured, rows)
+    return None if multiplier is None else multiplier * normalise(weigher.weighs(hosts, request)[rows], weigher.from_zero)
 
 
 def normalise(values: np.ndarray, from_zero: bool) -> np.ndarray:
