@@ -84,11 +84,13 @@ async def ids(keystone) -> dict[str, str]:
         "credential_id": credential["id"],
         "region_id": "RegionOne",
         "tag": "t",
+        "group": "identity",
+        "option": "driver",
     }
 
 
 async def call(caller, method: str, path: str, known: dict[str, str], **headers):
-    url = "/identity" + re.sub(r"{(\w+)}", lambda m: known[m[1]], path)
+    url = "/identity" + re.sub(r"{(\w+)}", lambda m: known.get(m[1], "missing"), path)
     sends = method in ("POST", "PATCH") or (method == "PUT" and (path.endswith("tags") or "regions" in path))
     return await caller.request(
         method, url, json=BODIES if sends else None, headers={name.replace("_", "-"): value for name, value in headers.items()}

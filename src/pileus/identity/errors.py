@@ -53,6 +53,26 @@ class EndpointNotFound(errors.NotFound):
     code, message = "identity.endpoint_not_found", "Could not find endpoint: {id}."
 
 
+class EndpointGroupNotFound(errors.NotFound):
+    code, message = "identity.endpoint_group_not_found", "Could not find Endpoint Group: {id}."
+
+
+class NotAssociated(errors.NotFound):
+    code, message = "identity.not_associated", "{what} is not associated with project {project}."
+
+
+class DomainConfigNotFound(errors.NotFound):
+    code, message = "identity.domain_config_not_found", "Could not find {what} in domain configuration for domain {domain}."
+
+
+class DomainConfigInvalid(errors.Forbidden):
+    code, message = "identity.domain_config_invalid", "Invalid domain specific configuration: {why}."
+
+
+class ConsumerNotFound(errors.NotFound):
+    code, message = "identity.consumer_not_found", "Could not find Consumer: {id}."
+
+
 class RegionNotFound(errors.NotFound):
     code, message = "identity.region_not_found", "Could not find region: {id}."
 

@@ -92,6 +92,14 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     inherited: bool = False
 
 
+class DomainConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a domain has configured for itself: group → option → value. `sealed`: the secret ones in the same form, encrypted."""
+
+    domain_id: str
+    options: dict[str, dict[str, Any]]
+    sealed: str = ""
+
+
 class Service(Record, frozen=True, kw_only=True):
     type: str
     name: str = ""
@@ -114,11 +122,30 @@ class Region(Record, frozen=True, kw_only=True):
     extra: dict[str, Any] = {}
 
 
+class EndpointGroup(Record, frozen=True, kw_only=True):
+    """Endpoints that have all these in common (of service_id, region_id, interface), to be given to projects together."""
+
+    name: str
+    description: str | None = None
+    filters: dict[str, str] = {}
+
+    def takes(self, endpoint: Endpoint) -> bool:
+        return all(getattr(endpoint, column) == value for column, value in self.filters.items())
+
+
 class PolicyBlob(Record, frozen=True, kw_only=True):
     """A policy file kept here for other services to fetch. Nothing in this cloud reads it."""
 
     type: str
     blob: str
+    extra: dict[str, Any] = {}
+
+
+class Consumer(Record, frozen=True, kw_only=True):
+    """An application registered for OAuth 1.0a. `sealed` is its secret, encrypted."""
+
+    description: str | None = None
+    sealed: str
     extra: dict[str, Any] = {}
 
 

@@ -9,13 +9,9 @@ here with the caller's own attributes.
 from __future__ import annotations
 
 from pileus.core.policy import Default
+from pileus.identity import policy_extensions
+from pileus.identity.personas import ADMIN, ADMIN_OR_READER, ANY, GLOBAL, Rules
 
-ANY = ("system", "domain", "project")
-GLOBAL = ("system", "project")
-
-ADMIN = "rule:admin_required"
-SYSTEM_READER = "(role:reader and system_scope:all)"
-ADMIN_OR_READER = f"{ADMIN} or {SYSTEM_READER}"
 SUBJECT = "user_id:%(target.token.user_id)s"
 
 
@@ -52,8 +48,8 @@ _CHANGES_GRANTS = (
 _OWNS_CREDENTIAL = "user_id:%(target.credential.user_id)s"
 _TRUSTOR, _TRUSTEE = "user_id:%(target.trust.trustor_user_id)s", "user_id:%(target.trust.trustee_user_id)s"
 
-#: rule → (who may, which scopes)
-_RULES: dict[str, tuple[str, tuple[str, ...] | None]] = {
+_RULES: Rules = {
+    **policy_extensions.RULES,
     "get_domain": (f"{ADMIN_OR_READER} or domain_id:%(target.domain.id)s or project_domain_id:%(target.domain.id)s", ANY),
     "list_domains": (_reads("target.domain.id"), ANY),
     **{f"{verb}_domain": (ADMIN, GLOBAL) for verb in ("create", "update", "delete")},

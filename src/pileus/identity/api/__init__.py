@@ -5,8 +5,11 @@ from pileus.core.http import Api
 from pileus.identity.api import (
     auth,
     catalog,
+    consumers,
     credentials,
+    domain_configs,
     domains,
+    endpoint_filters,
     grants,
     groups,
     policies,
@@ -38,5 +41,8 @@ _RESOURCES = (
     policies,
     credentials,
     trusts,
+    endpoint_filters,
+    consumers,
+    domain_configs,
 )
 API = Api(name="identity", root=ROOT, routes=[route for resource in _RESOURCES for route in resource.ROUTES], render=render)

@@ -20,9 +20,13 @@ _PLACEHOLDERS = frozenset({"project_id", "tenant_id", "user_id"})
 
 
 class _Snapshot(msgspec.Struct, frozen=True):
-    """The catalog at a generation: with its URLs as they are stored, and encoded when none has a placeholder."""
+    """The catalog at a generation: with its URLs as they are stored, and encoded when none has a placeholder.
+
+    `given`: the endpoints of those projects that are shown only some.
+    """
 
     generation: int
+    given: dict[str, set[str]]
     entries: list[dict[str, Any]]
     encoded: msgspec.Raw | None
 
@@ -37,17 +41,28 @@ class Catalog:
         generation = await self.core.generations.current(CATALOG)
         if self._snapshot is None or self._snapshot.generation != generation:
             self._snapshot = await self._read(generation)
-        if self._snapshot.encoded is not None:
-            return self._snapshot.encoded
+        snapshot = self._snapshot
+        given = snapshot.given.get(project_id) if project_id is not None else None
+        if snapshot.encoded is not None and given is None:
+            return snapshot.encoded
         values = {"project_id": project_id, "tenant_id": project_id, "user_id": user_id}
-        return [
-            entry | {"endpoints": [e | {"url": url} for e in entry["endpoints"] if (url := _fill(e["url"], values)) is not None]}
-            for entry in self._snapshot.entries
+        shown = [
+            entry
+            | {
+                "endpoints": [
+                    e | {"url": url}
+                    for e in entry["endpoints"]
+                    if (given is None or e["id"] in given) and (url := _fill(e["url"], values)) is not None
+                ]
+            }
+            for entry in snapshot.entries
         ]
+        return shown if given is None else [entry for entry in shown if entry["endpoints"]]
 
     async def _read(self, generation: int) -> _Snapshot:
         endpoints: dict[str, list[dict[str, Any]]] = {}
-        for e in await self.store.endpoints.matching():
+        every = await self.store.endpoints.matching()
+        for e in every:
             if e.enabled:
                 shown = {"id": e.id, "interface": e.interface, "region_id": e.region_id, "url": e.url, "region": e.region_id}
                 endpoints.setdefault(e.service_id, []).append(shown)
@@ -57,7 +72,17 @@ class Catalog:
             if s.enabled
         ]
         fixed = not any(_PLACEHOLDER.search(e["url"]) for entry in entries for e in entry["endpoints"])
-        return _Snapshot(generation, entries, msgspec.Raw(msgspec.json.encode(entries)) if fixed else None)
+        return _Snapshot(generation, await self._given(every), entries, msgspec.Raw(msgspec.json.encode(entries)) if fixed else None)
+
+    async def _given(self, endpoints: list[Endpoint]) -> dict[str, set[str]]:
+        """The endpoints given to projects, one by one or by groups. Who was given none is shown all, and is not in it."""
+        found: dict[str, set[str]] = {}
+        for project, endpoint in await self.store.project_endpoints.pairs():
+            found.setdefault(project, set()).add(endpoint)
+        members = {g.id: {e.id for e in endpoints if g.takes(e)} for g in await self.store.endpoint_groups.matching()}
+        for project, group in await self.store.project_endpoint_groups.pairs():
+            found.setdefault(project, set()).update(members[group])
+        return found
 
     # ---- services ----------------------------------------------------------------------------------------------------
     async def create_service(self, *, type: str, name: str = "", enabled: bool = True, extra: dict | None = None) -> Service:

@@ -19,9 +19,12 @@ from pileus.identity.passwords import Passwords
 from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.bootstrap import bootstrap
 from pileus.identity.service.catalog import Catalog
+from pileus.identity.service.consumers import Consumers
 from pileus.identity.service.core import Core
 from pileus.identity.service.credentials import Credentials
+from pileus.identity.service.domain_configs import DomainConfigs
 from pileus.identity.service.effective import Lister
+from pileus.identity.service.endpoint_filters import EndpointFilters
 from pileus.identity.service.logins import Logins
 from pileus.identity.service.meanings import Meanings
 from pileus.identity.service.policies import Policies
@@ -50,6 +53,9 @@ class Identity:
         self.assignments = Assignments(self.core, self.roles)
         self.lister = Lister(self.core, self.roles)
         self.services = Catalog(self.core)
+        self.endpoint_filters = EndpointFilters(self.core)
+        self.consumers = Consumers(self.core, self.credential_keys)
+        self.domain_configs = DomainConfigs(self.core, self.credential_keys)
         self.policies = Policies(self.core)
         self.credentials = Credentials(self.core, self.credential_keys)
         self.trusts = Trusts(self.core, self.assignments)

@@ -6,7 +6,10 @@ from __future__ import annotations
 from pileus.core.db import Database
 from pileus.identity.store.assignments import Assignments
 from pileus.identity.store.catalog import Endpoints, Policies, Regions, Services
+from pileus.identity.store.consumers import Consumers
 from pileus.identity.store.credentials import Credentials
+from pileus.identity.store.domain_configs import DomainConfigs
+from pileus.identity.store.endpoint_filters import Associations, EndpointGroups, project_endpoint_groups, project_endpoints
 from pileus.identity.store.projects import Projects
 from pileus.identity.store.revocations import Revocations
 from pileus.identity.store.roles import Roles
@@ -23,6 +26,11 @@ class Store:
         self.assignments = Assignments(db)
         self.services = Services(db)
         self.endpoints = Endpoints(db)
+        self.endpoint_groups = EndpointGroups(db)
+        self.project_endpoints = Associations(db, project_endpoints, "endpoint_id")
+        self.project_endpoint_groups = Associations(db, project_endpoint_groups, "endpoint_group_id")
+        self.consumers = Consumers(db)
+        self.domain_configs = DomainConfigs(db)
         self.regions = Regions(db)
         self.policies = Policies(db)
         self.credentials = Credentials(db)

@@ -161,6 +161,20 @@ def upgrade() -> None:
         batch_op.create_index('ix_compute_servers_page', ['project_id', 'deleted_at', 'created_at', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_compute_servers_reservation_id'), ['reservation_id'], unique=False)
 
+    op.create_table('identity_consumers',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('description', sa.Text(), nullable=True),
+    sa.Column('sealed', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('extra', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_consumers'))
+    )
+    op.create_table('identity_endpoint_groups',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=255), nullable=False),
+    sa.Column('description', sa.Text(), nullable=True),
+    sa.Column('filters', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_endpoint_groups'))
+    )
     op.create_table('identity_generations',
     sa.Column('name', sa.String(length=16), nullable=False),
     sa.Column('value', sa.BigInteger(), nullable=False),
@@ -438,6 +452,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_identity_assignments_role_id'), ['role_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_assignments_target_id'), ['target_id'], unique=False)
 
+    op.create_table('identity_domain_configs',
+    sa.Column('domain_id', sa.String(length=64), nullable=False),
+    sa.Column('options', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('sealed', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.ForeignKeyConstraint(['domain_id'], ['identity_projects.id'], name=op.f('fk_identity_domain_configs_domain_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('domain_id', name=op.f('pk_identity_domain_configs'))
+    )
     op.create_table('identity_endpoints',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('service_id', sa.String(length=64), nullable=False),
@@ -471,6 +492,16 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['prior_role_id'], ['identity_roles.id'], name=op.f('fk_identity_implied_roles_prior_role_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('prior_role_id', 'implied_role_id', name=op.f('pk_identity_implied_roles'))
     )
+    op.create_table('identity_project_endpoint_groups',
+    sa.Column('project_id', sa.String(length=64), nullable=False),
+    sa.Column('endpoint_group_id', sa.String(length=64), nullable=False),
+    sa.ForeignKeyConstraint(['endpoint_group_id'], ['identity_endpoint_groups.id'], name=op.f('fk_identity_project_endpoint_groups_endpoint_group_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_project_endpoint_groups_project_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('project_id', 'endpoint_group_id', name=op.f('pk_identity_project_endpoint_groups'))
+    )
+    with op.batch_alter_table('identity_project_endpoint_groups', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_project_endpoint_groups_endpoint_group_id'), ['endpoint_group_id'], unique=False)
+
     op.create_table('identity_users',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -485,40 +516,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('identity_users', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_identity_users_default_project_id'), ['default_project_id'], unique=False)
-
-    op.create_table('identity_credentials',
-    sa.Column('id', sa.String(length=64), nullable=False),
-    sa.Column('user_id', sa.String(length=64), nullable=False),
-    sa.Column('project_id', sa.String(length=64), nullable=True),
-    sa.Column('type', sa.String(length=255), nullable=False),
-    sa.Column('sealed', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
-    sa.Column('extra', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
-    sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_credentials_project_id'), ondelete='CASCADE'),
-    sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_credentials_user_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_credentials'))
-    )
-    with op.batch_alter_table('identity_credentials', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_identity_credentials_project_id'), ['project_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_identity_credentials_user_id'), ['user_id'], unique=False)
-
-    op.create_table('identity_trusts',
-    sa.Column('id', sa.String(length=64), nullable=False),
-    sa.Column('trustor_user_id', sa.String(length=64), nullable=False),
-    sa.Column('trustee_user_id', sa.String(length=64), nullable=False),
-    sa.Column('project_id', sa.String(length=64), nullable=False),
-    sa.Column('roles', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
-    sa.Column('impersonation', sa.Boolean(), nullable=False),
-    sa.Column('expires_at', sa.String(27), nullable=True),
-    sa.Column('remaining_uses', sa.Integer(), nullable=True),
-    sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_trusts_project_id'), ondelete='CASCADE'),
-    sa.ForeignKeyConstraint(['trustee_user_id'], ['identity_users.id'], name=op.f('fk_identity_trusts_trustee_user_id'), ondelete='CASCADE'),
-    sa.ForeignKeyConstraint(['trustor_user_id'], ['identity_users.id'], name=op.f('fk_identity_trusts_trustor_user_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_trusts'))
-    )
-    with op.batch_alter_table('identity_trusts', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_identity_trusts_project_id'), ['project_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_identity_trusts_trustee_user_id'), ['trustee_user_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_identity_trusts_trustor_user_id'), ['trustor_user_id'], unique=False)
 
     op.create_table('image_labels',
     sa.Column('image_id', sa.String(length=64), nullable=False),
@@ -704,6 +701,21 @@ def upgrade() -> None:
     with op.batch_alter_table('placement_provider_traits', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_placement_provider_traits_trait'), ['trait'], unique=False)
 
+    op.create_table('identity_credentials',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('project_id', sa.String(length=64), nullable=True),
+    sa.Column('type', sa.String(length=255), nullable=False),
+    sa.Column('sealed', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('extra', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_credentials_project_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_credentials_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_credentials'))
+    )
+    with op.batch_alter_table('identity_credentials', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_credentials_project_id'), ['project_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_credentials_user_id'), ['user_id'], unique=False)
+
     op.create_table('identity_members',
     sa.Column('user_id', sa.String(length=64), nullable=False),
     sa.Column('group_id', sa.String(length=64), nullable=False),
@@ -721,6 +733,35 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_passwords_user_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('user_id', name=op.f('pk_identity_passwords'))
     )
+    op.create_table('identity_project_endpoints',
+    sa.Column('project_id', sa.String(length=64), nullable=False),
+    sa.Column('endpoint_id', sa.String(length=64), nullable=False),
+    sa.ForeignKeyConstraint(['endpoint_id'], ['identity_endpoints.id'], name=op.f('fk_identity_project_endpoints_endpoint_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_project_endpoints_project_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('project_id', 'endpoint_id', name=op.f('pk_identity_project_endpoints'))
+    )
+    with op.batch_alter_table('identity_project_endpoints', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_project_endpoints_endpoint_id'), ['endpoint_id'], unique=False)
+
+    op.create_table('identity_trusts',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('trustor_user_id', sa.String(length=64), nullable=False),
+    sa.Column('trustee_user_id', sa.String(length=64), nullable=False),
+    sa.Column('project_id', sa.String(length=64), nullable=False),
+    sa.Column('roles', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('impersonation', sa.Boolean(), nullable=False),
+    sa.Column('expires_at', sa.String(27), nullable=True),
+    sa.Column('remaining_uses', sa.Integer(), nullable=True),
+    sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_trusts_project_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['trustee_user_id'], ['identity_users.id'], name=op.f('fk_identity_trusts_trustee_user_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['trustor_user_id'], ['identity_users.id'], name=op.f('fk_identity_trusts_trustor_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_trusts'))
+    )
+    with op.batch_alter_table('identity_trusts', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_trusts_project_id'), ['project_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_trusts_trustee_user_id'), ['trustee_user_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_trusts_trustor_user_id'), ['trustor_user_id'], unique=False)
+
     op.create_table('network_floating_ips',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('project_id', sa.String(length=64), nullable=False),
@@ -848,11 +889,26 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_network_floating_ips_floating_network_id'))
 
     op.drop_table('network_floating_ips')
+    with op.batch_alter_table('identity_trusts', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_trusts_trustor_user_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_trusts_trustee_user_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_trusts_project_id'))
+
+    op.drop_table('identity_trusts')
+    with op.batch_alter_table('identity_project_endpoints', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_project_endpoints_endpoint_id'))
+
+    op.drop_table('identity_project_endpoints')
     op.drop_table('identity_passwords')
     with op.batch_alter_table('identity_members', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_members_group_id'))
 
     op.drop_table('identity_members')
+    with op.batch_alter_table('identity_credentials', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_credentials_user_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_credentials_project_id'))
+
+    op.drop_table('identity_credentials')
     with op.batch_alter_table('placement_provider_traits', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_placement_provider_traits_trait'))
 
@@ -899,21 +955,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_image_labels_label'))
 
     op.drop_table('image_labels')
-    with op.batch_alter_table('identity_trusts', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_identity_trusts_trustor_user_id'))
-        batch_op.drop_index(batch_op.f('ix_identity_trusts_trustee_user_id'))
-        batch_op.drop_index(batch_op.f('ix_identity_trusts_project_id'))
-
-    op.drop_table('identity_trusts')
-    with op.batch_alter_table('identity_credentials', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_identity_credentials_user_id'))
-        batch_op.drop_index(batch_op.f('ix_identity_credentials_project_id'))
-
-    op.drop_table('identity_credentials')
     with op.batch_alter_table('identity_users', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_users_default_project_id'))
 
     op.drop_table('identity_users')
+    with op.batch_alter_table('identity_project_endpoint_groups', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_project_endpoint_groups_endpoint_group_id'))
+
+    op.drop_table('identity_project_endpoint_groups')
     op.drop_table('identity_implied_roles')
     op.drop_table('identity_groups')
     with op.batch_alter_table('identity_endpoints', schema=None) as batch_op:
@@ -921,6 +970,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identity_endpoints_region_id'))
 
     op.drop_table('identity_endpoints')
+    op.drop_table('identity_domain_configs')
     with op.batch_alter_table('identity_assignments', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_assignments_target_id'))
         batch_op.drop_index(batch_op.f('ix_identity_assignments_role_id'))
@@ -984,7 +1034,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identity_projects_parent_id'))
 
     op.drop_table('identity_projects')
+    op.drop_table('identity_policies')
     op.drop_table('identity_generations')
+    op.drop_table('identity_endpoint_groups')
+    op.drop_table('identity_consumers')
     with op.batch_alter_table('compute_servers', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_compute_servers_reservation_id'))
         batch_op.drop_index('ix_compute_servers_page')

@@ -1,0 +1,35 @@
+"""The default rules of what is beside the resources proper: filters of the catalog, limits, domain configuration, consumers."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.identity.personas import ADMIN, ADMIN_OR_READER, GLOBAL, Rules
+
+_CATALOG_READS = (
+    "list_projects_for_endpoint",
+    "check_endpoint_in_project",
+    "list_endpoints_for_project",
+    "list_endpoint_groups",
+    "list_endpoint_groups_for_project",
+    "get_endpoint_group",
+    "list_projects_associated_with_endpoint_group",
+    "list_endpoints_associated_with_endpoint_group",
+    "get_endpoint_group_in_project",
+)
+_CATALOG_CHANGES = (
+    "add_endpoint_to_project",
+    "remove_endpoint_from_project",
+    "create_endpoint_group",
+    "update_endpoint_group",
+    "delete_endpoint_group",
+    "add_endpoint_group_to_project",
+    "remove_endpoint_group_from_project",
+)
+_CONFIG_READS = ("get_domain_config", "get_domain_config_default")
+_CONFIG_CHANGES = ("create_domain_config", "update_domain_config", "delete_domain_config")
+
+RULES: Rules = {
+    **{rule: (ADMIN_OR_READER, GLOBAL) for rule in (*_CATALOG_READS, *_CONFIG_READS, "list_consumers", "get_consumer")},
+    **{rule: (ADMIN, GLOBAL) for rule in (*_CATALOG_CHANGES, *_CONFIG_CHANGES)},
+    **{f"{verb}_consumer": (ADMIN, GLOBAL) for verb in ("create", "update", "delete")},
+}
