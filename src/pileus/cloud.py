@@ -125,6 +125,7 @@ class Cloud:
         host = Host(name=name, hypervisor=hypervisor, datapath=datapath,
                     network=NetworkAgent(name, datapath, self.kit.bus, self.config.network, clock=self.clock),
                     compute=ComputeAgent(name, hypervisor, LocalImages(self.services.image, self.state / "bases"), self.kit.bus,
+                                         self.state / "work" / name,
                                          spawn_concurrency=self.config.compute.spawn_concurrency))
         await host.network.start()
         await host.compute.start()

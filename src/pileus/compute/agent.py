@@ -8,18 +8,39 @@ Before it serves it adopts the guests that still run and reports its inventory; 
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+import contextlib
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import msgspec
 
-from pileus.compute.hypervisor.base import GuestState, Hypervisor, HypervisorFailed, Nic, PlugsNics, Power
-from pileus.compute.interface import CONTROL, Build, ComputeAgent, ComputeReports, HostReport
+from pileus.compute.hypervisor.base import (
+    Diagnoses,
+    Diagnostics,
+    GuestSpec,
+    GuestState,
+    Hypervisor,
+    HypervisorFailed,
+    InjectsInterrupts,
+    MigratesLive,
+    Nic,
+    PlugsNics,
+    Power,
+    Progress,
+    Rescues,
+    Resizes,
+    RootDisk,
+    SetsPasswords,
+)
+from pileus.compute.interface import CONTROL, Build, ComputeAgent, ComputeReports, Exported, HostReport, ImageRef, Rescue
+from pileus.compute.transfers import Transfers
 from pileus.core.bus import Bus
 from pileus.core.errors import CloudError, NotImplementedHere
 from pileus.core.log import Log
 from pileus.core.periodic import Periodic
 
 log = Log("pileus.compute.agent")
+Ability = TypeVar("Ability")
 
 
 class ImageSource(Protocol):
@@ -31,14 +52,21 @@ class ImageSource(Protocol):
     async def prune(self, used: set[str]) -> int:
         """Forget files that no guest uses and whose image is gone; how many those were."""
 
+    async def store(self, image_id: str, file: Path) -> None:
+        """Give a queued image its bytes. One that has them is left as it is."""
+
 
 class Agent:
-    def __init__(self, host: str, driver: Hypervisor, images: ImageSource, bus: Bus, *, spawn_concurrency: int = 8):
+    """`work` is a folder of this agent's own, for files that it is making or fetching."""
+
+    def __init__(self, host: str, driver: Hypervisor, images: ImageSource, bus: Bus, work: Path, *, spawn_concurrency: int = 8):
         self.host, self.driver, self.images, self.bus = host, driver, images, bus
+        self.transfers = Transfers(driver, images, bus, work)
         self.spawning = asyncio.Semaphore(spawn_concurrency)
         self.builds = 0                                # under way: their files are not known to the driver yet
 
     async def start(self) -> None:
+        self.transfers.start()
         await self.driver.start()
         await report_host(self)
         self.bus.serve(ComputeAgent, self.host, self)
@@ -49,29 +77,15 @@ class Agent:
         await self.driver.stop()
 
     async def spawn(self, build: Build) -> GuestState:
-        self.builds += 1
-        try:
-            return await self._spawn(build)
-        finally:
-            self.builds -= 1
-
-    async def _spawn(self, build: Build) -> GuestState:
-        guest = build.guest
-        if build.image is not None:
-            root = msgspec.structs.replace(
-                guest.root,
-                base=await self.images.path(build.image.id),
-                kernel=await self.images.path(build.image.kernel_id) if build.image.kernel_id else None,
-                ramdisk=await self.images.path(build.image.ramdisk_id) if build.image.ramdisk_id else None,
-            )
-            guest = msgspec.structs.replace(guest, root=root)
-        async with self.spawning:
-            try:
-                return await self.driver.spawn(guest)
-            except CloudError:
-                raise
-            except Exception as failure:
-                raise HypervisorFailed(what="start the guest", detail=repr(failure)) from failure
+        with self._building():
+            guest = await self._with_files(build)
+            async with self.spawning:
+                try:
+                    return await self.driver.spawn(guest)
+                except CloudError:
+                    raise
+                except Exception as failure:
+                    raise HypervisorFailed(what="start the guest", detail=repr(failure)) from failure
 
     async def destroy(self, guest_id: str) -> None:
         await self.driver.destroy(guest_id)
@@ -86,17 +100,103 @@ class Agent:
         return await self.driver.console_log(guest_id)
 
     async def plug(self, guest_id: str, nic: Nic) -> None:
-        await self._plugs().plug(guest_id, nic)
+        await self._able(PlugsNics).plug(guest_id, nic)
 
     async def unplug(self, guest_id: str, port_id: str) -> None:
-        await self._plugs().unplug(guest_id, port_id)
+        await self._able(PlugsNics).unplug(guest_id, port_id)
 
     async def guests(self) -> list[GuestState]:
         return await self.driver.guests()
 
-    def _plugs(self) -> PlugsNics:
-        if not isinstance(self.driver, PlugsNics):
-            raise NotImplementedHere("This hypervisor cannot add or remove network interfaces.")
+    # -- the disk ------------------------------------------------------------------------------------------------------
+    async def snapshot(self, guest_id: str, image_id: str, format: str) -> None:
+        await self.transfers.snapshot(guest_id, image_id, format)
+
+    async def rescue(self, order: Rescue) -> GuestState:
+        with self._building():
+            root = await self._root(order.spec.root, order.image)
+            return await self._able(Rescues).rescue(order.guest_id, msgspec.structs.replace(order.spec, root=root))
+
+    async def unrescue(self, guest_id: str) -> GuestState:
+        return await self._able(Rescues).unrescue(guest_id)
+
+    async def resize(self, build: Build) -> GuestState:
+        return await self._able(Resizes).resize(build.guest)
+
+    async def confirm_resize(self, guest_id: str) -> None:
+        if isinstance(self.driver, Resizes):
+            await self.driver.confirm_resize(guest_id)
+
+    async def revert_resize(self, guest_id: str) -> GuestState:
+        return await self._able(Resizes).revert_resize(guest_id)
+
+    # -- to another host -----------------------------------------------------------------------------------------------
+    async def receive(self, build: Build, source: str) -> GuestState:
+        with self._building():
+            return await self.transfers.receive(await self._with_files(build), source)
+
+    async def export(self, guest_id: str) -> list[Exported]:
+        return await self.transfers.export(guest_id)
+
+    async def read_export(self, guest_id: str, name: str, offset: int) -> bytes:
+        return await self.transfers.read(guest_id, name, offset)
+
+    async def drop_export(self, guest_id: str) -> None:
+        await self.transfers.drop(guest_id)
+
+    async def expect(self, build: Build) -> str:
+        with self._building():
+            return await self._able(MigratesLive).expect(await self._with_files(build))
+
+    async def migrate(self, guest_id: str, address: str) -> None:
+        await self._able(MigratesLive).migrate(guest_id, address)
+
+    async def progress(self, guest_id: str) -> Progress | None:
+        return await self._able(MigratesLive).progress(guest_id)
+
+    async def abort_migration(self, guest_id: str) -> None:
+        await self._able(MigratesLive).abort_migration(guest_id)
+
+    async def force_migration(self, guest_id: str) -> None:
+        await self._able(MigratesLive).force_migration(guest_id)
+
+    async def arrive(self, guest_id: str, power: Power) -> GuestState:
+        return await self._able(MigratesLive).arrive(guest_id, power)
+
+    # -- inside the guest ----------------------------------------------------------------------------------------------
+    async def diagnostics(self, guest_id: str) -> Diagnostics:
+        return await self._able(Diagnoses).diagnostics(guest_id)
+
+    async def set_password(self, guest_id: str, user: str, password: str) -> None:
+        await self._able(SetsPasswords).set_password(guest_id, user, password)
+
+    async def inject_nmi(self, guest_id: str) -> None:
+        await self._able(InjectsInterrupts).inject_nmi(guest_id)
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+    @contextlib.contextmanager
+    def _building(self):
+        """Image files that are fetched here are wanted, although no guest has them yet."""
+        self.builds += 1
+        try:
+            yield
+        finally:
+            self.builds -= 1
+
+    async def _with_files(self, build: Build) -> GuestSpec:
+        guest = build.guest
+        return guest if build.image is None else msgspec.structs.replace(guest, root=await self._root(guest.root, build.image))
+
+    async def _root(self, root: RootDisk, image: ImageRef) -> RootDisk:
+        return msgspec.structs.replace(
+            root, base=await self.images.path(image.id),
+            kernel=await self.images.path(image.kernel_id) if image.kernel_id else None,
+            ramdisk=await self.images.path(image.ramdisk_id) if image.ramdisk_id else None)
+
+    def _able(self, ability: type[Ability]) -> Ability:
+        """The driver, if it has an optional ability. Raises NotImplementedHere."""
+        if not isinstance(self.driver, ability):
+            raise NotImplementedHere("The hypervisor of this server's host cannot do that.")
         return self.driver
 
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 
 import msgspec
 
-from pileus.compute.hypervisor.base import GuestSpec, GuestState, Inventory, Nic, Power
+from pileus.compute.hypervisor.base import (
+    Diagnostics,
+    GuestSpec,
+    GuestState,
+    Inventory,
+    Nic,
+    Power,
+    Progress,
+    RescueSpec,
+)
 from pileus.core.bus import LONG, NORMAL, QUICK, Interface, takes
 from pileus.network.metadata.model import MetadataRequest, MetadataResponse
 
 #: The name under which the control plane serves its side.
 CONTROL = "control"
+#: Time class of calls that copy whole disks, in seconds.
+COPYING = 4 * 3600.0
 
 
 class ImageRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +39,21 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
 
     guest: GuestSpec
     image: ImageRef | None
+
+
+class Rescue(msgspec.Struct, frozen=True, kw_only=True):
+    """The order to boot a guest from another disk. `spec.root.base` is empty, as in a `Build`."""
+
+    guest_id: str
+    spec: RescueSpec
+    image: ImageRef
+
+
+class Exported(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a guest that another host fetches."""
+
+    name: str
+    size: int
 
 
 class ComputeAgent(Interface, topic="compute"):
@@ -56,6 +82,67 @@ class ComputeAgent(Interface, topic="compute"):
 
     @takes(QUICK)
     async def guests(self) -> list[GuestState]: ...
+
+    @takes(COPYING)
+    async def snapshot(self, guest_id: str, image_id: str, format: str) -> None:
+        """Fill the image with the guest's root disk."""
+
+    @takes(LONG)
+    async def rescue(self, order: Rescue) -> GuestState: ...
+
+    @takes(LONG)
+    async def unrescue(self, guest_id: str) -> GuestState: ...
+
+    @takes(COPYING)
+    async def resize(self, build: Build) -> GuestState: ...
+
+    @takes(NORMAL)
+    async def confirm_resize(self, guest_id: str) -> None: ...
+
+    @takes(COPYING)
+    async def revert_resize(self, guest_id: str) -> GuestState: ...
+
+    @takes(COPYING)
+    async def receive(self, build: Build, source: str) -> GuestState:
+        """Fetch a guest that is off from another host, which keeps it; it is off here too."""
+
+    @takes(COPYING)
+    async def export(self, guest_id: str) -> list[Exported]:
+        """Write the disks of a guest that is off to files that another host can read."""
+
+    @takes(QUICK)
+    async def read_export(self, guest_id: str, name: str, offset: int) -> bytes:
+        """A piece of such a file."""
+
+    @takes(NORMAL)
+    async def drop_export(self, guest_id: str) -> None: ...
+
+    @takes(LONG)
+    async def expect(self, build: Build) -> str: ...
+
+    @takes(COPYING)
+    async def migrate(self, guest_id: str, address: str) -> None: ...
+
+    @takes(QUICK)
+    async def progress(self, guest_id: str) -> Progress | None: ...
+
+    @takes(QUICK)
+    async def abort_migration(self, guest_id: str) -> None: ...
+
+    @takes(QUICK)
+    async def force_migration(self, guest_id: str) -> None: ...
+
+    @takes(LONG)
+    async def arrive(self, guest_id: str, power: Power) -> GuestState: ...
+
+    @takes(QUICK)
+    async def diagnostics(self, guest_id: str) -> Diagnostics: ...
+
+    @takes(QUICK)
+    async def set_password(self, guest_id: str, user: str, password: str) -> None: ...
+
+    @takes(QUICK)
+    async def inject_nmi(self, guest_id: str) -> None: ...
 
 
 class HostReport(msgspec.Struct, frozen=True, kw_only=True):

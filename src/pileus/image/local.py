@@ -27,6 +27,10 @@ class LocalImages:
             await asyncio.to_thread(_link, stored, link)
         return str(link)
 
+    async def store(self, image_id: str, file: Path) -> None:
+        """Fill an image that `Snapshots.begin` made. Repeatable."""
+        await self.images.snapshots.fill(image_id, self.images.snapshots.blocks(file))
+
     async def prune(self, used: set[str]) -> int:
         """Remove links that no guest uses and that are all that is left of their image."""
         gone = [p for p in self.folder.glob("*") if str(p) not in used and p.stat().st_nlink == 1]

@@ -152,3 +152,25 @@ server_actions = sa.Table(
     sa.Column("updated_at", Time),
     sa.Column("events", Json, nullable=False),
 )
+migrations = sa.Table(
+    "compute_migrations", METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    Id("uuid", nullable=False, unique=True),                         # the consumer that holds the source's resources
+    Id("server_id", nullable=False, index=True),
+    Id("project_id", nullable=False),
+    Id("user_id", nullable=False),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("status", sa.String(32), nullable=False, index=True),
+    sa.Column("source_host", sa.String(255)),
+    Id("source_host_id"),
+    sa.Column("source_node", sa.String(255)),
+    sa.Column("dest_host", sa.String(255)),
+    Id("dest_host_id"),
+    sa.Column("dest_node", sa.String(255)),
+    sa.Column("old_flavor", Json, nullable=False),
+    sa.Column("new_flavor", Json, nullable=False),
+    sa.Column("old_vm_state", sa.String(32), nullable=False),
+    sa.Column("progress", Json),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("updated_at", Time, nullable=False),
+)

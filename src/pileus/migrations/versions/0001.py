@@ -76,6 +76,33 @@ def upgrade() -> None:
     sa.Column('created_at', sa.String(27), nullable=False),
     sa.PrimaryKeyConstraint('user_id', 'name', name=op.f('pk_compute_keypairs'))
     )
+    op.create_table('compute_migrations',
+    sa.Column('id', sa.Integer(), autoincrement=True, nullable=False),
+    sa.Column('uuid', sa.String(length=64), nullable=False),
+    sa.Column('server_id', sa.String(length=64), nullable=False),
+    sa.Column('project_id', sa.String(length=64), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('type', sa.String(length=32), nullable=False),
+    sa.Column('status', sa.String(length=32), nullable=False),
+    sa.Column('source_host', sa.String(length=255), nullable=True),
+    sa.Column('source_host_id', sa.String(length=64), nullable=True),
+    sa.Column('source_node', sa.String(length=255), nullable=True),
+    sa.Column('dest_host', sa.String(length=255), nullable=True),
+    sa.Column('dest_host_id', sa.String(length=64), nullable=True),
+    sa.Column('dest_node', sa.String(length=255), nullable=True),
+    sa.Column('old_flavor', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('new_flavor', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('old_vm_state', sa.String(length=32), nullable=False),
+    sa.Column('progress', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=True),
+    sa.Column('created_at', sa.String(27), nullable=False),
+    sa.Column('updated_at', sa.String(27), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_compute_migrations')),
+    sa.UniqueConstraint('uuid', name=op.f('uq_compute_migrations_uuid'))
+    )
+    with op.batch_alter_table('compute_migrations', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_compute_migrations_server_id'), ['server_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_compute_migrations_status'), ['status'], unique=False)
+
     op.create_table('compute_quotas',
     sa.Column('project_id', sa.String(length=64), nullable=False),
     sa.Column('user_id', sa.String(length=64), nullable=False),
@@ -1050,6 +1077,11 @@ def downgrade() -> None:
     op.drop_table('compute_server_groups')
     op.drop_table('compute_server_actions')
     op.drop_table('compute_quotas')
+    with op.batch_alter_table('compute_migrations', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_compute_migrations_status'))
+        batch_op.drop_index(batch_op.f('ix_compute_migrations_server_id'))
+
+    op.drop_table('compute_migrations')
     op.drop_table('compute_keypairs')
     with op.batch_alter_table('compute_hosts', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_compute_hosts_generation'))
