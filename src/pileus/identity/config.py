@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -40,3 +40,6 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     password_max_length: Annotated[int, Meta(ge=72)] = 4096
     # How many levels of projects a domain may hold.
     max_project_depth: Annotated[int, Meta(ge=1)] = 5
+    # How limits of projects and domains are checked against each other: not at all (flat), or so that no project has more
+    # than its domain (strict_two_level; there are no projects below projects then).
+    limit_enforcement_model: Literal["flat", "strict_two_level"] = "flat"

@@ -69,6 +69,32 @@ class DomainConfigInvalid(errors.Forbidden):
     code, message = "identity.domain_config_invalid", "Invalid domain specific configuration: {why}."
 
 
+class RegisteredLimitNotFound(errors.NotFound):
+    code, message = "identity.registered_limit_not_found", "Could not find registered limit for {id}."
+
+
+class LimitNotFound(errors.NotFound):
+    code, message = "identity.limit_not_found", "Could not find limit for {id}."
+
+
+class LimitWithoutRegistered(errors.Forbidden):
+    code, message = (
+        "identity.limit_without_registered",
+        "Unable to create a limit for {resource}: it has no corresponding registered limit.",
+    )
+
+
+class LimitInvalid(errors.Forbidden):
+    code, message = "identity.limit_invalid", "Invalid resource limit: {why}."
+
+
+class RegisteredLimitInUse(errors.Forbidden):
+    code, message = (
+        "identity.registered_limit_in_use",
+        "Unable to update or delete registered limit {id} because there are project limits associated with it.",
+    )
+
+
 class ConsumerNotFound(errors.NotFound):
     code, message = "identity.consumer_not_found", "Could not find Consumer: {id}."
 

@@ -133,6 +133,27 @@ class EndpointGroup(Record, frozen=True, kw_only=True):
         return all(getattr(endpoint, column) == value for column, value in self.filters.items())
 
 
+class RegisteredLimit(Record, frozen=True, kw_only=True):
+    """How much of a resource of a service everybody may have, unless a `Limit` says otherwise. -1: any amount."""
+
+    service_id: str
+    region_id: str | None = None
+    region_key: str = ""
+    resource_name: str
+    default_limit: int
+    description: str | None = None
+
+
+class Limit(Record, frozen=True, kw_only=True):
+    """How much of a registered limit's resource a project or a domain may have."""
+
+    registered_limit_id: str
+    target_id: str
+    of_domain: bool
+    resource_limit: int
+    description: str | None = None
+
+
 class PolicyBlob(Record, frozen=True, kw_only=True):
     """A policy file kept here for other services to fetch. Nothing in this cloud reads it."""
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pileus.identity.personas import ADMIN, ADMIN_OR_READER, GLOBAL, Rules
+from pileus.identity.personas import ADMIN, ADMIN_OR_READER, ANY, GLOBAL, Rules
 
 _CATALOG_READS = (
     "list_projects_for_endpoint",
@@ -27,9 +27,20 @@ _CATALOG_CHANGES = (
 )
 _CONFIG_READS = ("get_domain_config", "get_domain_config_default")
 _CONFIG_CHANGES = ("create_domain_config", "update_domain_config", "delete_domain_config")
+_OWN_LIMIT = (
+    f"{ADMIN_OR_READER} or domain_id:%(target.limit.domain_id)s or domain_id:%(target.limit.project.domain_id)s"
+    " or project_id:%(target.limit.project_id)s"
+)
 
 RULES: Rules = {
     **{rule: (ADMIN_OR_READER, GLOBAL) for rule in (*_CATALOG_READS, *_CONFIG_READS, "list_consumers", "get_consumer")},
     **{rule: (ADMIN, GLOBAL) for rule in (*_CATALOG_CHANGES, *_CONFIG_CHANGES)},
     **{f"{verb}_consumer": (ADMIN, GLOBAL) for verb in ("create", "update", "delete")},
+    "get_limit_model": ("", ANY),
+    "get_limit": (_OWN_LIMIT, ANY),
+    "list_limits": ("", ANY),
+    "get_registered_limit": ("", ANY),
+    "list_registered_limits": ("", ANY),
+    **{f"{verb}_limit{s}": (ADMIN, GLOBAL) for verb, s in (("create", "s"), ("update", ""), ("delete", ""))},
+    **{f"{verb}_registered_limit{s}": (ADMIN, GLOBAL) for verb, s in (("create", "s"), ("update", ""), ("delete", ""))},
 }

@@ -12,10 +12,12 @@ from pileus.identity.api import (
     endpoint_filters,
     grants,
     groups,
+    limits,
     policies,
     project_tags,
     projects,
     regions,
+    registered_limits,
     role_assignments,
     roles,
     trusts,
@@ -44,5 +46,7 @@ _RESOURCES = (
     endpoint_filters,
     consumers,
     domain_configs,
+    registered_limits,
+    limits,
 )
 API = Api(name="identity", root=ROOT, routes=[route for resource in _RESOURCES for route in resource.ROUTES], render=render)

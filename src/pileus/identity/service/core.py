@@ -18,6 +18,11 @@ class Core:
         self.store = Store(kit.db)
         self.generations = Generations(kit.db, self.store.revocations, kit.clock, config.staleness_s, config.token_expiration_s)
 
+    @property
+    def max_project_depth(self) -> int:
+        """Levels of projects below a domain: one, when a project's limits hang on its domain's."""
+        return 1 if self.config.limit_enforcement_model == "strict_two_level" else self.config.max_project_depth
+
     async def keep_an_admin(self) -> None:
         """Raise LastAdmin, undoing the transaction around, when nobody who can log in has the role admin any more."""
         if not await self.store.assignments.anybody_has("admin"):

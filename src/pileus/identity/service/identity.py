@@ -25,6 +25,7 @@ from pileus.identity.service.credentials import Credentials
 from pileus.identity.service.domain_configs import DomainConfigs
 from pileus.identity.service.effective import Lister
 from pileus.identity.service.endpoint_filters import EndpointFilters
+from pileus.identity.service.limits import Limits
 from pileus.identity.service.logins import Logins
 from pileus.identity.service.meanings import Meanings
 from pileus.identity.service.policies import Policies
@@ -56,6 +57,7 @@ class Identity:
         self.endpoint_filters = EndpointFilters(self.core)
         self.consumers = Consumers(self.core, self.credential_keys)
         self.domain_configs = DomainConfigs(self.core, self.credential_keys)
+        self.limits = Limits(self.core)
         self.policies = Policies(self.core)
         self.credentials = Credentials(self.core, self.credential_keys)
         self.trusts = Trusts(self.core, self.assignments)

@@ -89,7 +89,7 @@ class Projects:
             for parent in above:
                 if not parent.enabled:
                     raise Invalid(f"Cannot create a project in a branch containing a disabled project: {parent.id}.")
-            if len(above) > self.core.config.max_project_depth:
+            if len(above) > self.core.max_project_depth:
                 raise Refused(why=f"Max hierarchy depth reached for {parent_id} branch.")
             await self.store.add(project)
         return project
@@ -165,6 +165,9 @@ class Projects:
 
     async def subtree(self, project: Project) -> list[Project]:
         return await self.store.descendants(project)
+
+    async def ids_in_domain(self, domain_id: str) -> list[str]:
+        return await self.store.ids_in_domain(domain_id)
 
     async def set_tags(self, id: str, tags: tuple[str, ...]) -> Project:
         return await self.update(id, {"tags": tags})

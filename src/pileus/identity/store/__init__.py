@@ -10,6 +10,7 @@ from pileus.identity.store.consumers import Consumers
 from pileus.identity.store.credentials import Credentials
 from pileus.identity.store.domain_configs import DomainConfigs
 from pileus.identity.store.endpoint_filters import Associations, EndpointGroups, project_endpoint_groups, project_endpoints
+from pileus.identity.store.limits import Limits, RegisteredLimits
 from pileus.identity.store.projects import Projects
 from pileus.identity.store.revocations import Revocations
 from pileus.identity.store.roles import Roles
@@ -31,6 +32,8 @@ class Store:
         self.project_endpoint_groups = Associations(db, project_endpoint_groups, "endpoint_group_id")
         self.consumers = Consumers(db)
         self.domain_configs = DomainConfigs(db)
+        self.registered_limits = RegisteredLimits(db)
+        self.limits = Limits(db)
         self.regions = Regions(db)
         self.policies = Policies(db)
         self.credentials = Credentials(db)

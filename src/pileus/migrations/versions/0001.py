@@ -529,6 +529,19 @@ def upgrade() -> None:
     with op.batch_alter_table('identity_project_endpoint_groups', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_identity_project_endpoint_groups_endpoint_group_id'), ['endpoint_group_id'], unique=False)
 
+    op.create_table('identity_registered_limits',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('service_id', sa.String(length=64), nullable=False),
+    sa.Column('region_id', sa.String(length=255), nullable=True),
+    sa.Column('region_key', sa.String(length=255), nullable=False),
+    sa.Column('resource_name', sa.String(length=255), nullable=False),
+    sa.Column('default_limit', sa.BigInteger(), nullable=False),
+    sa.Column('description', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['region_id'], ['identity_regions.id'], name=op.f('fk_identity_registered_limits_region_id')),
+    sa.ForeignKeyConstraint(['service_id'], ['identity_services.id'], name=op.f('fk_identity_registered_limits_service_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_registered_limits')),
+    sa.UniqueConstraint('service_id', 'region_key', 'resource_name', name=op.f('uq_identity_registered_limits_service_id_region_key_resource_name'))
+    )
     op.create_table('identity_users',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -743,6 +756,21 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_identity_credentials_project_id'), ['project_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_credentials_user_id'), ['user_id'], unique=False)
 
+    op.create_table('identity_limits',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('registered_limit_id', sa.String(length=64), nullable=False),
+    sa.Column('target_id', sa.String(length=64), nullable=False),
+    sa.Column('of_domain', sa.Boolean(), nullable=False),
+    sa.Column('resource_limit', sa.BigInteger(), nullable=False),
+    sa.Column('description', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['registered_limit_id'], ['identity_registered_limits.id'], name=op.f('fk_identity_limits_registered_limit_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['target_id'], ['identity_projects.id'], name=op.f('fk_identity_limits_target_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_limits')),
+    sa.UniqueConstraint('registered_limit_id', 'target_id', name=op.f('uq_identity_limits_registered_limit_id_target_id'))
+    )
+    with op.batch_alter_table('identity_limits', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_limits_target_id'), ['target_id'], unique=False)
+
     op.create_table('identity_members',
     sa.Column('user_id', sa.String(length=64), nullable=False),
     sa.Column('group_id', sa.String(length=64), nullable=False),
@@ -931,6 +959,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identity_members_group_id'))
 
     op.drop_table('identity_members')
+    with op.batch_alter_table('identity_limits', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_limits_target_id'))
+
+    op.drop_table('identity_limits')
     with op.batch_alter_table('identity_credentials', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_credentials_user_id'))
         batch_op.drop_index(batch_op.f('ix_identity_credentials_project_id'))
@@ -986,6 +1018,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identity_users_default_project_id'))
 
     op.drop_table('identity_users')
+    op.drop_table('identity_registered_limits')
     with op.batch_alter_table('identity_project_endpoint_groups', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_project_endpoint_groups_endpoint_group_id'))
 
