@@ -189,7 +189,7 @@ class Agent:
 
     async def _root(self, root: RootDisk, image: ImageRef) -> RootDisk:
         return msgspec.structs.replace(
-            root, base=await self.images.path(image.id),
+            root, base=await self.images.path(image.id) if image.id else root.base,
             kernel=await self.images.path(image.kernel_id) if image.kernel_id else None,
             ramdisk=await self.images.path(image.ramdisk_id) if image.ramdisk_id else None)
 

@@ -27,7 +27,7 @@ COPYING = 4 * 3600.0
 class ImageRef(msgspec.Struct, frozen=True, kw_only=True):
     """An image whose bytes the host has to get before it can start a guest from it."""
 
-    id: str
+    id: str | None                          # None: only its kernel is needed, the disk comes from elsewhere
     format: str                             # raw | qcow2: what the image service found when it was uploaded
     size: int = 0
     kernel_id: str | None = None

@@ -11,6 +11,8 @@ from pileus.compute.config import ComputeConfig
 from pileus.compute.interface import ComputeAgent
 from pileus.compute.model.server import Fault, Server
 from pileus.compute.service.scheduling import Scheduling
+from pileus.compute.store.actions import ServerActions
+from pileus.compute.store.migrations import Migrations
 from pileus.compute.store.servers import Servers
 from pileus.core.errors import CloudError
 from pileus.core.kit import Kit
@@ -23,7 +25,8 @@ class Conductor(msgspec.Struct, frozen=True, kw_only=True):
     scheduling: Scheduling
     images: Any
     network: Any
-    actions: Any                            # the record of what was done to servers
+    actions: ServerActions
+    migrations: Migrations
 
     def now(self):
         return self.kit.clock.now()

@@ -11,19 +11,14 @@ from __future__ import annotations
 import msgspec
 
 from pileus.compute.errors import NoValidHost
-from pileus.compute.hypervisor.base import GuestSpec, Power, RootDisk
-from pileus.compute.hypervisor.base import Nic as GuestNic
+from pileus.compute.hypervisor.base import Power
 from pileus.compute.interface import Build, ImageRef
-from pileus.compute.metadata.documents import config_drive
-from pileus.compute.metadata.service import interfaces_of
-from pileus.compute.model import hardware
-from pileus.compute.model.server import ACTIVE, BUILDING, SPAWNING, Nic, Server
+from pileus.compute.model.server import ACTIVE, BUILDING, SPAWNING, Server
 from pileus.compute.sagas.conductor import Conductor
-from pileus.core.bus import HostUnreachable
+from pileus.compute.sagas.guest import device_owner, end_guest, guest_spec, release_port
 from pileus.core.errors import CloudError, NotFound
 from pileus.core.log import Log
 from pileus.core.saga import Saga, Step
-from pileus.network.datapath.base import tap_name
 
 log = Log("pileus.compute.create")
 
@@ -71,24 +66,16 @@ async def create_ports(s: CreateServer, c: Conductor) -> None:
     for nic in server.nics:
         if not nic.existing:
             await c.network.create_server_port(
-                nic.port_id, nic.network_id, project_id=server.project_id, device_id=server.id, device_owner=_owner(server),
+                nic.port_id, nic.network_id, project_id=server.project_id, device_id=server.id, device_owner=device_owner(server),
                 host=server.host, security_groups=server.security_groups, fixed_ip=nic.fixed_ip)
         else:
-            await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=_owner(server), host=server.host)
+            await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=device_owner(server), host=server.host)
 
 
 async def delete_ports(s: CreateServer, c: Conductor) -> None:
     server = await c.servers.find(s.server_id)
     for nic in server.nics if server is not None else ():
         await release_port(nic, s.server_id, c)
-
-
-async def release_port(nic: Nic, server_id: str, c: Conductor) -> None:
-    """Delete a port that came with the server; let go of one that the user brought."""
-    if not nic.existing:
-        await c.network.delete_port(nic.port_id)
-    else:
-        await c.network.unbind_port(nic.port_id, device_id=server_id)
 
 
 async def build(s: CreateServer, c: Conductor) -> None:
@@ -112,7 +99,9 @@ async def build(s: CreateServer, c: Conductor) -> None:
 async def _build_on(host: str, server: Server, s: CreateServer, c: Conductor) -> None:
     if server.nics:
         await c.network.wire(host)
-    await c.agent(host).spawn(Build(guest=await guest_spec(server, s, c), image=s.image))
+    guest = await guest_spec(server, c, format=s.image.format if s.image else "raw", properties=s.image_properties,
+                             admin_pass=s.admin_pass, files=s.files)
+    await c.agent(host).spawn(Build(guest=guest, image=s.image))
 
 
 async def _next_host(server: Server, s: CreateServer, c: Conductor, refusal: CloudError) -> None:
@@ -127,21 +116,13 @@ async def _next_host(server: Server, s: CreateServer, c: Conductor, refusal: Clo
         raise NoValidHost(reason="Exceeded maximum number of retries.", detail=f"{refusal} {refusal.detail}") from nowhere
     await _settle_on(chosen.id, chosen.host, server, c)
     for nic in server.nics:
-        await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=_owner(server), host=chosen.host)
+        await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=device_owner(server), host=chosen.host)
 
 
 async def destroy_guest(s: CreateServer, c: Conductor) -> None:
     server = await c.servers.find(s.server_id)
     if server is not None and server.host is not None:
         await end_guest(server.id, server.host, c)
-
-
-async def end_guest(server_id: str, host: str, c: Conductor) -> None:
-    """A host that does not answer is not waited for: its audit will destroy the guest when it is back."""
-    try:
-        await c.agent(host).destroy(server_id)
-    except HostUnreachable:
-        log.warning("host unreachable; its audit will remove the guest", host=host, server=server_id)
 
 
 async def mark_active(s: CreateServer, c: Conductor) -> None:
@@ -158,30 +139,11 @@ async def mark_failed(s: CreateServer, c: Conductor, error: CloudError) -> None:
     await c.actions.finish(s.request_id, s.server_id, error=str(error))
 
 
-async def guest_spec(server: Server, s: CreateServer, c: Conductor) -> GuestSpec:
-    """The guest as the hypervisor driver wants it."""
-    ports = {port.id: port for port in await c.network.ports_of(server.id)} if server.nics else {}
-    nics = tuple(GuestNic(port_id=nic.port_id, mac=ports[nic.port_id].mac_address, device=tap_name(nic.port_id), mtu=ports[nic.port_id].mtu,
-                          model=s.image_properties.get("hw_vif_model", "virtio")) for nic in server.nics)
-    drive = None
-    if server.config_drive:
-        drive = config_drive(server, await interfaces_of(server, c.network), admin_pass=s.admin_pass, files=s.files)
-    root = RootDisk(base="", format=s.image.format if s.image else "raw", size_gib=server.flavor.root_gib,
-                    bus=s.image_properties.get("hw_disk_bus", "virtio"), kernel_args=s.image_properties.get("os_command_line", ""))
-    return GuestSpec(id=server.id, name=server.guest_name, vcpus=server.flavor.vcpus, memory_mb=server.flavor.memory_mb, root=root,
-                     ephemeral_gib=server.flavor.ephemeral_gib, swap_mb=server.flavor.swap_mb, nics=nics, config_drive=drive,
-                     properties=hardware.properties(s.image_properties, server.flavor.extra_specs, server.flavor.vcpus))
-
-
 async def _building(s: CreateServer, c: Conductor) -> Server:
     server = await c.server(s.server_id)
     if server is None or server.vm_state != BUILDING:
         raise NotFound("The server was deleted while it was built.")
     return server
-
-
-def _owner(server: Server) -> str:
-    return f"compute:{server.availability_zone or ''}"
 
 
 CREATE_SERVER = Saga(name="server.create", state=CreateServer, failed=mark_failed, abortable=True, steps=[

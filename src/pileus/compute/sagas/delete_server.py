@@ -11,7 +11,7 @@ import msgspec
 from pileus.compute.hypervisor.base import Power
 from pileus.compute.model.server import DELETED
 from pileus.compute.sagas.conductor import Conductor
-from pileus.compute.sagas.create_server import end_guest, release_port
+from pileus.compute.sagas.guest import end_guest, release_port
 from pileus.core.saga import Saga, Step
 
 

@@ -9,7 +9,7 @@ from pileus.compute.hypervisor.base import GuestNotFound
 from pileus.compute.hypervisor.base import Nic as GuestNic
 from pileus.compute.model.server import Nic
 from pileus.compute.sagas.conductor import Conductor
-from pileus.compute.sagas.create_server import release_port
+from pileus.compute.sagas.guest import release_port
 from pileus.core.bus import HostUnreachable
 from pileus.core.errors import NotFound
 from pileus.core.saga import Saga, Step

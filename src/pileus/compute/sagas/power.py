@@ -8,11 +8,9 @@ import msgspec
 from pileus.compute.hypervisor.base import GuestNotFound
 from pileus.compute.model.server import ACTIONS, ERROR, Server
 from pileus.compute.sagas.conductor import Conductor
+from pileus.compute.sagas.guest import SHUTDOWN_S
 from pileus.core.errors import CloudError, Conflict
 from pileus.core.saga import Saga, Step
-
-#: How long a guest may take to shut down when asked before the plug is pulled, in seconds.
-SHUTDOWN_S = 60.0
 
 
 class ChangePower(msgspec.Struct, kw_only=True):

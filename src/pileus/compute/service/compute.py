@@ -21,8 +21,7 @@ from pileus.compute.service.resources import Resources
 from pileus.compute.service.scheduling import Scheduling
 from pileus.compute.service.security_groups import SecurityGroups
 from pileus.compute.service.servers import Servers
-from pileus.compute.store.actions import ServerActions
-from pileus.compute.store.servers import Servers as ServerStore
+from pileus.compute.store.records import Records
 from pileus.core.kit import Kit
 
 SAGAS = [CREATE_SERVER, DELETE_SERVER, CHANGE_POWER, ATTACH_INTERFACE, DETACH_INTERFACE]
@@ -34,20 +33,18 @@ class Compute(Resources):
     def __init__(self, kit: Kit, config: ComputeConfig, *, images: Any, placement: Any, network: Any):
         super().__init__(kit, config, placement=placement)
         self.kit, self.config, self.network = kit, config, network
-        self.store = ServerStore(kit.db)
-        self.actions = ServerActions(kit.db, kit.clock)
+        self.records = Records.of(kit)
+        self.store, self.actions, self.migrations = self.records.servers, self.records.actions, self.records.migrations
         self.scheduling = Scheduling(kit, config, hosts=self.hosts, aggregates=self.aggregates, server_groups=self.server_groups,
                                      servers=self.store, placement=placement)
-        self.servers = Servers(kit, config, flavors=self.flavors, keypairs=self.keypairs, quotas=self.quotas,
-                               server_groups=self.server_groups, hosts=self.hosts, aggregates=self.aggregates, images=images,
-                               network=network, store=self.store, actions=self.actions)
+        self.servers = Servers(kit, config, resources=self, records=self.records, images=images, network=network)
         self.interfaces = Interfaces(kit, servers=self.servers, network=network, actions=self.actions)
         self.security_groups = SecurityGroups(servers=self.servers, network=network)
         self.floating_ips = FloatingIps(servers=self.servers, network=network)
         self.fixed_ips = FixedIps(servers=self.servers, network=network)
         self.reports = Reports(kit, config, hosts=self.hosts, placement=placement, servers=self.store)
         self.conductor = Conductor(kit=kit, config=config, servers=self.store, scheduling=self.scheduling, images=images, network=network,
-                                   actions=self.actions)
+                                   actions=self.actions, migrations=self.migrations)
 
     async def start(self) -> None:
         """Answer hosts and guests, and know the sagas."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import builtins
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from pileus.compute.config import ComputeConfig
@@ -17,27 +19,27 @@ from pileus.compute.errors import (
     ServerNotFound,
     ZoneNotPinnable,
 )
-from pileus.compute.interface import ComputeAgent, ImageRef
+from pileus.compute.interface import ComputeAgent
 from pileus.compute.model import hardware
 from pileus.compute.model.order import ServerOrder
 from pileus.compute.model.server import ACTIONS, BUILDING, DELETING, Nic, Server
 from pileus.compute.sagas.create_server import CREATE_SERVER, CreateServer
 from pileus.compute.sagas.delete_server import DELETE_SERVER, DeleteServer
+from pileus.compute.sagas.guest import image_properties, image_ref, remembered
 from pileus.compute.sagas.power import CHANGE_POWER, ChangePower
-from pileus.compute.store.actions import ServerActions
+from pileus.compute.service.resources import Resources
+from pileus.compute.store.records import Records
 from pileus.compute.store.servers import ServerFilter
-from pileus.compute.store.servers import Servers as ServerStore
 from pileus.core.context import EVERYONE, Context
 from pileus.core.errors import Conflict, Invalid, NotFound
 from pileus.core.kit import Kit
 
 
 class Servers:
-    def __init__(self, kit: Kit, config: ComputeConfig, *, flavors: Any, keypairs: Any, quotas: Any, server_groups: Any, hosts: Any,
-                 aggregates: Any, images: Any, network: Any, store: ServerStore, actions: ServerActions):
-        self.kit, self.config, self.store, self.actions = kit, config, store, actions
-        self.flavors, self.keypairs, self.quotas, self.server_groups = flavors, keypairs, quotas, server_groups
-        self.hosts, self.aggregates, self.images, self.network = hosts, aggregates, images, network
+    def __init__(self, kit: Kit, config: ComputeConfig, *, resources: Resources, records: Records, images: Any, network: Any):
+        self.kit, self.config, self.resources, self.records = kit, config, resources, records
+        self.images, self.network = images, network
+        self.store, self.actions = records.servers, records.actions
 
     # ---- ordering ----------------------------------------------------------------------------------------------------
     async def create(self, who: Context, order: ServerOrder) -> tuple[list[Server], str]:
@@ -65,7 +67,7 @@ class Servers:
                     description=order.description, pinned_zone=order.availability_zone, availability_zone=order.availability_zone,
                     image_id=image.id, flavor=flavor, flavor_id=flavor.id, vcpus=flavor.vcpus, memory_mb=flavor.memory_mb,
                     key_name=order.key_name, public_key=key.public_key if key else None, metadata=order.metadata,
-                    system_metadata={f"image_{k}": str(v) for k, v in image.properties.items()}, tags=list(order.tags),
+                    system_metadata=remembered(image), tags=list(order.tags),
                     user_data=order.user_data, config_drive=order.config_drive, access_ip_v4=order.access_ip_v4,
                     access_ip_v6=order.access_ip_v6, disk_config=order.disk_config, reservation_id=reservation, launch_index=index,
                     security_groups=list(order.security_groups), scheduler_hints=order.scheduler_hints,
@@ -74,10 +76,10 @@ class Servers:
                               fixed_ip=p.fixed_ip, tag=p.tag) for p in planned],
                     created_at=now, updated_at=now))
                 if group := order.scheduler_hints.get("group"):
-                    await self.server_groups.add_member(group, server.id)
+                    await self.resources.server_groups.add_member(group, server.id)
                 await self.actions.begin(server.id, "create", who)
                 await self.kit.sagas.begin(CREATE_SERVER, server.id, CreateServer(
-                    server_id=server.id, request_id=who.request_id, image=_image_ref(image), image_properties=_properties(image),
+                    server_id=server.id, request_id=who.request_id, image=image_ref(image), image_properties=image_properties(image),
                     admin_pass=order.admin_pass, files=order.files, force_host=order.force_host, force_node=order.force_node))
                 made.append(server)
         return made, reservation
@@ -95,13 +97,13 @@ class Servers:
         if order.key_name is None:
             return None
         try:
-            return await self.keypairs.get(who.user_id, order.key_name)
+            return await self.resources.keypairs.get(who.user_id, order.key_name)
         except NotFound as absent:
             raise Invalid("Invalid key_name provided.") from absent
 
     async def _flavor(self, who: Context, order: ServerOrder, image: Any) -> Any:
         try:
-            flavor = await self.flavors.get(order.flavor_id, who)
+            flavor = await self.resources.flavors.get(order.flavor_id, who)
         except NotFound as absent:
             raise InvalidInput(reason=f"Flavor {order.flavor_id} could not be found.") from absent
         if image.min_ram and flavor.memory_mb < image.min_ram:
@@ -110,19 +112,19 @@ class Servers:
             raise Invalid("The created instance's disk would be too small.")
         if flavor.root_gib and max(image.size or 0, image.virtual_size or 0) > flavor.root_gib << 30:
             raise Invalid("Flavor's disk is too small for requested image.")
-        hardware.properties(_properties(image), flavor.extra_specs, flavor.vcpus)
+        hardware.properties(image_properties(image), flavor.extra_specs, flavor.vcpus)
         return flavor
 
     async def _check_placement(self, who: Context, order: ServerOrder) -> None:
         """Zones, hosts and groups that the order names must exist."""
-        if order.availability_zone is not None and order.availability_zone not in await self.hosts.zones():
+        if order.availability_zone is not None and order.availability_zone not in await self.resources.hosts.zones():
             raise Invalid("The requested availability zone is not available")
         for host in filter(None, (order.force_host, order.force_node)):
-            if not any(host in (known.host, known.inventory.hypervisor_hostname) for known in await self.hosts.all()):
+            if not any(host in (known.host, known.inventory.hypervisor_hostname) for known in await self.resources.hosts.all()):
                 raise Invalid(str(HostNotFound(host=host)))
         if group := order.scheduler_hints.get("group"):
             try:
-                await self.server_groups.get(group, who.scope)
+                await self.resources.server_groups.get(group, who.scope)
             except NotFound as absent:
                 raise Invalid(str(absent)) from absent
 
@@ -131,8 +133,8 @@ class Servers:
         for count in range(order.max_count, order.min_count - 1, -1):
             wanted = {"instances": count, "cores": count * flavor.vcpus, "ram": count * flavor.memory_mb}
             if count == order.min_count:
-                await self.quotas.check(who.project_id, who.user_id, wanted)
-            elif not await self.quotas.allows(who.project_id, who.user_id, wanted):
+                await self.resources.quotas.check(who.project_id, who.user_id, wanted)
+            elif not await self.resources.quotas.allows(who.project_id, who.user_id, wanted):
                 continue
             return count
         return order.min_count
@@ -157,14 +159,22 @@ class Servers:
                 await self.actions.begin(id, "delete", who)
                 await self.kit.sagas.begin(DELETE_SERVER, id, DeleteServer(server_id=id, request_id=who.request_id))
 
+    @asynccontextmanager
+    async def entering(self, server: Server, name: str, who: Context, *, record: str | None = None) -> AsyncIterator[None]:
+        """One transaction in which the server enters one of ACTIONS and that is recorded; the body begins the saga in it.
+
+        Raises ServerInWrongState with the state, ServerLocked."""
+        self.refuse_locked(server, who)
+        action, verb = ACTIONS[name], record or name.split("_")[0]
+        async with self.kit.db.transaction():
+            if not await self.store.begin(server.id, self.kit.clock.now(), task=action.task, allowed=action.allowed, over=action.over):
+                raise await self._wrong_state(server.id, verb, action.allowed)
+            await self.actions.begin(server.id, verb, who)
+            yield
+
     async def change_power(self, id: str, name: str, who: Context) -> None:
         """Begin one of ACTIONS. Raises ServerInWrongState with the state, ServerLocked."""
-        server, action = await self.get(id, who), ACTIONS[name]
-        self.refuse_locked(server, who)
-        async with self.kit.db.transaction():
-            if not await self.store.begin(id, self.kit.clock.now(), task=action.task, allowed=action.allowed, over=action.over):
-                raise await self._wrong_state(id, name.split("_")[0], action.allowed)
-            await self.actions.begin(id, name.split("_")[0], who)
+        async with self.entering(await self.get(id, who), name, who):
             await self.kit.sagas.begin(CHANGE_POWER, id, ChangePower(server_id=id, request_id=who.request_id, action=name))
 
     async def update(self, id: str, who: Context, **values: Any) -> Server:
@@ -216,7 +226,7 @@ class Servers:
     async def _check_metadata(self, who: Context, metadata: dict[str, str]) -> None:
         if not metadata:
             return
-        most = (await self.quotas.limits(who.project_id, who.user_id))["metadata_items"]
+        most = (await self.resources.quotas.limits(who.project_id, who.user_id))["metadata_items"]
         if 0 <= most < len(metadata):
             raise ComputeOverQuota(resource="metadata_items", requested=len(metadata), used=0, limit=most)
 
@@ -294,13 +304,3 @@ def hostname(name: str) -> str:
     """A host name made of a display name (RFC 1123: letters, digits and hyphens, at most 63)."""
     made = re.sub(r"[^a-z0-9-]", "", re.sub(r"[ _.]", "-", name.lower())).strip("-")[:63].rstrip("-")
     return made or "server"
-
-
-def _image_ref(image: Any) -> ImageRef:
-    return ImageRef(id=image.id, format=image.disk_format if image.disk_format == "qcow2" else "raw", size=image.size or 0,
-                    kernel_id=image.properties.get("kernel_id") or None, ramdisk_id=image.properties.get("ramdisk_id") or None)
-
-
-def _properties(image: Any) -> dict[str, str]:
-    return {k: str(v) for k, v in image.properties.items()}
-

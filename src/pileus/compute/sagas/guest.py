@@ -1,0 +1,113 @@
+"""What several sagas need of a guest: its spec, its image, its ports on a host, and its end."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.compute.hypervisor.base import GuestNotFound, GuestSpec, Power, RootDisk
+from pileus.compute.hypervisor.base import Nic as GuestNic
+from pileus.compute.interface import Build, ImageRef
+from pileus.compute.metadata.documents import config_drive
+from pileus.compute.metadata.service import interfaces_of
+from pileus.compute.model import hardware
+from pileus.compute.model.server import PAUSED, STOPPED, SUSPENDED, Nic, Server
+from pileus.compute.sagas.conductor import Conductor
+from pileus.core.bus import HostUnreachable
+from pileus.core.log import Log
+from pileus.network.datapath.base import tap_name
+
+log = Log("pileus.compute.sagas")
+
+IMAGE = "image_"
+#: How long a guest may take to shut down when asked before the plug is pulled, in seconds.
+SHUTDOWN_S = 60.0
+
+
+def image_ref(image: Any) -> ImageRef:
+    return ImageRef(id=image.id, format=image.disk_format if image.disk_format == "qcow2" else "raw", size=image.size or 0,
+                    kernel_id=image.properties.get("kernel_id") or None, ramdisk_id=image.properties.get("ramdisk_id") or None)
+
+
+def image_properties(image: Any) -> dict[str, str]:
+    return {k: str(v) for k, v in image.properties.items()}
+
+
+def properties_of(server: Server) -> dict[str, str]:
+    """The properties of the image that the server was made of, which may be gone by now."""
+    return {k.removeprefix(IMAGE): v for k, v in server.system_metadata.items() if k.startswith(IMAGE)}
+
+
+def remembered(image: Any) -> dict[str, str]:
+    """The part of a server's system metadata that `properties_of` reads."""
+    return {IMAGE + k: v for k, v in image_properties(image).items()}
+
+
+def moved(guest: GuestSpec, server: Server) -> Build:
+    """The order for a guest whose root disk comes from another host; only a kernel of its own is still taken from an image."""
+    known = properties_of(server)
+    return Build(guest=guest, image=ImageRef(id=None, format="raw", kernel_id=known.get("kernel_id") or None,
+                                             ramdisk_id=known.get("ramdisk_id") or None))
+
+
+async def guest_spec(server: Server, c: Conductor, *, format: str = "raw", properties: dict[str, str] | None = None,
+                     admin_pass: str | None = None, files: dict[str, bytes] | None = None) -> GuestSpec:
+    """The guest as the hypervisor driver wants it; `format` is the image's."""
+    known = properties_of(server) if properties is None else properties
+    ports = {port.id: port for port in await c.network.ports_of(server.id)} if server.nics else {}
+    nics = tuple(GuestNic(port_id=nic.port_id, mac=ports[nic.port_id].mac_address, device=tap_name(nic.port_id), mtu=ports[nic.port_id].mtu,
+                          model=known.get("hw_vif_model", "virtio")) for nic in server.nics)
+    drive = None
+    if server.config_drive:
+        drive = config_drive(server, await interfaces_of(server, c.network), admin_pass=admin_pass, files=files or {})
+    root = RootDisk(base="", format=format, size_gib=server.flavor.root_gib, bus=known.get("hw_disk_bus", "virtio"),
+                    kernel_args=known.get("os_command_line", ""))
+    return GuestSpec(id=server.id, name=server.guest_name, vcpus=server.flavor.vcpus, memory_mb=server.flavor.memory_mb, root=root,
+                     ephemeral_gib=server.flavor.ephemeral_gib, swap_mb=server.flavor.swap_mb, nics=nics, config_drive=drive,
+                     properties=hardware.properties(known, server.flavor.extra_specs, server.flavor.vcpus))
+
+
+def device_owner(server: Server) -> str:
+    return f"compute:{server.availability_zone or ''}"
+
+
+async def bind_ports(server: Server, host: str, c: Conductor) -> None:
+    """The server's ports are on that host from now on, and it is told so. Repeatable."""
+    for nic in server.nics:
+        await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=device_owner(server), host=host)
+    if server.nics:
+        await c.network.wire(host)
+
+
+async def release_port(nic: Nic, server_id: str, c: Conductor) -> None:
+    """Delete a port that came with the server; let go of one that the user brought."""
+    if not nic.existing:
+        await c.network.delete_port(nic.port_id)
+    else:
+        await c.network.unbind_port(nic.port_id, device_id=server_id)
+
+
+async def end_guest(server_id: str, host: str, c: Conductor) -> None:
+    """A host that does not answer is not waited for: its audit will destroy the guest when it is back."""
+    try:
+        await c.agent(host).destroy(server_id)
+    except HostUnreachable:
+        log.warning("host unreachable; its audit will remove the guest", host=host, server=server_id)
+
+
+async def power_as(server: Server, vm_state: str, host: str, c: Conductor) -> Power:
+    """Start the guest if a server in `vm_state` runs; returns how it is now. Repeatable."""
+    if vm_state in (STOPPED, SUSPENDED):
+        return (await c.agent(host).power(server.id, Power.SHUTDOWN, 0.0)).power
+    state = await c.agent(host).power(server.id, Power.RUNNING, 0.0)
+    if vm_state == PAUSED:
+        state = await c.agent(host).power(server.id, Power.PAUSED, 0.0)
+    return state.power
+
+
+async def power_again(server: Server, vm_state: str, host: str, c: Conductor) -> None:
+    """The same in an undo: a guest or host that is gone is left to the audit."""
+    try:
+        await power_as(server, vm_state, host, c)
+    except (GuestNotFound, HostUnreachable) as gone:
+        log.warning("a guest could not be started again", host=host, server=server.id, error=str(gone))
