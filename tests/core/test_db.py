@@ -50,6 +50,20 @@ async def test_rows_may_have_more_and_fewer_columns_than_a_record_has_fields():
     assert await db.one(Brief, sa.select(things.c.id).where(things.c.id == "b")) == Brief("b")
 
 
+async def test_rows_are_found_changed_and_removed_by_their_key():
+    db = await database()
+    for name in "ab":
+        await db.insert(things, Thing(name, name, NOW, {}))
+    assert await db.update(things, {"id": "a"}, at=NOW.replace(second=9), more={"x": [1]}) == 1
+    assert await db.find(Thing, things, id="a") == Thing("a", "a", NOW.replace(second=9), {"x": [1]})
+    assert await db.update(things, {"id": "a", "name": "b"}, at=NOW) == 0
+    assert await db.find(Thing, things, id="a", at=NOW) is None and await db.find(Thing, things, name="b") == Thing("b", "b", NOW, {})
+    with pytest.raises(Duplicate):
+        await db.update(things, {"id": "a"}, name="b")
+    assert (await db.delete(things, name="b"), await db.delete(things, name="b")) == (1, 0)
+    assert [t.id for t in await db.all(Thing, sa.select(things))] == ["a"]
+
+
 async def test_moments_sort_as_text():
     db = await database()
     for i, moment in enumerate([NOW.replace(microsecond=500), NOW, NOW.replace(second=59), NOW.replace(year=999)]):

@@ -23,6 +23,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
+from pileus.core import statements
 from pileus.core.errors import CloudError, Conflict
 from pileus.core.sqlite import Shapes
 
@@ -154,7 +155,20 @@ class Database:
     async def insert(self, table: sa.Table, record: msgspec.Struct | Mapping[str, Any], **more: Any) -> None:
         """Insert a record (fields that the table lacks are left out). Raises Duplicate."""
         values = row(record) | more
-        await self.backend.execute(table.insert(), {k: v for k, v in values.items() if k in table.c})
+        await self.backend.execute(statements.insert(table), {k: v for k, v in values.items() if k in table.c})
+
+    async def find(self, kind: type[T], table: sa.Table, **key: Any) -> T | None:
+        """The row whose columns equal the key (no None in it), or None."""
+        return await self.one(kind, statements.select(table, *key), statements.keyed(key))
+
+    async def update(self, table: sa.Table, key: dict[str, Any], **values: Any) -> int:
+        """Set columns of the rows of a key to plain values; returns how many rows. Raises Duplicate."""
+        return await self.backend.execute(statements.update(table, tuple(key), tuple(values)),
+                                          statements.keyed(key) | statements.changed(values))
+
+    async def delete(self, table: sa.Table, **key: Any) -> int:
+        """Remove the rows of a key; returns how many."""
+        return await self.backend.execute(statements.delete(table, *key), statements.keyed(key))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

@@ -48,11 +48,11 @@ class ServerActions:
             return
         event = {"event": f"compute_{known.action}", "start_time": known.started_at, "finish_time": now,
                  "result": "Error" if error else "Success", "details": error}
-        await self.db.execute(table.update().where(table.c.request_id == request_id, table.c.server_id == server_id).values(
-            updated_at=now, message="Error" if error else None, events=[event]))
+        await self.db.update(table, {"request_id": request_id, "server_id": server_id}, updated_at=now,
+                             message="Error" if error else None, events=[event])
 
     async def find(self, server_id: str, request_id: str) -> ServerAction | None:
-        return await self.db.one(ServerAction, sa.select(table).where(table.c.server_id == server_id, table.c.request_id == request_id))
+        return await self.db.find(ServerAction, table, server_id=server_id, request_id=request_id)
 
     async def list(self, server_id: str, *, limit: int | None = None, marker: str | None = None, changes_since: datetime | None = None,
                    changes_before: datetime | None = None) -> list[ServerAction]:

@@ -41,7 +41,15 @@ def _visible(scope: str | None) -> sa.ColumnElement[bool]:
 
 
 def _granted(project_id: str | None) -> sa.ColumnElement[bool]:
-    return sa.exists().where(flavor_access.c.flavor_id == flavors.c.id, flavor_access.c.project_id == project_id)
+    return _granted_to(sa.literal(project_id))
+
+
+def _granted_to(project: sa.ColumnElement) -> sa.ColumnElement[bool]:
+    return sa.exists().where(flavor_access.c.flavor_id == flavors.c.id, flavor_access.c.project_id == project)
+
+
+ANY = sa.select(flavors).where(flavors.c.id == sa.bindparam("id"))
+VISIBLE = ANY.where(sa.or_(flavors.c.public, _granted_to(sa.bindparam("scope"))))
 
 
 class Flavors:
@@ -52,7 +60,9 @@ class Flavors:
         await self.db.insert(flavors, flavor)
 
     async def find(self, id: str, scope: str | None) -> Flavor | None:
-        return await self.db.one(Flavor, sa.select(flavors).where(flavors.c.id == id, _visible(scope)))
+        if scope == EVERYONE:
+            return await self.db.one(Flavor, ANY, {"id": id})
+        return await self.db.one(Flavor, VISIBLE, {"id": id, "scope": scope})
 
     async def lock(self, id: str) -> Flavor | None:
         """The flavor, and nobody else changes it until the transaction around ends."""

@@ -8,9 +8,11 @@ import sqlalchemy as sa
 from pileus.compute.store.tables import generations
 from pileus.core.db import Database, Duplicate
 
+CURRENT = sa.select(generations.c.value).where(generations.c.name == sa.bindparam("name"))
+
 
 async def current(db: Database, name: str) -> int:
-    return await db.scalar(sa.select(generations.c.value).where(generations.c.name == name)) or 0
+    return await db.scalar(CURRENT, {"name": name}) or 0
 
 
 async def next_of(db: Database, name: str) -> int:

@@ -14,6 +14,14 @@ from pileus.core.db import Database, Duplicate
 def class_id(name: str) -> str:
     return f"class:{name}"
 
+LIMITS = sa.select(quotas).where(quotas.c.project_id.in_(sa.bindparam("ids", expanding=True)))
+USAGE = sa.select(
+    sa.func.count(),
+    sa.func.coalesce(sa.func.sum(servers.c.vcpus), 0),
+    sa.func.coalesce(sa.func.sum(servers.c.memory_mb), 0),
+).where(servers.c.project_id == sa.bindparam("project"), servers.c.deleted_at.is_(None))
+USERS_USAGE = USAGE.where(servers.c.user_id == sa.bindparam("user"))
+
 
 class Quotas:
     def __init__(self, db: Database):
@@ -21,8 +29,7 @@ class Quotas:
 
     async def limits(self, project_id: str) -> list[Limit]:
         """What was set for the default class, the project and all its users."""
-        stmt = sa.select(quotas).where(quotas.c.project_id.in_((class_id(DEFAULT_CLASS), project_id)))
-        return await self.db.all(Limit, stmt)
+        return await self.db.all(Limit, LIMITS, {"ids": [class_id(DEFAULT_CLASS), project_id]})
 
     async def class_limits(self, name: str) -> dict[str, int]:
         stmt = sa.select(quotas.c.resource, quotas.c.limit).where(quotas.c.project_id == class_id(name))
@@ -52,15 +59,8 @@ class Quotas:
 
     async def usage(self, project_id: str, user_id: str | None = None) -> dict[str, int]:
         """instances, cores and ram of the servers that are not deleted."""
-        mine = sa.and_(servers.c.project_id == project_id, servers.c.deleted_at.is_(None))
-        if user_id is not None:
-            mine = sa.and_(mine, servers.c.user_id == user_id)
-        stmt = sa.select(
-            sa.func.count(),
-            sa.func.coalesce(sa.func.sum(servers.c.vcpus), 0),
-            sa.func.coalesce(sa.func.sum(servers.c.memory_mb), 0),
-        )
-        ((instances, cores, ram),) = await self.db.rows(stmt.where(mine))
+        stmt, mine = (USAGE, {"project": project_id}) if user_id is None else (USERS_USAGE, {"project": project_id, "user": user_id})
+        ((instances, cores, ram),) = await self.db.rows(stmt, mine)
         return {"instances": int(instances), "cores": int(cores), "ram": int(ram)}
 
     async def count_groups(self, project_id: str, user_id: str | None = None) -> int:

@@ -19,6 +19,9 @@ LIVE = sa.and_(servers.c.id == server_group_members.c.server_id, servers.c.delet
 def _scoped(scope: str | None) -> sa.ColumnElement[bool]:
     return sa.true() if scope == EVERYONE else server_groups.c.project_id == scope
 
+GROUPS_OF = sa.select(server_group_members.c.server_id, server_group_members.c.group_id).where(
+    server_group_members.c.server_id.in_(sa.bindparam("ids", expanding=True)))
+
 
 class ServerGroups:
     def __init__(self, db: Database):
@@ -44,9 +47,8 @@ class ServerGroups:
 
     async def groups_of(self, server_ids: Collection[str]) -> dict[str, list[str]]:
         """server → its groups."""
-        stmt = sa.select(server_group_members.c.server_id, server_group_members.c.group_id)
         found: dict[str, list[str]] = {id: [] for id in server_ids}
-        for server_id, group_id in await self.db.rows(stmt.where(server_group_members.c.server_id.in_(server_ids))):
+        for server_id, group_id in await self.db.rows(GROUPS_OF, {"ids": list(server_ids)}):
             found[server_id].append(group_id)
         return found
 

@@ -18,6 +18,12 @@ from pileus.core.db import Database, Duplicate
 
 LIVE = servers.c.deleted_at.is_(None)
 GET = sa.select(servers).where(servers.c.id == sa.bindparam("id"), LIVE)
+NEWEST = sa.select(sa.func.max(servers.c.number))
+BEGIN_DELETE = (
+    servers.update()
+    .where(servers.c.id == sa.bindparam("id_"), LIVE, sa.or_(servers.c.task_state.is_(None), servers.c.task_state != "deleting"))
+    .values(task_state="deleting", updated_at=sa.bindparam("now"))
+)
 #: Columns by which a list may be sorted, by the API's names.
 SORT_KEYS = {
     "access_ip_v4": servers.c.access_ip_v4, "access_ip_v6": servers.c.access_ip_v6, "availability_zone": servers.c.availability_zone,
@@ -79,12 +85,12 @@ class Servers:
 
     async def find(self, id: str) -> Server | None:
         """The server, deleted or not."""
-        return await self.db.one(Server, sa.select(servers).where(servers.c.id == id))
+        return await self.db.find(Server, servers, id=id)
 
     async def add(self, server: Server) -> Server:
         """Insert, with a number of its own; returns the server as it is stored."""
         for _ in range(10):
-            number = (await self.db.scalar(sa.select(sa.func.max(servers.c.number))) or 0) + 1
+            number = (await self.db.scalar(NEWEST) or 0) + 1
             server = msgspec.structs.replace(server, number=number)
             try:
                 await self.db.insert(servers, server)
@@ -95,7 +101,7 @@ class Servers:
 
     async def update(self, id: str, now: datetime, /, **values: Any) -> int:
         plain = {k: msgspec.to_builtins(v) if isinstance(v, (msgspec.Struct, list)) else v for k, v in values.items()}
-        return await self.db.execute(servers.update().where(servers.c.id == id).values(updated_at=now, **plain))
+        return await self.db.update(servers, {"id": id}, updated_at=now, **plain)
 
     async def begin(self, id: str, now: datetime, *, task: str, allowed: Collection[str], over: Collection[str] = (),
                     **values: Any) -> bool:
@@ -108,15 +114,12 @@ class Servers:
 
     async def begin_delete(self, id: str, now: datetime) -> bool:
         """Enter `deleting`, whatever else is being done; False when that is so already."""
-        busy = sa.or_(servers.c.task_state.is_(None), servers.c.task_state != "deleting")
-        stmt = servers.update().where(servers.c.id == id, LIVE, busy)
-        return bool(await self.db.execute(stmt.values(task_state="deleting", updated_at=now)))
+        return bool(await self.db.execute(BEGIN_DELETE, {"id_": id, "now": now}))
 
     async def end_task(self, id: str, now: datetime, task: str, **values: Any) -> bool:
         """Leave a task state, unless a delete took over in between."""
         plain = {k: msgspec.to_builtins(v) if isinstance(v, msgspec.Struct) else v for k, v in values.items()}
-        stmt = servers.update().where(servers.c.id == id, servers.c.task_state == task)
-        return bool(await self.db.execute(stmt.values(task_state=None, updated_at=now, **plain)))
+        return bool(await self.db.update(servers, {"id": id, "task_state": task}, **(plain | {"task_state": None, "updated_at": now})))
 
     async def fail(self, id: str, now: datetime, fault: Fault) -> bool:
         """ERROR, whatever was being done, unless it is being deleted."""

@@ -8,10 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pileus.core.context import EVERYONE
 from pileus.core.db import Database
 from pileus.image.model import SAVING, Image, Wanted
 from pileus.image.store.query import label, listed, reachable
 from pileus.image.store.tables import images, labels, spent_ids
+
+ANY = sa.select(images).where(images.c.id == sa.bindparam("id"))
+REACHABLE = ANY.where(reachable(sa.bindparam("scope", type_=sa.String)))
 
 
 class Images:
@@ -25,8 +29,8 @@ class Images:
 
     async def find(self, id: str, scope: str | None, *, lock: bool = False) -> Image | None:
         """With `lock` nobody else changes the image until the transaction around ends."""
-        stmt = sa.select(images).where(images.c.id == id, reachable(scope))
-        return await self.db.one(Image, stmt.with_for_update() if lock else stmt)
+        stmt = ANY if scope == EVERYONE else REACHABLE
+        return await self.db.one(Image, stmt.with_for_update() if lock else stmt, {"id": id, "scope": scope})
 
     async def page(self, wanted: Wanted, scope: str | None, project_id: str | None) -> list[Image]:
         return await self.db.all(Image, listed(wanted, scope, project_id))

@@ -18,11 +18,9 @@ from pileus.image.store.tables import images, labels, members
 OPERATORS = {"eq": operator.eq, "neq": operator.ne, "lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge}
 
 
-def reachable(scope: str | None) -> sa.ColumnElement[bool]:
+def reachable(project: sa.ColumnElement | str | None) -> sa.ColumnElement[bool]:
     """Images that exist for a project at all: its own, and what others let it use."""
-    if scope == EVERYONE:
-        return sa.true()
-    return sa.or_(images.c.owner == scope, images.c.visibility.in_((PUBLIC, COMMUNITY)), _shared_with(scope, None))
+    return sa.or_(images.c.owner == project, images.c.visibility.in_((PUBLIC, COMMUNITY)), _shared_with(project, None))
 
 
 def listed(wanted: Wanted, scope: str | None, project_id: str | None) -> sa.Select:
@@ -54,7 +52,7 @@ def _seen(wanted: Wanted, scope: str | None, project_id: str | None) -> sa.Colum
     return sa.and_(seen, images.c.visibility == wanted.visibility)
 
 
-def _shared_with(project_id: str | None, status: str | None) -> sa.ColumnElement[bool]:
+def _shared_with(project_id: sa.ColumnElement | str | None, status: str | None) -> sa.ColumnElement[bool]:
     member = sa.exists().where(members.c.image_id == images.c.id, members.c.member_id == project_id)
     if status is not None:
         member = member.where(members.c.status == status)

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pileus.core.db import Duplicate
 from pileus.core.log import Log
 from pileus.network import errors
-from pileus.network.model import Agent, Heartbeat, Kind, Wanted
+from pileus.network.model import Agent, Heartbeat, Wanted
 from pileus.network.service.part import Part
-from pileus.network.store.ports import ports
 
 if TYPE_CHECKING:
     from pileus.network.service import Network
@@ -57,7 +56,7 @@ class Agents(Part):
         self._down = silent
         for host in fresh:
             log.warning("network agent is down", host=host)
-            await self.stores.ports.set_status("DOWN", ports.c.host == host, ports.c.kind == Kind.GUEST)
+            await self.stores.ports.set_down(host)
         self._believed_until = 0.0
         await self.network_host()
         return f"{len(fresh)} went down" if fresh else None

@@ -29,7 +29,6 @@ from pileus.network.model import (
 from pileus.network.service.groups import DEFAULT
 from pileus.network.service.part import Part
 from pileus.network.store.devices import Devices
-from pileus.network.store.ports import ports as port_table
 from pileus.network.store.subnets import subnets as subnet_table
 
 
@@ -123,7 +122,7 @@ class ForCompute(Part):
     # ---- questions -------------------------------------------------------------------------------------------------------
     async def ports_of(self, device_id: str) -> list[Port]:
         """In the order they were made."""
-        found = await self.stores.ports.whole(port_table.c.device_id == device_id, port_table.c.kind == Kind.GUEST)
+        found = await self.stores.ports.of_device(device_id, Kind.GUEST)
         mtus = {network_id: (await self.stores.networks.bare(network_id)).mtu for network_id in {port.network_id for port in found}}
         found = [replace(port, mtu=mtus[port.network_id]) for port in found]
         return sorted(found, key=lambda port: (port.created_at, port.id))

@@ -21,7 +21,6 @@ from pileus.network.datapath.base import HostNetworks
 from pileus.network.interface import Applied, NetworkAgent
 from pileus.network.model import Kind, Port
 from pileus.network.service.part import Part
-from pileus.network.store.ports import ports
 
 if TYPE_CHECKING:
     from pileus.network.service import Network
@@ -202,9 +201,9 @@ class Sync(Part):
         wired = [port.id for port in wanted.ports if port.id in done and port.up]
         broken = [port.id for port in wanted.ports if port.id not in done or not port.up]
         if wired:
-            await self.stores.ports.set_status("ACTIVE", ports.c.id.in_(wired), ports.c.host == host)
+            await self.stores.ports.set_status("ACTIVE", host, wired)
         if broken:
-            await self.stores.ports.set_status("DOWN", ports.c.id.in_(broken), ports.c.host == host)
+            await self.stores.ports.set_status("DOWN", host, broken)
 
 
 def _fail(answers: list[asyncio.Future], failure: Exception) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from pileus.core import statements
 from pileus.core.db import METADATA, Database, Duplicate, Id, Time
 from pileus.core.errors import Unavailable
 from pileus.network import errors, ipam
@@ -112,7 +113,7 @@ class Addresses:
     async def _insert(self, subnet: Subnet, first: int, last: int, since: datetime | str) -> None:
         version = subnet.ip_version
         await self.db.execute(
-            free_ranges.insert(),
+            statements.insert(free_ranges),
             {"subnet_id": subnet.id, "first": _key(first, version), "last": _key(last, version), "since": since},
         )
 
@@ -125,7 +126,7 @@ class Addresses:
             raise errors.IpAddressAlreadyAllocated(ip=address.ip, subnet_id=address.subnet_id) from taken
 
     async def remove(self, network_id: str, ip: str) -> None:
-        await self.db.execute(addresses.delete().where(addresses.c.network_id == network_id, addresses.c.ip == ip))
+        await self.db.delete(addresses, network_id=network_id, ip=ip)
 
     async def remove_of_port(self, port_id: str) -> None:
         await self.db.execute(addresses.delete().where(addresses.c.port_id == port_id))

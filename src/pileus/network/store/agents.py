@@ -29,6 +29,19 @@ agents = sa.Table(
 )
 HEARTBEAT = agents.update().where(agents.c.host == sa.bindparam("at_host")).values(heartbeat_at=sa.bindparam("now"))
 
+OLDEST_ALIVE = (
+    sa.select(agents.c.host)
+    .where(agents.c.heartbeat_at >= sa.bindparam("since"), agents.c.admin_state_up)
+    .order_by(agents.c.created_at, agents.c.host)
+    .limit(1)
+)
+UNDERLAYS = sa.select(agents.c.host, agents.c.underlay).where(agents.c.underlay != "")
+SOME = agents.c.host.in_(sa.bindparam("hosts", expanding=True))
+AT_LEAST = sa.bindparam("at_least", type_=agents.c.generation.type)
+NEXT_GENERATION = agents.update().where(SOME).values(
+    generation=sa.case((agents.c.generation >= AT_LEAST, agents.c.generation + 1), else_=AT_LEAST))
+GENERATIONS = sa.select(agents.c.host, agents.c.generation).where(SOME)
+
 
 class Agents:
     listing = Listing(agents, hidden=("generation", "bridges"))
@@ -53,18 +66,13 @@ class Agents:
         return await self.db.all(Agent, sa.select(agents).order_by(agents.c.created_at, agents.c.host))
 
     async def oldest_alive(self, since: datetime) -> str | None:
-        return await self.db.scalar(
-            sa.select(agents.c.host)
-            .where(agents.c.heartbeat_at >= since, agents.c.admin_state_up)
-            .order_by(agents.c.created_at, agents.c.host)
-            .limit(1)
-        )
+        return await self.db.scalar(OLDEST_ALIVE, {"since": since})
 
     async def underlays(self) -> dict[str, str]:
         """Host → its address towards other hosts, of those that have one."""
         return {
             row.host: row.underlay
-            for row in await self.db.rows(sa.select(agents.c.host, agents.c.underlay).where(agents.c.underlay != ""))
+            for row in await self.db.rows(UNDERLAYS)
         }
 
     async def on(self, host: str) -> Agent | None:
@@ -86,8 +94,7 @@ class Agents:
         """A new generation for each host's state: greater than all before, also when a database was lost (`at_least` is a time)."""
         found: dict[str, int] = {}
         for part in chunks(sorted(hosts)):
-            await self.db.execute(agents.update().where(agents.c.host.in_(part)).values(
-                generation=sa.case((agents.c.generation >= at_least, agents.c.generation + 1), else_=at_least)))
-            rows = await self.db.rows(sa.select(agents.c.host, agents.c.generation).where(agents.c.host.in_(part)))
+            await self.db.execute(NEXT_GENERATION, {"hosts": part, "at_least": at_least})
+            rows = await self.db.rows(GENERATIONS, {"hosts": part})
             found |= {row.host: row.generation for row in rows}
         return found

@@ -16,6 +16,8 @@ from pileus.network.model import Wanted
 
 T = TypeVar("T")
 Clause = sa.ColumnElement[bool]
+#: A project's id, or the parameter of a statement that has one.
+Project = str | sa.ColumnElement | None
 Special = Callable[[tuple[str, ...]], Clause]
 
 TRUE, FALSE = frozenset({"true", "1", "t", "yes", "on"}), frozenset({"false", "0", "f", "no", "off"})

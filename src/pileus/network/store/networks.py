@@ -14,7 +14,7 @@ from pileus.network import errors
 from pileus.network.model import Network, RbacPolicy
 from pileus.network.model.rbac import SHARED
 from pileus.network.store.addresses import addresses
-from pileus.network.store.base import Clause, Listing, gather, grouped, matches, owned, standard
+from pileus.network.store.base import Clause, Listing, Project, gather, grouped, matches, owned, standard
 from pileus.network.store.resource import Store
 
 networks = sa.Table(
@@ -60,9 +60,9 @@ SUBNETS_OF = (
 )
 
 
-def shared_with(scope: str) -> Clause:
+def shared_with(project: Project) -> Clause:
     """Shared with everybody, or with this project in particular."""
-    granted = sa.select(rbac.c.object_id).where(rbac.c.action == SHARED, rbac.c.target_tenant == scope)
+    granted = sa.select(rbac.c.object_id).where(rbac.c.action == SHARED, rbac.c.target_tenant == project)
     return sa.or_(networks.c.shared, networks.c.id.in_(granted))
 
 
@@ -91,10 +91,8 @@ class Networks(Store[Network]):
         },
     )
 
-    def visible(self, scope: str | None) -> Clause | None:
-        if scope == EVERYONE:
-            return None
-        return sa.or_(networks.c.project_id == scope, networks.c.external, shared_with(scope or ""))
+    def visible(self, project: Project) -> Clause:
+        return sa.or_(networks.c.project_id == project, networks.c.external, shared_with(project))
 
     async def dress(self, found: Sequence[Network], scope: str | None = None) -> list[Network]:
         ids = [network.id for network in found]

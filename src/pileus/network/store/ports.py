@@ -9,12 +9,12 @@ import msgspec
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from pileus.core.context import EVERYONE
+from pileus.core import statements
 from pileus.core.db import METADATA, Id, Json
 from pileus.network import errors
-from pileus.network.model import Address, AddressPair, Port
+from pileus.network.model import Address, AddressPair, Kind, Port
 from pileus.network.store.addresses import addresses
-from pileus.network.store.base import Clause, Listing, gather, grouped, standard
+from pileus.network.store.base import Clause, Listing, Project, chunks, gather, grouped, standard
 from pileus.network.store.networks import networks
 from pileus.network.store.resource import Store
 
@@ -70,6 +70,10 @@ def _fixed_ips(values: tuple[str, ...]) -> Clause:
         clauses.append(_having(sa.or_(*(addresses.c.ip.contains(part, autoescape=True) for part in by_kind["ip_address_substr"]))))
     return sa.and_(sa.true(), *clauses)
 
+_OTHER = ports.update().where(ports.c.host == sa.bindparam("at"), ports.c.status != sa.bindparam("new"))
+SET_STATUS = _OTHER.where(ports.c.id.in_(sa.bindparam("ids", expanding=True))).values(status=sa.bindparam("new"))
+SET_DOWN = ports.update().where(ports.c.host == sa.bindparam("at"), ports.c.kind == Kind.GUEST).values(status="DOWN")
+
 
 class Ports(Store[Port]):
     table, kind = ports, Port
@@ -86,12 +90,10 @@ class Ports(Store[Port]):
         },
     )
 
-    def visible(self, scope: str | None) -> Clause | None:
+    def visible(self, project: Project) -> Clause:
         """A project's own ports, and all those on its networks."""
-        if scope == EVERYONE:
-            return None
         return sa.or_(
-            ports.c.project_id == scope, ports.c.network_id.in_(sa.select(networks.c.id).where(networks.c.project_id == scope))
+            ports.c.project_id == project, ports.c.network_id.in_(sa.select(networks.c.id).where(networks.c.project_id == project))
         )
 
     async def dress(self, found: Sequence[Port], scope: str | None = None) -> list[Port]:
@@ -116,20 +118,30 @@ class Ports(Store[Port]):
 
     async def set_groups(self, port_id: str, groups: Iterable[str], *, new: bool = False) -> None:
         if not new:
-            await self.db.execute(port_groups.delete().where(port_groups.c.port_id == port_id))
+            await self.db.delete(port_groups, port_id=port_id)
         for group in groups:
-            await self.db.execute(port_groups.insert(), {"port_id": port_id, "group_id": group})
+            await self.db.insert(port_groups, {"port_id": port_id, "group_id": group})
 
     async def set_pairs(self, port_id: str, pairs: Iterable[AddressPair]) -> None:
         await self.db.execute(ports.update().where(ports.c.id == port_id).values(allowed_address_pairs=msgspec.to_builtins(pairs)))
 
-    async def set_status(self, status: str, *clauses: Clause) -> int:
-        """Not a revision: nobody asked for it."""
-        return await self.db.execute(ports.update().where(ports.c.status != status, *clauses).values(status=status))
+    async def set_status(self, status: str, host: str, ids: Sequence[str]) -> None:
+        """Of ports on a host. Not a revision: nobody asked for it."""
+        for part in chunks(ids):
+            await self.db.execute(SET_STATUS, {"new": status, "at": host, "ids": part})
+
+    async def set_down(self, host: str) -> int:
+        """The guests' ports on a host, which is gone."""
+        return await self.db.execute(SET_DOWN, {"at": host})
+
+    async def of_device(self, device_id: str, kind: Kind) -> list[Port]:
+        """Ports with everything that belongs to them."""
+        return await self.dress(await self.db.all(Port, statements.select(ports, "device_id", "kind"),
+                                                  {"row_device_id": device_id, "row_kind": kind}))
 
     async def delete(self, id: str) -> int:
         """The port, with its groups; its addresses are given back by whoever knows the pools."""
-        await self.db.execute(port_groups.delete().where(port_groups.c.port_id == id))
+        await self.db.delete(port_groups, port_id=id)
         return await super().delete(id)
 
 

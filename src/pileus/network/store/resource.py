@@ -14,7 +14,7 @@ from pileus.core.context import EVERYONE
 from pileus.core.db import Database, row
 from pileus.core.errors import CloudError
 from pileus.network.model import Wanted
-from pileus.network.store.base import Clause, Listing, Tags, owned
+from pileus.network.store.base import Clause, Listing, Project, Tags
 
 R = TypeVar("R", bound=Any)
 
@@ -31,16 +31,20 @@ class Store(Generic[R]):
     def __init__(self, db: Database):
         self.db, self.tags = db, Tags(db)
         self._find = sa.select(self.table).where(self.table.c.id == sa.bindparam("id"))
-        self._find_locked = self._find.with_for_update()
+        self._find_visible = self._find.where(self.visible(sa.bindparam("scope", type_=sa.String)))
 
     # What differs from kind to kind
     def missing(self, id: str) -> CloudError:
         facts: dict[str, Any] = {self.named: id}
         return self.absent(**facts)
 
-    def visible(self, scope: str | None) -> Clause | None:
-        """Which rows a scope may see; None: all."""
-        return owned(self.table, scope)
+    def visible(self, project: Project) -> Clause:
+        """Which rows a project sees. The project may be a parameter."""
+        return self.table.c.project_id == project
+
+    def seen(self, scope: str | None) -> Clause | None:
+        """Which rows a scope sees; None: all."""
+        return None if scope == EVERYONE else self.visible(scope)
 
     async def dress(self, found: Sequence[R], scope: str | None = None) -> list[R]:
         """The records with what belongs to them and is kept elsewhere."""
@@ -54,9 +58,8 @@ class Store(Generic[R]):
 
     async def bare(self, id: str, scope: str | None = EVERYONE, *, lock: bool = False) -> R:
         """The bare row of a resource. `lock` keeps it from others until the transaction ends, where databases are shared."""
-        clause = self.visible(scope)
-        stmt = self._find_locked if lock else self._find
-        found = await self.db.one(self.kind, stmt if clause is None else stmt.where(clause), {"id": id})
+        stmt, facts = (self._find, {"id": id}) if scope == EVERYONE else (self._find_visible, {"id": id, "scope": scope})
+        found = await self.db.one(self.kind, stmt.with_for_update() if lock else stmt, facts)
         if found is None:
             raise self.missing(id)
         return found
@@ -66,7 +69,7 @@ class Store(Generic[R]):
         return (await self.dress([await self.bare(id, scope, lock=lock)], scope))[0]
 
     async def page(self, scope: str | None, wanted: Wanted) -> list[R]:
-        stmt = self.listing.select(wanted, self.visible(scope))
+        stmt = self.listing.select(wanted, self.seen(scope))
         return await self.dress(await self.listing.page(self.db, self.kind, stmt, wanted, self.missing), scope)
 
     async def all(self, *clauses: Clause) -> list[R]:
@@ -86,4 +89,4 @@ class Store(Generic[R]):
 
     async def delete(self, id: str) -> int:
         await self.tags.clear(id)
-        return await self.db.execute(self.table.delete().where(self.table.c.id == id))
+        return await self.db.delete(self.table, id=id)

@@ -47,6 +47,8 @@ async def ports_by_id(db, ids: Sequence[str]) -> dict[str, Port]:
         found |= {port.id: port for port in await Ports(db).whole(ports.c.id.in_(part))}
     return found
 
+OF_PORTS = sa.select(floating_ips).where(floating_ips.c.port_id.in_(sa.bindparam("ids", expanding=True))).order_by(floating_ips.c.id)
+
 
 class Routers(Store[Router]):
     table, kind = routers, Router
@@ -87,5 +89,5 @@ class FloatingIPs(Store[FloatingIP]):
     async def of_ports(self, port_ids: Sequence[str]) -> list[FloatingIP]:
         found: list[FloatingIP] = []
         for part in chunks(port_ids):
-            found.extend(await self.all(floating_ips.c.port_id.in_(part)))
+            found.extend(await self.db.all(FloatingIP, OF_PORTS, {"ids": part}))
         return found

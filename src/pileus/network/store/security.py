@@ -90,7 +90,7 @@ class SecurityGroups(Store[SecurityGroup]):
         if not wanted:
             return wanted
         stmt = sa.select(groups.c.id).where(groups.c.id.in_(wanted))
-        mine = self.visible(scope)
+        mine = self.seen(scope)
         return wanted - {row.id for row in await self.db.rows(stmt if mine is None else stmt.where(mine))}
 
     async def named_in(self, project_id: str, name: str) -> list[SecurityGroup]:
@@ -128,7 +128,7 @@ class Rules:
     def missing(self, id: str) -> errors.SecurityGroupRuleNotFound:
         return errors.SecurityGroupRuleNotFound(rule_id=id)
 
-    def visible(self, scope: str | None) -> Clause | None:
+    def seen(self, scope: str | None) -> Clause | None:
         """A project's own, and those that somebody else (an administrator) put into its groups."""
         if scope == EVERYONE:
             return None
@@ -138,14 +138,14 @@ class Rules:
 
     async def get(self, id: str, scope: str | None) -> SecurityGroupRule:
         stmt = sa.select(rules).where(rules.c.id == id)
-        mine = self.visible(scope)
+        mine = self.seen(scope)
         found = await self.db.one(SecurityGroupRule, stmt if mine is None else stmt.where(mine))
         if found is None:
             raise self.missing(id)
         return found
 
     async def page(self, scope: str | None, wanted: Wanted) -> list[SecurityGroupRule]:
-        stmt = self.listing.select(wanted, self.visible(scope))
+        stmt = self.listing.select(wanted, self.seen(scope))
         return await self.listing.page(self.db, SecurityGroupRule, stmt, wanted, self.missing)
 
     async def insert(self, rule: SecurityGroupRule) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from pileus.core.context import EVERYONE
 from pileus.core.db import METADATA, Id, Json
 from pileus.network import errors
 from pileus.network.model import AddressScope, Subnet, SubnetPool
-from pileus.network.store.base import Clause, Listing, standard
+from pileus.network.store.base import Clause, Listing, Project, standard
 from pileus.network.store.networks import networks, shared_with
 from pileus.network.store.resource import Store
 
@@ -63,12 +62,10 @@ class Subnets(Store[Subnet]):
         },
     )
 
-    def visible(self, scope: str | None) -> Clause | None:
+    def visible(self, project: Project) -> Clause:
         """Those of networks that are the project's or shared with it. An external network's addresses are not everybody's."""
-        if scope == EVERYONE:
-            return None
-        there = sa.select(networks.c.id).where(sa.or_(networks.c.project_id == scope, shared_with(scope or "")))
-        return sa.or_(subnets.c.project_id == scope, subnets.c.network_id.in_(there))
+        there = sa.select(networks.c.id).where(sa.or_(networks.c.project_id == project, shared_with(project)))
+        return sa.or_(subnets.c.project_id == project, subnets.c.network_id.in_(there))
 
     async def on(self, network_id: str) -> list[Subnet]:
         """The subnets of a network, oldest first."""
@@ -80,8 +77,8 @@ class SubnetPools(Store[SubnetPool]):
     absent, named = errors.SubnetPoolNotFound, "subnetpool_id"
     listing = Listing(subnetpools)
 
-    def visible(self, scope: str | None) -> Clause | None:
-        return None if scope == EVERYONE else sa.or_(subnetpools.c.project_id == scope, subnetpools.c.shared)
+    def visible(self, project: Project) -> Clause:
+        return sa.or_(subnetpools.c.project_id == project, subnetpools.c.shared)
 
 
 class AddressScopes(Store[AddressScope]):
@@ -89,5 +86,5 @@ class AddressScopes(Store[AddressScope]):
     absent, named = errors.AddressScopeNotFound, "address_scope_id"
     listing = Listing(address_scopes)
 
-    def visible(self, scope: str | None) -> Clause | None:
-        return None if scope == EVERYONE else sa.or_(address_scopes.c.project_id == scope, address_scopes.c.shared)
+    def visible(self, project: Project) -> Clause:
+        return sa.or_(address_scopes.c.project_id == project, address_scopes.c.shared)

@@ -48,6 +48,13 @@ PLACES = (
     .distinct()
     .where(ports.c.network_id.in_(IDS), ports.c.host != "", ports.c.kind == Kind.GUEST)
 )
+HOSTS_WITH = (
+    sa.select(ports.c.host)
+    .distinct()
+    .join(port_groups, port_groups.c.port_id == ports.c.id)
+    .where(port_groups.c.group_id.in_(IDS), ports.c.host != "")
+)
+LETTING_IN = sa.select(rules.c.security_group_id).distinct().where(rules.c.remote_group_id.in_(IDS))
 ROUTERS = sa.select(routers).order_by(routers.c.id)
 FLOATING = sa.select(floating_ips).where(floating_ips.c.router_id.is_not(None)).order_by(floating_ips.c.id)
 
@@ -69,11 +76,8 @@ class Questions:
 
     async def hosts_with(self, group_ids: Iterable[str]) -> set[str]:
         """Hosts of guests that have one of these groups."""
-        stmt = sa.select(ports.c.host).distinct().join(port_groups, port_groups.c.port_id == ports.c.id).where(
-            port_groups.c.group_id.in_(IDS), ports.c.host != "")
-        return {row.host for row in await self.of(stmt, group_ids)}
+        return {row.host for row in await self.of(HOSTS_WITH, group_ids)}
 
     async def groups_letting_in(self, group_ids: Iterable[str]) -> set[str]:
         """Groups with a rule about the members of one of these."""
-        stmt = sa.select(rules.c.security_group_id).distinct().where(rules.c.remote_group_id.in_(IDS))
-        return {row.security_group_id for row in await self.of(stmt, group_ids)}
+        return {row.security_group_id for row in await self.of(LETTING_IN, group_ids)}
