@@ -134,7 +134,7 @@ class Ports(Store[Port]):
         """The guests' ports on a host, which is gone."""
         return await self.db.execute(SET_DOWN, {"at": host})
 
-    async def of_device(self, device_id: str, kind: Kind) -> list[Port]:
+    async def of_device(self, device_id: str, kind: str) -> list[Port]:
         """Ports with everything that belongs to them."""
         return await self.dress(await self.db.all(Port, statements.select(ports, "device_id", "kind"),
                                                   {"row_device_id": device_id, "row_kind": kind}))
