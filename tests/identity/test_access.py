@@ -42,6 +42,7 @@ BODIES = {
     "policy": {"type": "x", "blob": "{}"},
     "credential": {"user_id": "x", "type": "x", "blob": "x"},
     "trust": {"trustor_user_id": "x", "trustee_user_id": "x", "project_id": "x", "impersonation": False, "roles": []},
+    "application_credential": {"name": "x"},
     "tags": [],
 }
 
@@ -73,8 +74,13 @@ async def ids(keystone) -> dict[str, str]:
     ann = await keystone.as_("ann", "ann", project="ann")
     trust = {"trustor_user_id": user, "trustee_user_id": carl, "project_id": project, "impersonation": True,
              "roles": [{"name": "member"}]}
+    wanted = {"name": "a", "access_rules": [{"service": "compute", "method": "GET", "path": "/v2.1/servers"}]}
+    made = await ann.post(f"{V3}/users/{user}/application_credentials", {"application_credential": wanted})
+    app_cred = made.json["application_credential"]
     return {
         "trust_id": (await ann.post(f"{V3}/OS-TRUST/trusts", {"trust": trust})).json["trust"]["id"],
+        "application_credential_id": app_cred["id"],
+        "access_rule_id": app_cred["access_rules"][0]["id"],
         "user_id": user,
         "project_id": project,
         "group_id": group,

@@ -155,9 +155,9 @@ async def test_another_copy_of_the_control_plane_notices_within_a_second(tmp_pat
         assert await two.tokens.find(token) is None
         # A login at the copy that has not noticed yet is not mistaken for an older one.
         await one.identity.users.update(user, {"enabled": True})
-        from pileus.identity.model import DomainRef, Login, UserRef
+        from pileus.identity.model import DomainRef, Login, PasswordUser
 
-        again = await two.logins.log_in(Login(user=UserRef(name="ann", domain=DomainRef(id="default")), password="ann"))
+        again = await two.logins.log_in(Login(password=PasswordUser(name="ann", domain=DomainRef(id="default"), password="ann")))
         assert await one.works(again.token)
 
 

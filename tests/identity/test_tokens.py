@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from pileus.identity.config import IdentityConfig
-from pileus.identity.model import DomainRef, Login, UserRef
+from pileus.identity.model import DomainRef, Login, PasswordUser
 from pileus.identity.payload import LONGEST_CHAIN
 from pileus.identity.periodic import purge_revocations
 from pileus.identity.service import Identity
@@ -249,7 +249,7 @@ async def test_tokens_outlive_the_process(tmp_path):
             config = IdentityConfig(bcrypt_cost=4, hash_threads=0, **config)
             before, after = (Identity(keystone.kit, config, state) for _ in range(2))
             await before.start()
-            who = Login(user=UserRef(name="admin", domain=DomainRef(id="default")), password="secret")
+            who = Login(password=PasswordUser(name="admin", domain=DomainRef(id="default"), password="secret"))
             token = (await before.logins.log_in(who)).token
             await after.start()
             assert (await after.tokens.find(token) is not None) is (number < 2)

@@ -26,6 +26,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: str = ""
     request_id: str = ""
     trust_id: str | None = None                       # acts by a trust: on behalf of another, with no more than was entrusted
+    app_cred_id: str | None = None                    # acts by an application credential
+    unrestricted: bool = False                        # ... which may make more application credentials, and trusts
     service_roles: frozenset[str] = frozenset()       # of the X-Service-Token, when there was one
 
     @property

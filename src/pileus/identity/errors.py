@@ -121,6 +121,20 @@ class TrustNotFound(errors.NotFound):
     code, message = "identity.trust_not_found", "Could not find trust: {id}."
 
 
+class ApplicationCredentialNotFound(errors.NotFound):
+    code, message = "identity.application_credential_not_found", "Could not find Application Credential: {id}."
+
+
+class AccessRuleNotFound(errors.NotFound):
+    code, message = "identity.access_rule_not_found", "Could not find access rule: {id}."
+
+
+class NotByAccessRules(errors.Unauthenticated):
+    """The token is valid, but this request is not among those its application credential is for."""
+
+    code, message = "identity.not_by_access_rules", "The request is not among those that the application credential allows."
+
+
 class TokenNotFound(errors.NotFound):
     code, message = "identity.token_not_found", "Could not recognize token."
 

@@ -195,6 +195,32 @@ class Trust(Record, frozen=True, kw_only=True):
     remaining_uses: int | None = None
 
 
+class AccessRule(Record, frozen=True, kw_only=True):
+    """A kind of request: see `access_rules`. A user's rules stay when the application credential they came with is gone."""
+
+    user_id: str
+    service: str
+    method: str
+    path: str
+
+
+class ApplicationCredential(Record, frozen=True, kw_only=True):
+    """A secret by which programs act as a user on one project, with these roles and no others.
+
+    `access_rules` are ids (None: any request). An `unrestricted` one may make more of its kind, and trusts.
+    """
+
+    user_id: str
+    project_id: str
+    name: str
+    hash: str
+    roles: tuple[str, ...]
+    description: str | None = None
+    expires_at: datetime | None = None
+    unrestricted: bool = False
+    access_rules: tuple[str, ...] | None = None
+
+
 class DomainRef(msgspec.Struct, frozen=True):
     """A domain by id or by name."""
 
@@ -233,10 +259,27 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trust: TrustRef | None = msgspec.field(name="OS-TRUST:trust", default=None)
 
 
-class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """Who says they are whom, by which proofs, and for what. `scope` None: the user's default project, if that works."""
+class PasswordUser(UserRef, frozen=True, kw_only=True):
+    password: str
 
+
+class ApplicationCredentialRef(msgspec.Struct, frozen=True, kw_only=True):
+    """By id, or by name and user. With an id the user is taken no notice of: whose it is, is stored (CVE-2026-42998)."""
+
+    id: str | None = None
+    name: str | None = None
     user: UserRef | None = None
-    password: str | None = None
+    secret: str
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """The proofs of who somebody is, and what for. `scope` None: the user's default project, if that works.
+
+    `source` is the address the login came from.
+    """
+
+    password: PasswordUser | None = None
     token: str | None = None
+    application_credential: ApplicationCredentialRef | None = None
     scope: Scope | Literal["unscoped"] | None = None
+    source: str = ""

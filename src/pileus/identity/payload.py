@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 #: Proofs of identity, each a bit in a token; new ones are added at the end.
-METHODS = ("password", "token")
+METHODS = ("password", "token", "application_credential", "totp", "ec2credential")
 UNSCOPED, PROJECT, DOMAIN, SYSTEM = range(4)
 FORMAT = 1
 #: A token remembers all tokens it was rescoped from, so that revoking any of them revokes it; so there must be an end.
@@ -22,7 +22,10 @@ _MICRO = timedelta(microseconds=1)
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
-    """`audit_ids`: of this token, of the first of its chain, then of those between. `trust_id`: the token is of that trust."""
+    """`audit_ids`: of this token, of the first of its chain, then of those between.
+
+    `trust_id`, `app_cred_id`: the token is of that trust, of that application credential.
+    """
 
     user_id: str
     methods: frozenset[str]
@@ -33,6 +36,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     audit_ids: tuple[str, ...]
     trust_id: str | None = None
+    app_cred_id: str | None = None
 
     @property
     def shown_methods(self) -> list[str]:
@@ -50,6 +54,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     generation: int
     audits: list[bytes]
     trust: bytes | None = None  # absent in tokens made before there were trusts
+    app_cred: bytes | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -69,6 +74,7 @@ def pack(p: Payload) -> bytes:
             p.generation,
             [base64.urlsafe_b64decode(a + "==") for a in p.audit_ids],
             None if p.trust_id is None else _pack_id(p.trust_id),
+            None if p.app_cred_id is None else _pack_id(p.app_cred_id),
         )
     )
 
@@ -92,6 +98,7 @@ def unpack(data: bytes) -> Payload | None:
         generation=p.generation,
         audit_ids=tuple(audit_id(a) for a in p.audits),
         trust_id=None if p.trust is None else _unpack_id(p.trust),
+        app_cred_id=None if p.app_cred is None else _unpack_id(p.app_cred),
     )
 
 

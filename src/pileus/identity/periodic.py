@@ -23,7 +23,14 @@ async def rotate_keys(identity: Identity) -> str | None:
     return None
 
 
+async def remove_orphaned_application_credentials(identity: Identity) -> str | None:
+    """They have been void since their user lost one of their roles; a role that comes back must not bring them back."""
+    gone = await identity.application_credentials.remove_orphans()
+    return f"{gone} application credentials removed" if gone else None
+
+
 PERIODIC = [
+    Periodic(remove_orphaned_application_credentials, every_s=300),
     Periodic(purge_revocations, every_s=900),
     Periodic(rotate_keys, every_s=300),
 ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pileus.core.policy import Default
 from pileus.identity import policy_extensions
 from pileus.identity.personas import ADMIN, ADMIN_OR_READER, ANY, GLOBAL, Rules
+from pileus.identity.policy_logins import LOGINS
 
 SUBJECT = "user_id:%(target.token.user_id)s"
 
@@ -125,6 +126,7 @@ _RULES: Rules = {
     "check_token": (f"{ADMIN_OR_READER} or {SUBJECT}", ANY),
     "validate_token": (f"{ADMIN_OR_READER} or rule:service_role or {SUBJECT}", ANY),
     "revoke_token": (f"{ADMIN} or {SUBJECT}", ANY),
+    **LOGINS,
     **{f"get_auth_{what}": ("", None) for what in ("catalog", "projects", "domains", "system")},
 }
 

@@ -78,13 +78,13 @@ def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
     return app
 
 
-def _request(fr: FalconRequest, edge: Edge) -> Request:
-    return Request(fr, edge.services, edge.ids.request(), edge.policy)
+def _request(api: Api, fr: FalconRequest, edge: Edge) -> Request:
+    return Request(fr, edge.services, edge.ids.request(), edge.policy, api)
 
 
 def _stray(api: Api, fr: FalconRequest, edge: Edge) -> Request:
     """A request that no route takes, at the version it asks for or else the default."""
-    req = _request(fr, edge)
+    req = _request(api, fr, edge)
     if (mv := api.microversions) is not None:
         req.version = mv.default
         with suppress(errors.CloudError):
@@ -98,7 +98,7 @@ def _responder(api: Api, routes: list[Route], edge: Edge):
 
     async def respond(fr, resp, **params):
         began = time.perf_counter()
-        req = _request(fr, edge)
+        req = _request(api, fr, edge)
         req.params = params
         try:
             route = await _admit(api, routes, edge, req)

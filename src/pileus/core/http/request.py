@@ -14,6 +14,7 @@ from pileus.core.errors import Invalid
 
 if TYPE_CHECKING:
     from pileus.core.http.microversion import Version
+    from pileus.core.http.route import Api
     from pileus.core.policy import Policy
 
 TRUE, FALSE = frozenset({"1", "t", "true", "on", "y", "yes"}), frozenset({"0", "f", "false", "off", "n", "no"})
@@ -92,9 +93,10 @@ class Query:
 class Request:
     """One request, as far as handlers are concerned. `services` is the cloud's services; `who` is the verified caller."""
 
-    __slots__ = ("_query", "falcon", "found", "id", "params", "policy", "route", "services", "version", "who")
+    __slots__ = ("_query", "api", "falcon", "found", "id", "params", "policy", "route", "services", "version", "who")
 
-    def __init__(self, falcon: FalconRequest, services: Any, request_id: str, policy: Policy):
+    def __init__(self, falcon: FalconRequest, services: Any, request_id: str, policy: Policy, api: Api):
+        self.api = api                                 # of which service it is
         self.falcon, self.services, self.id, self.policy = falcon, services, request_id, policy
         self.who: Context = Context(request_id=request_id)
         self.version: Version = (0, 0)

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from pileus.core.http import Api
 from pileus.identity.api import (
+    application_credentials,
     auth,
     catalog,
     consumers,
@@ -48,5 +49,6 @@ _RESOURCES = (
     domain_configs,
     registered_limits,
     limits,
+    application_credentials,
 )
 API = Api(name="identity", root=ROOT, routes=[route for resource in _RESOURCES for route in resource.ROUTES], render=render)

@@ -9,17 +9,17 @@ import msgspec
 
 from pileus.core.errors import Forbidden, Invalid, Unauthenticated
 from pileus.core.http import Reply, Request, Route
+from pileus.identity.api.application_credentials import show_access_rule
 from pileus.identity.api.domains import show_domain
 from pileus.identity.api.projects import show_project
 from pileus.identity.api.views import BASE, listing, truth
 from pileus.identity.errors import TokenNotFound
-from pileus.identity.model import Login, Project, Role, Scope, User, UserRef
+from pileus.identity.model import ApplicationCredentialRef, Login, PasswordUser, Project, Role, Scope, User
 from pileus.identity.payload import METHODS, SYSTEM, UNSCOPED
 from pileus.identity.service.tokens import Verified, stamp
 
-
-class PasswordUser(UserRef, frozen=True, kw_only=True):
-    password: str
+#: Sent with a token to be validated by who keeps to the access rules in the answer.
+ACCESS_RULES = "openstack-identity-access-rules"
 
 
 class PasswordProof(msgspec.Struct, frozen=True):
@@ -36,6 +36,7 @@ class Proofs(msgspec.Struct, frozen=True):
     methods: list[str]
     password: PasswordProof | None = None
     token: TokenProof | None = None
+    application_credential: ApplicationCredentialRef | None = None
 
 
 class Auth(msgspec.Struct, frozen=True):
@@ -50,7 +51,7 @@ class AuthBody(msgspec.Struct, frozen=True):
 async def create_token(req: Request, body: AuthBody) -> Reply:
     """A token for who proves to be somebody."""
     identity = req.services.identity
-    verified = await identity.logins.log_in(_login(body.auth))
+    verified = await identity.logins.log_in(_login(req, body.auth))
     return await _reply(req, verified, 201)
 
 
@@ -98,21 +99,23 @@ async def subject_target(req: Request) -> dict[str, Any]:
     return {"target": {"token": {"user_id": (await _subject(req)).context.user_id}}}
 
 
-def _login(auth: Auth) -> Login:
+def _login(req: Request, auth: Auth) -> Login:
     proofs = auth.identity
     if not proofs.methods:
         raise Invalid("Expecting to find at least one method in identity.methods.")
     if not set(proofs.methods) <= set(METHODS):
         raise Unauthenticated("Attempted to authenticate with an unsupported method.")
-    for method in proofs.methods:
-        if getattr(proofs, method) is None:
+    named = {method: getattr(proofs, method, None) for method in proofs.methods}
+    for method, proof in named.items():
+        if proof is None:
             raise Invalid(f"Expecting to find {method} in identity.")
-    user = proofs.password.user if "password" in proofs.methods and proofs.password is not None else None
+    password, token = named.get("password"), named.get("token")
     return Login(
-        user=UserRef(id=user.id, name=user.name, domain=user.domain) if user is not None else None,
-        password=user.password if user is not None else None,
-        token=proofs.token.id if "token" in proofs.methods and proofs.token is not None else None,
+        password=password.user if password is not None else None,
+        token=token.id if token is not None else None,
+        application_credential=named.get("application_credential"),
         scope=auth.scope,
+        source=req.falcon.remote_addr or "",
     )
 
 
@@ -124,6 +127,8 @@ async def _subject(req: Request) -> Verified:
     found = await req.services.identity.tokens.find(token)
     if found is None:
         raise TokenNotFound()
+    if found.meaning.gate is not None and token != req.who.token and not req.header(ACCESS_RULES):
+        raise TokenNotFound()  # who does not know of access rules would not keep to them
     return found
 
 
@@ -156,6 +161,12 @@ def show(v: Verified) -> dict[str, Any]:
             "trustor_user": {"id": m.trust.trustor_user_id},
             "trustee_user": {"id": m.trust.trustee_user_id},
         }
+    if m.app_cred is not None:
+        shown["application_credential"] = {
+            "id": m.app_cred.id,
+            "name": m.app_cred.name,
+            "restricted": not m.app_cred.unrestricted,
+        } | ({} if m.access_rules is None else {"access_rules": [show_access_rule(r) for r in m.access_rules]})
     if p.scope != UNSCOPED:
         shown["roles"] = [_named(r) for r in m.roles]
     return shown

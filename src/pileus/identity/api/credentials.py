@@ -1,4 +1,5 @@
-"""Credentials: users see and change their own, administrators everybody's; nobody by a token of a trust."""
+"""Credentials: users see and change their own, administrators everybody's; nobody by a token of a trust or of a
+restricted application credential."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,8 +13,8 @@ from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Id, Name, changes, parse, required
 from pileus.identity.api.views import filters, links, listing
-from pileus.identity.errors import Refused
 from pileus.identity.model import Credential
+from pileus.identity.service.delegation import in_person
 
 
 class CredentialFields(msgspec.Struct, kw_only=True):
@@ -75,9 +76,8 @@ def show_credential(req: Request, c: Credential) -> dict[str, Any]:
 
 
 def _in_person(req: Request) -> None:
-    """Secrets of a user are not among what a trust gives."""
-    if req.who.trust_id is not None:
-        raise Refused(why="A token of a trust cannot access credentials.")
+    """Secrets of a user are not among what a trust or an application credential gives (OSSA-2026-005)."""
+    in_person(req.who, "access credentials")
 
 
 _ALL, _ONE = "/v3/credentials", "/v3/credentials/{credential_id}"

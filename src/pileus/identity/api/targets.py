@@ -28,6 +28,11 @@ async def user(req: Request, user_id: str, **_: str) -> dict[str, Any]:
     return {"user_id": user_id, "target": _user(await req.services.identity.users.find(user_id))}
 
 
+async def owner(req: Request, user_id: str, **_: str) -> dict[str, Any]:
+    """For what belongs to a user, whether the user exists or not."""
+    return {"user_id": user_id, "target": {"user": {"id": user_id}}}
+
+
 async def group(req: Request, group_id: str, **_: str) -> dict[str, Any]:
     return {"target": _group(await req.services.identity.groups.find(group_id))}
 

@@ -3,21 +3,21 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from pileus.core.clock import parse_iso
 from pileus.core.errors import Invalid
 from pileus.core.http import Reply, Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Id
+from pileus.identity.api.moments import moment
 from pileus.identity.api.roles import show_role
 from pileus.identity.api.views import BASE, filters, links, listing
 from pileus.identity.errors import Refused
 from pileus.identity.model import Trust
+from pileus.identity.service.delegation import in_person
 from pileus.identity.service.tokens import stamp
 
 
@@ -60,6 +60,7 @@ async def create_trust(req: Request, body: TrustBody) -> dict[str, Any]:
     """By the trustor, in person: not by an administrator, and not by the token of another trust."""
     t = body.trust
     req.enforce("identity:create_trust", targets.entrusted(t.trustor_user_id, t.trustee_user_id))
+    in_person(req.who, "create a trust")
     if req.who.trust_id is not None or t.redelegated_trust_id is not None:
         raise Refused(why="A trust cannot be redelegated: log in as the trustor to create one.")
     if req.who.user_id != t.trustor_user_id:
@@ -76,8 +77,9 @@ async def create_trust(req: Request, body: TrustBody) -> dict[str, Any]:
         project_id=t.project_id,
         roles=[(r.id, r.name) for r in t.roles],
         impersonation=t.impersonation,
-        expires_at=_moment(t.expires_at),
+        expires_at=moment(t.expires_at),
         remaining_uses=t.remaining_uses,
+        within=_within(req, t.project_id),
     )
     return {"trust": await show_trust(req, trust)}
 
@@ -118,11 +120,11 @@ async def check_trust_role(req: Request, trust_id: str, role_id: str) -> Reply:
     return Reply(200)
 
 
-def _moment(text: str | None) -> datetime | None:
-    try:
-        return parse_iso(text) if text is not None else None
-    except ValueError:
-        raise Invalid("Expecting expires_at to be a moment in ISO 8601.") from None
+def _within(req: Request, project_id: str) -> frozenset[str] | None:
+    """An application credential hands on no more than it has: on its project its roles, elsewhere nothing."""
+    if req.who.app_cred_id is None:
+        return None
+    return req.who.roles if req.who.project_id == project_id else frozenset()
 
 
 def _brief(req: Request, t: Trust) -> dict[str, Any]:

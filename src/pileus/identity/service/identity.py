@@ -12,10 +12,11 @@ from pileus.core.context import Context
 from pileus.core.errors import Unauthenticated
 from pileus.core.kit import Kit
 from pileus.identity.config import IdentityConfig
-from pileus.identity.errors import RoleNotFound
+from pileus.identity.errors import NotByAccessRules, RoleNotFound
 from pileus.identity.keys import Keys
-from pileus.identity.model import DEFAULT_DOMAIN, Assignment, Project, User
+from pileus.identity.model import DEFAULT_DOMAIN, SERVICE_ROLE, Assignment, Project, User
 from pileus.identity.passwords import Passwords
+from pileus.identity.service.application_credentials import ApplicationCredentials
 from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.bootstrap import bootstrap
 from pileus.identity.service.catalog import Catalog
@@ -61,6 +62,7 @@ class Identity:
         self.policies = Policies(self.core)
         self.credentials = Credentials(self.core, self.credential_keys)
         self.trusts = Trusts(self.core, self.assignments)
+        self.application_credentials = ApplicationCredentials(self.core, self.passwords, self.assignments)
         self.meanings = Meanings(self.core, self.assignments)
         self.tokens = Tokens(self.core, self.keys, self.meanings)
         self.logins = Logins(self.core, self.passwords, self.tokens, self.assignments)
@@ -88,7 +90,22 @@ class Identity:
         token = req.header("x-auth-token")
         if not token:
             raise Unauthenticated()
-        return await self.authenticate(token, req.header("x-service-token"), request_id=req.id)
+        who = await self.authenticate(token, req.header("x-service-token"), request_id=req.id)
+        if who.app_cred_id is not None:
+            await self.admit(who, req.api.name, req.api.root, req.method, req.path)
+        return who
+
+    async def admit(self, who: Context, service: str, root: str, method: str, path: str) -> None:
+        """Raise NotByAccessRules for a request that the token's application credential is not for.
+
+        `service` is its official type, `root` where it is mounted. For whoever does not come by `authenticate_request`.
+        What a service asks of another on a user's behalf is not looked at: the user's own request was.
+        """
+        if who.app_cred_id is None or SERVICE_ROLE in who.service_roles:
+            return
+        gate = (await self.tokens.verify(who.token)).meaning.gate
+        if gate is not None and not gate.allows(service, root, method, path):
+            raise NotByAccessRules()
 
     # ---- what there is -----------------------------------------------------------------------------------------------
     async def find_project(self, id: str) -> Project | None:

@@ -1,6 +1,6 @@
 """What a user's acting on something means: who and what they are now, and the user's roles there.
 
-All tokens of a user for one scope (and by one trust) mean the same, so it is worked out once per generation.
+All tokens of a user for one scope (and by one trust, or one application credential) mean the same, so it is worked out once per generation.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -9,8 +9,9 @@ from __future__ import annotations
 import msgspec
 
 from pileus.core.errors import Unauthenticated
-from pileus.identity.model import Project, Role, Trust, User
-from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, UNSCOPED
+from pileus.identity.access_rules import Gate, gate
+from pileus.identity.model import AccessRule, ApplicationCredential, Project, Role, Trust, User
+from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, UNSCOPED, Payload
 from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.core import Core
 
@@ -22,6 +23,9 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     project_domain: Project | None = None
     domain: Project | None = None
     trust: Trust | None = None
+    app_cred: ApplicationCredential | None = None
+    access_rules: list[AccessRule] | None = None  # of the application credential; None: any request
+    gate: Gate | None = None  # the same, compiled
     roles: list[Role] = []
     role_names: frozenset[str] = frozenset()  # in lower case
     generation: int
@@ -30,39 +34,41 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
 class Meanings:
     def __init__(self, core: Core, assignments: Assignments):
         self.core, self.assignments = core, assignments
-        self.cache: dict[tuple[str, int, str | None, str | None], Meaning] = {}
+        self.cache: dict[tuple[str, int, str | None, str | None, str | None], Meaning] = {}
 
-    async def of(
-        self, user_id: str, scope: int, target_id: str | None, generation: int, trust_id: str | None = None
-    ) -> Meaning:
+    async def of(self, p: Payload, generation: int) -> Meaning:
         """Raises Unauthenticated when it means nothing: somebody or something is gone or disabled, or there is no role."""
-        key = (user_id, scope, target_id, trust_id)
+        key = (p.user_id, p.scope, p.target_id, p.trust_id, p.app_cred_id)
         found = self.cache.get(key)
         if found is not None and found.generation == generation:
             return found
         self.cache.pop(key, None)
-        found = await self._work_out(user_id, scope, target_id or "", generation, trust_id)
+        found = await self._work_out(p, generation)
         if not self.core.db.in_transaction:
             if len(self.cache) >= self.core.config.token_cache and self.cache:
                 del self.cache[next(iter(self.cache))]
             self.cache[key] = found
         return found
 
-    async def _work_out(self, user_id: str, scope: int, target_id: str, generation: int, trust_id: str | None) -> Meaning:
-        store = self.core.store
-        user = _usable(await store.users.find(user_id))
+    async def _work_out(self, p: Payload, generation: int) -> Meaning:
+        store, scope, target_id = self.core.store, p.scope, p.target_id or ""
+        user = _usable(await store.users.find(p.user_id))
         user_domain = _usable(await store.projects.find(user.domain_id))
-        project = project_domain = domain = trust = None
+        project = project_domain = domain = trust = app_cred = rules = None
         roles: list[Role] = []
+        if p.app_cred_id is not None and scope != PROJECT:
+            raise Unauthenticated()
         if scope == PROJECT:
             project = _usable(await store.projects.find(target_id))
             # A domain used as a project is its own domain.
             at = project.domain_id or project.id
             project_domain = user_domain if at == user_domain.id else _usable(await store.projects.find(at))
-            if trust_id is None:
-                roles = await self.assignments.on_project(user.id, project)
+            if p.trust_id is not None:
+                trust, roles = await self._entrusted(p.trust_id, user.id, project)
+            elif p.app_cred_id is not None:
+                app_cred, rules, roles = await self._credited(p.app_cred_id, user.id, project)
             else:
-                trust, roles = await self._entrusted(trust_id, user.id, project)
+                roles = await self.assignments.on_project(user.id, project)
         elif scope == DOMAIN:
             domain = _usable(await store.projects.find(target_id))
             roles = await self.assignments.on_domain(user.id, domain.id)
@@ -77,11 +83,29 @@ class Meanings:
             project_domain=project_domain,
             domain=domain,
             trust=trust,
+            app_cred=app_cred,
+            access_rules=rules,
+            gate=gate(rules) if rules is not None else None,
             roles=roles,
             role_names=frozenset(r.name.lower() for r in roles),
             generation=generation,
         )
 
+    async def _credited(
+        self, id: str, user_id: str, project: Project
+    ) -> tuple[ApplicationCredential, list[AccessRule] | None, list[Role]]:
+        """The application credential, its rules and its roles: all of them, as long as its user has all of them."""
+        found = await self.core.store.application_credentials.find(id)
+        if found is None or (found.user_id, found.project_id) != (user_id, project.id):
+            raise Unauthenticated()
+        held = {r.id for r in await self.assignments.on_project(user_id, project)}
+        if not held.issuperset(found.roles):
+            raise Unauthenticated()
+        rules = None
+        if found.access_rules is not None:
+            there = {r.id: r for r in await self.core.store.access_rules.of_user(user_id)}
+            rules = [there[rule] for rule in found.access_rules if rule in there]
+        return found, rules, (await self.assignments.roles.index()).expand(found.roles)
 
     async def _entrusted(self, trust_id: str, user_id: str, project: Project) -> tuple[Trust, list[Role]]:
         """The trust and the roles it gives: all of them, as long as the trustor has all of them."""

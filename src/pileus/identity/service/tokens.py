@@ -85,7 +85,7 @@ class Tokens:
     async def _remember(self, token: str, payload: Payload, generation: int) -> Verified:
         if payload.expires_at <= self.core.clock.now():
             raise Unauthenticated()
-        meaning = await self.meanings.of(payload.user_id, payload.scope, payload.target_id, generation, payload.trust_id)
+        meaning = await self.meanings.of(payload, generation)
         if payload.generation < generation and await self.core.store.revocations.any_since(
             _keys(payload, meaning), payload.generation
         ):
@@ -127,6 +127,8 @@ def _context(token: str, p: Payload, m: Meaning) -> Context:
         audit_id=p.audit_ids[0],
         expires_at=stamp(p.expires_at),
         trust_id=p.trust_id,
+        app_cred_id=p.app_cred_id,
+        unrestricted=m.app_cred is not None and m.app_cred.unrestricted,
     )
 
 

@@ -15,6 +15,7 @@ from pileus.identity.errors import Refused, RoleNotFound
 from pileus.identity.model import Role, Trust
 from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.core import Core
+from pileus.identity.service.delegation import pick
 from pileus.identity.store.base import Filter
 
 
@@ -38,8 +39,12 @@ class Trusts:
         impersonation: bool,
         expires_at: datetime | None = None,
         remaining_uses: int | None = None,
+        within: frozenset[str] | None = None,
     ) -> Trust:
-        """`roles`: (id, name) of each, either will do. Raises what is not found, also a role that the trustor has not."""
+        """`roles`: (id, name) of each, either will do. Raises what is not found, also a role that the trustor has not.
+
+        `within`: names of the roles that may be entrusted at most.
+        """
         if not roles:
             raise Refused(why="At least one role should be specified.")
         if expires_at is not None and expires_at <= self.core.clock.now():
@@ -49,12 +54,14 @@ class Trusts:
                 await self.core.store.users.get(user, lock=True)
             project = await self.core.store.projects.get(project_id, lock=True)
             held = await self.assignments.on_project(trustor_user_id, project)
+            if within is not None:
+                held = [r for r in held if r.name.lower() in within]
             trust = Trust(
                 id=self.core.ids.hex(),
                 trustor_user_id=trustor_user_id,
                 trustee_user_id=trustee_user_id,
                 project_id=project_id,
-                roles=tuple(dict.fromkeys(_pick(held, id, name).id for id, name in roles)),
+                roles=tuple(dict.fromkeys(pick(held, id, name).id for id, name in roles)),
                 impersonation=impersonation,
                 expires_at=expires_at,
                 remaining_uses=remaining_uses,
@@ -76,10 +83,3 @@ class Trusts:
         if role_id not in trust.roles:
             raise RoleNotFound(id=role_id)
         return await self.core.store.roles.get(role_id)
-
-
-def _pick(held: list[Role], id: str | None, name: str | None) -> Role:
-    for role in held:
-        if role.id == id if id is not None else role.name == name:
-            return role
-    raise RoleNotFound(id=id or name)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pileus.core.db import Database
+from pileus.identity.store.application_credentials import AccessRules, ApplicationCredentials
 from pileus.identity.store.assignments import Assignments
 from pileus.identity.store.catalog import Endpoints, Policies, Regions, Services
 from pileus.identity.store.consumers import Consumers
@@ -38,4 +39,6 @@ class Store:
         self.policies = Policies(db)
         self.credentials = Credentials(db)
         self.trusts = Trusts(db)
+        self.application_credentials = ApplicationCredentials(db)
+        self.access_rules = AccessRules(db)
         self.revocations = Revocations(db)

@@ -156,6 +156,32 @@ trusts = sa.Table(
     sa.Column("remaining_uses", sa.Integer),
 )
 
+access_rules = sa.Table(
+    "identity_access_rules",
+    METADATA,
+    Id("id", primary_key=True),
+    Id("user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("service", sa.String(64), nullable=False),
+    sa.Column("method", sa.String(16), nullable=False),
+    sa.Column("path", sa.String(255), nullable=False),
+)
+
+application_credentials = sa.Table(
+    "identity_application_credentials",
+    METADATA,
+    Id("id", primary_key=True),
+    Id("user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False),
+    Id("project_id", sa.ForeignKey(projects.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("hash", sa.String(255), nullable=False),
+    sa.Column("roles", Json, nullable=False),  # ids
+    sa.Column("description", sa.Text),
+    sa.Column("expires_at", Time),
+    sa.Column("unrestricted", sa.Boolean, nullable=False),
+    sa.Column("access_rules", Json),  # ids
+    sa.UniqueConstraint("user_id", "name"),
+)
+
 #: One row per key (`user:ID`, `project:ID`, `domain:ID`, `audit:ID`, `token:ID`): what was issued before `generation` is void.
 revocations = sa.Table(
     "identity_revocations",
