@@ -9,9 +9,8 @@ here with the caller's own attributes.
 from __future__ import annotations
 
 from pileus.core.policy import Default
-from pileus.identity import policy_extensions
+from pileus.identity import policy_extensions, policy_logins
 from pileus.identity.personas import ADMIN, ADMIN_OR_READER, ANY, GLOBAL, Rules
-from pileus.identity.policy_logins import LOGINS
 
 SUBJECT = "user_id:%(target.token.user_id)s"
 
@@ -51,6 +50,7 @@ _TRUSTOR, _TRUSTEE = "user_id:%(target.trust.trustor_user_id)s", "user_id:%(targ
 
 _RULES: Rules = {
     **policy_extensions.RULES,
+    **policy_logins.RULES,
     "get_domain": (f"{ADMIN_OR_READER} or domain_id:%(target.domain.id)s or project_domain_id:%(target.domain.id)s", ANY),
     "list_domains": (_reads("target.domain.id"), ANY),
     **{f"{verb}_domain": (ADMIN, GLOBAL) for verb in ("create", "update", "delete")},
@@ -126,7 +126,6 @@ _RULES: Rules = {
     "check_token": (f"{ADMIN_OR_READER} or {SUBJECT}", ANY),
     "validate_token": (f"{ADMIN_OR_READER} or rule:service_role or {SUBJECT}", ANY),
     "revoke_token": (f"{ADMIN} or {SUBJECT}", ANY),
-    **LOGINS,
     **{f"get_auth_{what}": ("", None) for what in ("catalog", "projects", "domains", "system")},
 }
 

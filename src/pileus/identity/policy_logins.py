@@ -3,14 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-ANY = ("system", "domain", "project")
+from pileus.identity.personas import ADMIN, ADMIN_OR_READER, ANY, Rules
 
 _OWNER = "user_id:%(target.user.id)s"
-_SEES = f"rule:admin_required or (role:reader and system_scope:all) or {_OWNER}"
-_CHANGES = f"rule:admin_required or {_OWNER}"
+_SEES = f"{ADMIN_OR_READER} or {_OWNER}"
+_CHANGES = f"{ADMIN} or {_OWNER}"
 
-#: rule → (who may, which scopes)
-LOGINS: dict[str, tuple[str, tuple[str, ...] | None]] = {
+RULES: Rules = {
     "get_application_credential": (_SEES, ANY),
     "list_application_credentials": (_SEES, ANY),
     "create_application_credential": (_OWNER, ("project",)),

@@ -741,6 +741,37 @@ def upgrade() -> None:
     with op.batch_alter_table('placement_provider_traits', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_placement_provider_traits_trait'), ['trait'], unique=False)
 
+    op.create_table('identity_access_rules',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('service', sa.String(length=64), nullable=False),
+    sa.Column('method', sa.String(length=16), nullable=False),
+    sa.Column('path', sa.String(length=255), nullable=False),
+    sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_access_rules_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_access_rules'))
+    )
+    with op.batch_alter_table('identity_access_rules', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_access_rules_user_id'), ['user_id'], unique=False)
+
+    op.create_table('identity_application_credentials',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('project_id', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=255), nullable=False),
+    sa.Column('hash', sa.String(length=255), nullable=False),
+    sa.Column('roles', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('description', sa.Text(), nullable=True),
+    sa.Column('expires_at', sa.String(27), nullable=True),
+    sa.Column('unrestricted', sa.Boolean(), nullable=False),
+    sa.Column('access_rules', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=True),
+    sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_application_credentials_project_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_application_credentials_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_application_credentials')),
+    sa.UniqueConstraint('user_id', 'name', name=op.f('uq_identity_application_credentials_user_id_name'))
+    )
+    with op.batch_alter_table('identity_application_credentials', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_application_credentials_project_id'), ['project_id'], unique=False)
+
     op.create_table('identity_credentials',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('user_id', sa.String(length=64), nullable=False),
@@ -968,6 +999,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identity_credentials_project_id'))
 
     op.drop_table('identity_credentials')
+    with op.batch_alter_table('identity_application_credentials', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_application_credentials_project_id'))
+
+    op.drop_table('identity_application_credentials')
+    with op.batch_alter_table('identity_access_rules', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_access_rules_user_id'))
+
+    op.drop_table('identity_access_rules')
     with op.batch_alter_table('placement_provider_traits', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_placement_provider_traits_trait'))
 
