@@ -162,3 +162,13 @@ def test_interfaces_keep_their_slots_while_others_come_and_go(steps):
     assert record.slots == kept == record.with_spec(record.spec).slots
     assert {nic.port_id for nic in record.spec.nics} == set(kept)
     assert len(set(kept.values())) == len(kept) and 0 not in kept.values()
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [{"hw_scsi_model": "buslogic"}, {"hw_watchdog_action": "explode"}, {"hw_cdrom_bus": "fdc"}],
+)
+def test_an_unknown_controller_or_action_is_refused(properties):
+    spec = replace(SPEC, config_drive={}, root=replace(SPEC.root, bus="scsi"), properties=properties)
+    with pytest.raises(HypervisorFailed):
+        arguments(spec)

@@ -10,13 +10,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from pileus.compute.hypervisor.base import GuestInWrongState, HypervisorFailed, Power
 from pileus.compute.hypervisor.qemu import Qemu, driver, machine, process
+from tests.compute.hypervisor.qemu_host import says, started, until
 from tests.compute.hypervisor.tiny_guest import leftovers, make_spec
 
 pytestmark = [
@@ -24,30 +24,6 @@ pytestmark = [
     pytest.mark.realtime,
     pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="needs QEMU"),
 ]
-
-
-@contextlib.asynccontextmanager
-async def started(state: Path, **options):
-    qemu = Qemu(state, "here", **options)
-    await qemu.start()
-    try:
-        yield qemu
-    finally:
-        await qemu.stop()
-
-
-async def until(holds, limit_s=30):
-    """Wait for what the guest or the kernel does in its own time."""
-    async with asyncio.timeout(limit_s):
-        while not await holds():  # noqa: ASYNC110, there is nothing to be told by
-            await asyncio.sleep(0.01)
-
-
-async def says(qemu: Qemu, guest_id: str, text: bytes, times: int = 1) -> None:
-    async def holds():
-        return (await qemu.console_log(guest_id)).count(text) >= times
-
-    await until(holds)
 
 
 async def test_a_guest_that_listens_is_shut_down_and_rebooted_by_its_own_means(home, state):
@@ -334,6 +310,7 @@ import asyncio, os, signal, sys
 from pathlib import Path
 from pileus.compute.hypervisor.base import Power
 from pileus.compute.hypervisor.qemu import Qemu, disks, guest, layout, machine, process
+from tests.compute.hypervisor.qemu_host import says, started, until
 from tests.compute.hypervisor.tiny_guest import make_spec
 
 home, state, where, when, operation = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
@@ -375,8 +352,8 @@ asyncio.run(main())
 
 #: What the agent was doing, where it was killed, and what a new agent finds.
 CUTS = [
-    ("spawn", "disks._make_layer", "before", Power.NOSTATE),
-    ("spawn", "disks._make_layer", "after", Power.NOSTATE),
+    ("spawn", "disks.make_layer", "before", Power.NOSTATE),
+    ("spawn", "disks.make_layer", "after", Power.NOSTATE),
     ("spawn", "disks._write_tree", "after", Power.NOSTATE),
     ("spawn", "layout.Folder.write", "before", Power.NOSTATE),
     ("spawn", "layout.Folder.write", "after", Power.SHUTDOWN),

@@ -25,15 +25,16 @@ PANICKING = bytes.fromhex("ba0505 b001 ee") + DEAF
 TEXT_AT = 0x46
 
 
-def boot_sector(after: bytes) -> bytes:
+def boot_sector(after: bytes, text: bytes = b"tiny guest\r\nlogin: ") -> bytes:
     code = (PRINT + after).ljust(TEXT_AT, b"\xf4")
     assert len(code) == TEXT_AT
-    return (code + b"tiny guest\r\nlogin: \0").ljust(510, b"\0") + b"\x55\xaa"
+    return (code + text + b"\0").ljust(510, b"\0") + b"\x55\xaa"
 
 
 def write_images(folder: Path) -> None:
     for name, code in (("deaf", DEAF), ("polite", POLITE), ("panicking", PANICKING)):
         (folder / f"{name}.raw").write_bytes(boot_sector(code).ljust(1 << 20, b"\0"))
+    (folder / "rescue.raw").write_bytes(boot_sector(DEAF, b"to the rescue\r\n").ljust(1 << 20, b"\0"))
 
 
 def make_spec(folder: Path, n: int, *, image: str = "deaf", **fields) -> GuestSpec:

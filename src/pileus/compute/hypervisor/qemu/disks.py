@@ -9,10 +9,11 @@ look, at the place where a lie would do harm.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import struct
 import subprocess
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path, PurePosixPath
 
 from pileus.compute.hypervisor.base import GuestSpec, HypervisorFailed, RootDisk
@@ -26,37 +27,90 @@ ISO_TOOLS = ("genisoimage", "xorrisofs", "mkisofs")
 TOOL_LIMITS = ("prlimit", "--as=1073741824", "--cpu=30", "--core=0")
 TOOL_TIMEOUT_S = 60
 
+VFAT_BYTES = 64 << 20
+
+#: Files of UEFI's code and of its empty variables, by distribution.
+UEFI = (
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+    ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+    ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
+    ("/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"),
+)
+
 QCOW2_MAGIC = b"QFI\xfb"
 EXTERNAL_DATA_FILE = 1 << 2
 
 
-async def make_disks(spec: GuestSpec, folder: Folder, qemu_img: str) -> None:
+async def make_disks(spec: GuestSpec, folder: Folder, qemu_img: str, drive_format: str) -> None:
     """All disks of a guest that has none yet."""
     await _together(
-        _make_layer(spec.root, folder, qemu_img),
-        make_config_drive(spec, folder),
-        _make_formatted(folder.ephemeral, spec.ephemeral_gib * GIB, "mke2fs", "-q", "-F", "-t", "ext4", "-L", "ephemeral0"),
-        _make_formatted(folder.swap, spec.swap_mb << 20, "mkswap", "-q", "-L", "swap0"),
+        make_layer(spec.root, folder.disk, qemu_img),
+        make_config_drive(spec.config_drive, folder, drive_format),
+        make_ephemeral(spec, folder),
+        make_swap(spec, folder),
     )
 
 
-async def make_config_drive(spec: GuestSpec, folder: Folder) -> None:
-    """The config drive of the spec, replacing an older one; none when the spec has none."""
-    if spec.config_drive is None:
+async def make_ephemeral(spec: GuestSpec, folder: Folder) -> None:
+    """The ephemeral disk of the spec, empty; none when the spec has none."""
+    await _make_formatted(folder.ephemeral, spec.ephemeral_gib * GIB, "mke2fs", "-q", "-F", "-t", "ext4", "-L", "ephemeral0")
+
+
+async def make_swap(spec: GuestSpec, folder: Folder) -> None:
+    await _make_formatted(folder.swap, spec.swap_mb << 20, "mkswap", "-q", "-L", "swap0")
+
+
+async def make_config_drive(files: dict[str, bytes] | None, folder: Folder, drive_format: str) -> None:
+    """A config drive with these files, replacing an older one; with None there is none."""
+    if files is None:
         folder.config_drive.unlink(missing_ok=True)
         return
-    tool = next(filter(shutil.which, ISO_TOOLS), None)
-    if tool is None:
-        raise HypervisorFailed(what="make the config drive", detail=f"none of {', '.join(ISO_TOOLS)} is installed")
     new, content = folder.path / "config.new", folder.path / "config"
     shutil.rmtree(content, ignore_errors=True)
     try:
-        _write_tree(content, spec.config_drive)
-        await _run("make the config drive", tool, "-quiet", "-o", str(new), "-V", "config-2", "-J", "-r", "-l",
-                   "-ldots", "-allow-lowercase", "-allow-multidot", str(content))  # fmt: skip
+        _write_tree(content, files)
+        await _DRIVE_FORMATS[drive_format](content, new)
+        new.replace(folder.config_drive)
     finally:
+        new.unlink(missing_ok=True)
         shutil.rmtree(content, ignore_errors=True)
-    new.replace(folder.config_drive)
+
+
+async def _make_iso(content: Path, image: Path) -> None:
+    tool = next(filter(shutil.which, ISO_TOOLS), None)
+    if tool is None:
+        raise HypervisorFailed(what="make the config drive", detail=f"none of {', '.join(ISO_TOOLS)} is installed")
+    await run_tool("make the config drive", tool, "-quiet", "-o", str(image), "-V", "config-2", "-J", "-r", "-l",
+                   "-ldots", "-allow-lowercase", "-allow-multidot", str(content))  # fmt: skip
+
+
+async def _make_vfat(content: Path, image: Path) -> None:
+    """A whole FAT disk without partitions, as large as Nova makes it, for systems that cannot read the other format."""
+    what = "make the config drive"
+    if shutil.which("mformat") is None:
+        raise HypervisorFailed(what=what, detail="mtools is not installed")
+    with open(image, "wb") as file:
+        file.truncate(VFAT_BYTES)
+    await run_tool(what, "mformat", "-i", str(image), "-v", "config-2", "-h", "16", "-s", "63", "-T", str(VFAT_BYTES // 512), "::")
+    await run_tool(what, "mcopy", "-s", "-m", "-i", str(image), *map(str, sorted(content.iterdir())), "::")
+
+
+_DRIVE_FORMATS: dict[str, Callable[[Path, Path], Coroutine]] = {"iso9660": _make_iso, "vfat": _make_vfat}
+
+
+def make_firmware(spec: GuestSpec, folder: Folder) -> str:
+    """UEFI's variables for a guest whose image asks for UEFI; the file of the code they belong to, or nothing for a BIOS."""
+    if spec.properties.get("os_secure_boot") == "required":
+        raise HypervisorFailed(what="make the machine", detail="secure boot is not available on this host")
+    if spec.properties.get("hw_firmware_type", "bios") != "uefi":
+        return ""
+    for code, variables in UEFI:
+        if os.path.exists(code) and os.path.exists(variables):
+            if not folder.nvram.exists():
+                shutil.copyfile(variables, folder.nvram)
+            return code
+    raise HypervisorFailed(what="make the machine", detail="no UEFI firmware (OVMF) is installed")
 
 
 def virtual_size(base: Path, format: str) -> int:
@@ -79,19 +133,29 @@ def virtual_size(base: Path, format: str) -> int:
     return struct.unpack_from(">Q", header, 24)[0]
 
 
-async def _make_layer(root: RootDisk, folder: Folder, qemu_img: str) -> None:
+def layer_size(file: Path) -> int:
+    """How large the disk in a layer of our own is."""
+    with open(file, "rb") as layer:
+        header = layer.read(32)
+    if header[:4] != QCOW2_MAGIC or len(header) < 32:
+        raise HypervisorFailed(what="use the disk", detail=f"{file} is not a qcow2 image")
+    return struct.unpack_from(">Q", header, 24)[0]
+
+
+async def make_layer(root: RootDisk, file: Path, qemu_img: str) -> None:
     """`-u`: qemu-img does not open the base, so nothing in it can lead it elsewhere."""
     size = max(virtual_size(Path(root.base), root.format), root.size_gib * GIB)
     size = -(-size // 512) * 512
-    await _run("make the root disk", qemu_img, "create", "-q", "-f", "qcow2", "-u", "-b", root.base, "-F", root.format,
-               str(folder.disk), str(size))  # fmt: skip
+    await run_tool("make the root disk", qemu_img, "create", "-q", "-f", "qcow2", "-u", "-b", root.base, "-F", root.format,
+               str(file), str(size))  # fmt: skip
 
 
 async def _make_formatted(path: Path, size: int, *tool: str) -> None:
+    path.unlink(missing_ok=True)
     if size:
         with open(path, "wb") as file:
             file.truncate(size)
-        await _run(f"make {path.name}", *tool, str(path))
+        await run_tool(f"make {path.name}", *tool, str(path))
 
 
 async def _together(*work: Coroutine) -> None:
@@ -116,16 +180,16 @@ def _write_tree(top: Path, files: dict[str, bytes]) -> None:
         (top / path).write_bytes(data)
 
 
-async def _run(what: str, *argv: str) -> None:
+async def run_tool(what: str, *argv: str, limits: tuple[str, ...] = TOOL_LIMITS, timeout_s: float = TOOL_TIMEOUT_S) -> None:
     """Run a tool to its end, within the limits. What it says about its failure goes into the error's detail."""
     process = await asyncio.create_subprocess_exec(
-        *TOOL_LIMITS, *argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        *limits, *argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     try:
-        async with asyncio.timeout(TOOL_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             _, said = await process.communicate()
     except TimeoutError:
-        raise HypervisorFailed(what=what, detail=f"{argv[0]} did not end within {TOOL_TIMEOUT_S} s") from None
+        raise HypervisorFailed(what=what, detail=f"{argv[0]} did not end within {timeout_s:g} s") from None
     finally:
         if process.returncode is None:
             process.kill()

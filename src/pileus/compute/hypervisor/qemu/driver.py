@@ -6,9 +6,13 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from collections.abc import Coroutine
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from pileus.compute.hypervisor.base import (
+    Diagnostics,
     GuestNotFound,
     GuestSpec,
     GuestState,
@@ -16,15 +20,16 @@ from pileus.compute.hypervisor.base import (
     Inventory,
     Nic,
     Power,
+    RescueSpec,
     traits_of,
 )
 from pileus.compute.hypervisor.files import read_tail, write_atomically
-from pileus.compute.hypervisor.qemu import process
-from pileus.compute.hypervisor.qemu.disks import make_disks
-from pileus.compute.hypervisor.qemu.guest import Guest, failing
+from pileus.compute.hypervisor.qemu import copies, diagnoses, guest_agent, moves, process, rescues, resizes
+from pileus.compute.hypervisor.qemu.disks import make_disks, make_firmware
+from pileus.compute.hypervisor.qemu.guest import Guest, Settings, failing
 from pileus.compute.hypervisor.qemu.host import inventory
 from pileus.compute.hypervisor.qemu.layout import UUID, Folder, Home, Record
-from pileus.compute.hypervisor.qemu.probe import Abilities, abilities
+from pileus.compute.hypervisor.qemu.probe import abilities
 from pileus.compute.hypervisor.qemu.turns import Turns
 
 #: A console log is cut when it has grown to twice this; the part before is kept once.
@@ -48,15 +53,18 @@ class Qemu:
         binary: str = "qemu-system-x86_64",
         image_tool: str = "qemu-img",
         cpu: str | None = None,
+        drive_format: str = "iso9660",
     ):
         self._home = Home(state)
         self._hostname = hostname
         self._binary = binary
         self._image_tool = image_tool
         self._cpu = cpu
+        self._drive_format = drive_format
         self._guests: dict[str, Guest] = {}
         self._turns = Turns()
-        self._abilities: Abilities | None = None
+        self._long: dict[str, asyncio.Task] = {}      # guest id → work that its end cuts short
+        self._settings: Settings | None = None
         self._lock: int | None = None
 
     # -- the contract --------------------------------------------------------------------------------------------------
@@ -68,7 +76,8 @@ class Qemu:
                 self._lock = self._home.lock()
             if shutil.which(self._image_tool) is None:
                 raise HypervisorFailed(what="start", detail=f"{self._image_tool} is not installed")
-            self._abilities = await abilities(self._binary, self._home.probe)
+            able = await abilities(self._binary, self._home.probe)
+            self._settings = Settings(host=able, image_tool=self._image_tool, cpu=self._cpu, drive_format=self._drive_format)
             self._home.empty_trash()
             await self._adopt_all()
 
@@ -80,7 +89,7 @@ class Qemu:
             self._lock = None
 
     async def inventory(self) -> Inventory:
-        return inventory(self._able, self._home.path, self._hostname, traits_of(self))
+        return inventory(self._made_with.host, self._home.path, self._hostname, traits_of(self))
 
     async def spawn(self, guest: GuestSpec) -> GuestState:
         if not UUID.fullmatch(guest.id):
@@ -147,13 +156,73 @@ class Qemu:
             if guest := self._guests.get(guest_id):
                 await guest.unplug(port_id)
 
+    # -- the other abilities -------------------------------------------------------------------------------------------
+
+    async def snapshot(self, guest_id: str, file: Path, format: str) -> None:
+        async with self._turns.of(guest_id):
+            guest = self._get(guest_id)
+            await self._interruptible(guest_id, copies.snapshot(guest, file, format))
+
+    async def rescue(self, guest_id: str, rescue: RescueSpec) -> GuestState:
+        async with self._turns.of(guest_id):
+            guest = self._get(guest_id)
+            await rescues.rescue(guest, rescue)
+            return guest.state()
+
+    async def unrescue(self, guest_id: str) -> GuestState:
+        async with self._turns.of(guest_id):
+            guest = self._get(guest_id)
+            await rescues.unrescue(guest)
+            return guest.state()
+
+    async def resize(self, guest: GuestSpec) -> GuestState:
+        async with self._turns.of(guest.id):
+            there = self._get(guest.id)
+            await self._interruptible(guest.id, resizes.resize(there, guest))
+            return there.state()
+
+    async def confirm_resize(self, guest_id: str) -> None:
+        async with self._turns.of(guest_id):
+            if guest := self._guests.get(guest_id):
+                await resizes.confirm(guest)
+
+    async def revert_resize(self, guest_id: str) -> GuestState:
+        async with self._turns.of(guest_id):
+            guest = self._get(guest_id)
+            await resizes.revert(guest)
+            return guest.state()
+
+    async def export(self, guest_id: str, folder: Path) -> None:
+        async with self._turns.of(guest_id):
+            guest = self._get(guest_id)
+            await self._interruptible(guest_id, moves.export(guest, folder))
+
+    async def import_(self, guest: GuestSpec, folder: Path) -> GuestState:
+        async with self._turns.of(guest.id):
+            there = self._guests.get(guest.id) or await self._take_in(guest, folder)
+            return there.state()
+
+    async def diagnostics(self, guest_id: str) -> Diagnostics:
+        async with self._turns.of(guest_id):
+            return await diagnoses.diagnostics(self._get(guest_id))
+
+    async def set_password(self, guest_id: str, user: str, password: str) -> None:
+        async with self._turns.of(guest_id):
+            guest = self._get(guest_id)
+            diagnoses.running(guest, "take a password")
+            await guest_agent.set_password(guest, user, password)
+
+    async def inject_nmi(self, guest_id: str) -> None:
+        async with self._turns.of(guest_id):
+            await diagnoses.running(self._get(guest_id), "be interrupted").ask("inject-nmi")
+
     # -- helpers -------------------------------------------------------------------------------------------------------
 
     @property
-    def _able(self) -> Abilities:
-        if self._abilities is None:
+    def _made_with(self) -> Settings:
+        if self._settings is None:
             raise HypervisorFailed(what="answer", detail="the driver was not started")
-        return self._abilities
+        return self._settings
 
     def _get(self, guest_id: str) -> Guest:
         try:
@@ -169,12 +238,45 @@ class Qemu:
         async def adopt(guest_id: str) -> None:
             folder = self._home.folder(guest_id)
             if record := folder.read():
-                guest = Guest(folder, record, self._able, cpu=self._cpu)
+                guest = Guest(folder, record, self._made_with)
                 async with gate:
                     await guest.adopt(pids.get(guest_id))
                 self._guests[guest_id] = guest
 
         await asyncio.gather(*(adopt(guest_id) for guest_id in self._home.known()))
+
+    async def _interruptible(self, guest_id: str, work: Coroutine) -> None:
+        """Work that `destroy` does not wait for."""
+        task = self._long[guest_id] = asyncio.create_task(work)
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            current = asyncio.current_task()
+            if current and current.cancelling():
+                raise
+            raise HypervisorFailed(what="finish", detail="the guest is being destroyed") from None
+        finally:
+            del self._long[guest_id]
+
+    async def _take_in(self, spec: GuestSpec, came: Path) -> Guest:
+        """A guest that came from another host, complete or not at all."""
+        if not UUID.fullmatch(spec.id):
+            raise HypervisorFailed(what="take the guest in", detail=f"{spec.id!r} is not a UUID")
+        await self._discard(spec.id)
+        folder = self._home.folder(spec.id)
+        try:
+            with failing("take the guest in"):
+                folder.path.mkdir(mode=0o700)
+                record = await moves.take_in(spec, came, folder, self._made_with)
+                folder.write(record)
+        except BaseException:
+            await self._discard(spec.id)
+            raise
+        guest = self._guests[spec.id] = Guest(folder, record, self._made_with)
+        return guest
 
     async def _make(self, spec: GuestSpec) -> Guest:
         """A new guest, complete or not at all. What an earlier, killed attempt has left is removed first."""
@@ -183,10 +285,10 @@ class Qemu:
         try:
             with failing("make the guest"):
                 folder.path.mkdir(mode=0o700)
-                await make_disks(spec, folder, self._image_tool)
-                record = Record(spec=spec).with_spec(spec)
+                await make_disks(spec, folder, self._image_tool, self._drive_format)
+                record = replace(Record(spec=spec).with_spec(spec), firmware=make_firmware(spec, folder))
                 folder.write(record)
-                guest = self._guests[spec.id] = Guest(folder, record, self._able, cpu=self._cpu)
+                guest = self._guests[spec.id] = Guest(folder, record, self._made_with)
                 await guest.run()
                 return guest
         except BaseException:
@@ -195,6 +297,8 @@ class Qemu:
             raise
 
     def _kill_soon(self, guest_id: str) -> None:
+        if work := self._long.get(guest_id):
+            work.cancel()
         if (guest := self._guests.get(guest_id)) and (machine := guest.machine):
             machine.kill_soon()
 

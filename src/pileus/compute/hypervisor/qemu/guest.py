@@ -11,6 +11,8 @@ import os
 import socket
 from collections.abc import Iterator
 
+import msgspec
+
 from pileus.compute.hypervisor.base import REACHABLE, GuestInWrongState, GuestState, HypervisorFailed, Nic, Power
 from pileus.compute.hypervisor.files import read_tail, write_atomically
 from pileus.compute.hypervisor.qemu.command import command, netdev, nic_device
@@ -32,12 +34,20 @@ def failing(what: str) -> Iterator[None]:
         raise HypervisorFailed(what=what, detail=str(error)) from error
 
 
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What all guests of a host are made with."""
+
+    host: Abilities
+    image_tool: str = "qemu-img"
+    cpu: str | None = None
+    drive_format: str = "iso9660"           # of config drives; or vfat
+
+
 class Guest:
-    def __init__(self, folder: Folder, record: Record, host: Abilities, *, cpu: str | None):
+    def __init__(self, folder: Folder, record: Record, settings: Settings):
         self.folder = folder
         self.record = record
-        self._host = host
-        self._cpu = cpu
+        self.settings = settings
         self._machine: Machine | None = None
 
     @property
@@ -53,12 +63,13 @@ class Guest:
         return Power.CRASHED if self.folder.crash.exists() else Power.SHUTDOWN
 
     def state(self) -> GuestState:
-        guest_id, power, files = self.record.spec.id, self.power, self.record.spec.root.files
+        guest_id, power, rescue = self.record.spec.id, self.power, self.record.rescue
+        files, rescued = self.record.spec.root.files + (rescue.root.files if rescue else ()), rescue is not None
         if machine := self.machine:
             error = machine.stuck or machine.crashed or machine.error
-            return GuestState(id=guest_id, power=power, pid=machine.pid, vnc=machine.vnc, files=files, error=error)
+            return GuestState(id=guest_id, power=power, pid=machine.pid, vnc=machine.vnc, files=files, error=error, rescued=rescued)
         error = read_tail(self.folder.crash, 2000).decode(errors="replace") if power is Power.CRASHED else ""
-        return GuestState(id=guest_id, power=power, files=files, error=error)
+        return GuestState(id=guest_id, power=power, files=files, error=error, rescued=rescued)
 
     async def adopt(self, pid: int | None) -> None:
         """Take over the process that runs this guest, if one does, and end what a killed agent left half done."""
@@ -79,8 +90,12 @@ class Guest:
         """Another spec, while it does not run. A saved memory of another machine is of no use."""
         if record != self.record:
             self._forget_memory()
+        await self.keep(record)
+
+    async def keep(self, record: Record) -> None:
+        """Store what the guest is from now on, with the config drive that belongs to it."""
         with failing("store the guest"):
-            await make_config_drive(record.spec, self.folder)
+            await make_config_drive(record.config_drive, self.folder, self.settings.drive_format)
             self.folder.write(record)
         self.record = record
 
@@ -142,7 +157,7 @@ class Guest:
         self.record = record
         if machine := self.machine:
             try:
-                await machine.add_nic(slot, netdev(nic, slot, self._host), nic_device(nic, slot, record.spec))
+                await machine.add_nic(slot, netdev(nic, slot, self.settings.host), nic_device(nic, slot, record.spec))
             except HypervisorFailed:
                 self.folder.write(before)
                 self.record = before
@@ -164,7 +179,7 @@ class Guest:
             self._check_device(nic)
         with failing("start QEMU"):
             self.folder.crash.unlink(missing_ok=True)
-            argv = command(self.record, self.folder, self._host, cpu=self._cpu, wake=wake)
+            argv = command(self.record, self.folder, self.settings.host, cpu=self.settings.cpu, wake=wake)
             self._machine = await Machine.launch(argv, self.folder, self._note_crash)
 
     async def _suspend(self) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from pileus.compute.hypervisor.base import GuestSpec, HypervisorFailed, Nic
+from pileus.compute.hypervisor.base import GuestSpec, HypervisorFailed, Nic, RescueSpec
 from pileus.compute.hypervisor.files import write_atomically
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 #: Interfaces that a guest can have at one time: what the PCI bus of the `pc` machine leaves free.
-NICS_MAX = 20
+NICS_MAX = 19
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +26,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     spec: GuestSpec
     slots: dict[str, int] = {}                        # port id → slot of its device
+    rescue: RescueSpec | None = None                  # it boots from `Folder.rescue` until it is unrescued
+    firmware: str = ""                                # file of the UEFI that it was made with; none: BIOS
+
+    @property
+    def config_drive(self) -> dict[str, bytes] | None:
+        """The files of its config drive: while it is rescued, those of the rescue if that has any."""
+        if self.rescue and self.rescue.config_drive is not None:
+            return self.rescue.config_drive
+        return self.spec.config_drive
 
     def with_spec(self, spec: GuestSpec) -> Record:
         """The record for another spec: known ports keep their slots, new ones get the first that is free."""
@@ -62,12 +71,18 @@ class Folder:
         self.ephemeral = path / "ephemeral.raw"
         self.swap = path / "swap.raw"
         self.config_drive = path / "config.iso"
+        self.rescue = path / "rescue.qcow2"
+        self.kernel = path / "kernel"                 # of a guest that came from another host, without its image
+        self.ramdisk = path / "ramdisk"
+        self.nvram = path / "nvram.fd"                # UEFI's variables
+        self.before = path / "before"                 # what the guest was before it was resized: disks, and its record last
         self.console = path / "console.log"           # QEMU appends to it and may be cut short under QEMU
         self.console_before = path / "console.log.1"  # the part that was cut off last
         self.log = path / "qemu.log"                  # QEMU's own standard error
         self.pid = path / "qemu.pid"
         self.qmp = "qmp.sock"
         self.serial = "serial.sock"
+        self.agent = "agent.sock"                     # of the agent inside the guest
         self.memory = path / "memory"                 # a complete saved memory: the guest is suspended
         self.memory_new = path / "memory.new"         # one that is being written
         self.crash = path / "crash.txt"               # why the process ended without being asked

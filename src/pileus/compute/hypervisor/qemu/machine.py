@@ -11,12 +11,13 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pileus.compute.hypervisor.base import HypervisorFailed, Power
 from pileus.compute.hypervisor.files import read_tail
 from pileus.compute.hypervisor.qemu import process
-from pileus.compute.hypervisor.qemu.command import QMP_FD, SERIAL_FD
+from pileus.compute.hypervisor.qemu.command import AGENT_FD, QMP_FD, SERIAL_FD
 from pileus.compute.hypervisor.qemu.layout import Folder
 from pileus.compute.hypervisor.qemu.qmp import Qmp, QmpFailed, QmpLost, QmpRefused
 
@@ -61,12 +62,14 @@ class Machine:
     @classmethod
     async def launch(cls, argv: list[str], folder: Folder, on_crash: Callable[[Machine], None]) -> Machine:
         """Start QEMU and return when its monitor answers. Raises HypervisorFailed, with what QEMU said, and leaves no process."""
-        with process.listen(folder.path, folder.qmp) as qmp, process.listen(folder.path, folder.serial) as serial:
+        listening = {QMP_FD: folder.qmp, SERIAL_FD: folder.serial, AGENT_FD: folder.agent}
+        with contextlib.ExitStack() as stack:
+            fds = {fd: stack.enter_context(process.listen(folder.path, name)).fileno() for fd, name in listening.items()}
             # Connected before QEMU exists: its monitor answers as soon as it can, and a QEMU that dies hangs up.
             sock = process.connect(folder.path, folder.qmp)
             assert sock is not None
             try:
-                pid = process.launch(argv, log=folder.log, fds={QMP_FD: qmp.fileno(), SERIAL_FD: serial.fileno()})
+                pid = process.launch(argv, log=folder.log, fds=fds)
             except BaseException:
                 sock.close()
                 raise
@@ -214,6 +217,36 @@ class Machine:
                 result = read_tail(self.folder.log, 2000).decode(errors="replace").strip()
         if result != "completed":
             raise HypervisorFailed(what=command, detail=result)
+
+    # -- disks ---------------------------------------------------------------------------------------------------------
+
+    async def copy_disk(self, node: str, file: Path, format: str) -> None:
+        """Copy a disk, as it is at this moment and with all it is layered on, into a file of its size; the guest goes on."""
+        await self._drop_copy()
+        target = {"driver": format, "node-name": "copy", "file": {"driver": "file", "filename": str(file)}}
+        await self.ask("blockdev-add", target)
+        try:
+            assert self._qmp is not None
+            async with self._qmp.expect("BLOCK_JOB_COMPLETED", lambda data: data["device"] == "copy") as ended:
+                await self.ask("blockdev-backup", {"job-id": "copy", "device": node, "target": "copy", "sync": "full"})
+                result = await ended
+        except QmpLost:
+            raise HypervisorFailed(what="copy the disk", detail="the guest's process ended meanwhile") from None
+        finally:
+            await self._drop_copy()
+        if error := result.get("error"):
+            raise HypervisorFailed(what="copy the disk", detail=error)
+
+    async def _drop_copy(self) -> None:
+        """End a copy that is under way, perhaps for an agent that is no more, and let go of its file."""
+        with contextlib.suppress(QmpFailed, HypervisorFailed):
+            if any(job["id"] == "copy" for job in await self.ask("query-jobs")):
+                assert self._qmp is not None
+                async with self._qmp.expect("BLOCK_JOB_CANCELLED", lambda data: data["device"] == "copy") as ended:
+                    await self.ask("block-job-cancel", {"device": "copy", "force": True})
+                    await asyncio.wait([ended], timeout=ASK_TIMEOUT_S)
+        with contextlib.suppress(HypervisorFailed):
+            await self.ask("blockdev-del", {"node-name": "copy"})
 
     # -- interfaces ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,75 @@
+"""A client of the agent inside a guest (qemu-guest-agent), over its own channel: one JSON object per line.
+
+What comes from there is the guest's own word: it is bounded in length and time, and nothing in it is trusted. An agent may be
+in the middle of an older answer, so a number is sent first and everything before its echo is thrown away.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import socket
+from typing import Any
+
+from pileus.compute.hypervisor.base import GuestAgentSilent, HypervisorFailed
+from pileus.compute.hypervisor.qemu import process
+from pileus.compute.hypervisor.qemu.command import has_agent
+from pileus.compute.hypervisor.qemu.guest import Guest
+
+ANSWER_TIMEOUT_S = 10.0
+ANSWER_MAX = 1 << 16
+
+#: The byte that JSON cannot hold: it ends whatever the agent was reading before.
+SENTINEL = b"\xff"
+
+
+async def set_password(guest: Guest, user: str, password: str) -> None:
+    """See `SetsPasswords`."""
+    coded = base64.b64encode(password.encode()).decode()
+    await ask(guest, "guest-set-user-password", {"username": user, "password": coded, "crypted": False})
+
+
+async def ask(guest: Guest, command: str, arguments: dict[str, Any]) -> Any:
+    """What the agent returns. Raises GuestAgentSilent, or HypervisorFailed with the agent's own complaint."""
+    guest_id = guest.record.spec.id
+    sock = process.connect(guest.folder.path, guest.folder.agent) if has_agent(guest.record.spec) else None
+    if sock is None:
+        raise GuestAgentSilent(id=guest_id)
+    with sock:
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                return await _converse(sock, command, arguments)
+        except (TimeoutError, OSError, ValueError) as error:
+            raise GuestAgentSilent(id=guest_id, detail=repr(error)) from None
+
+
+async def _converse(sock: socket.socket, command: str, arguments: dict[str, Any]) -> Any:
+    loop, number = asyncio.get_running_loop(), id(sock)
+    await loop.sock_sendall(sock, SENTINEL + _line({"execute": "guest-sync-delimited", "arguments": {"id": number}}))
+    rest = b""
+    while True:
+        line, rest = await _read_line(sock, rest)
+        heard = line.rpartition(SENTINEL)[2]
+        if SENTINEL in line and json.loads(heard).get("return") == number:
+            break
+    await loop.sock_sendall(sock, _line({"execute": command, "arguments": arguments}))
+    line, _ = await _read_line(sock, rest)
+    answer = json.loads(line)
+    if "error" in answer:
+        raise HypervisorFailed(what=command, detail=str(answer["error"].get("desc", ""))[:500])
+    return answer.get("return")
+
+
+def _line(message: dict) -> bytes:
+    return json.dumps(message).encode() + b"\n"
+
+
+async def _read_line(sock: socket.socket, rest: bytes) -> tuple[bytes, bytes]:
+    while b"\n" not in rest:
+        if len(rest) > ANSWER_MAX or not (data := await asyncio.get_running_loop().sock_recv(sock, 4096)):
+            raise ValueError("the agent's answer does not end")
+        rest += data
+    line, _, rest = rest.partition(b"\n")
+    return line, rest
