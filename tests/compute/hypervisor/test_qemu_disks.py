@@ -89,12 +89,12 @@ async def test_the_config_drive_has_its_label_and_every_file(tmp_path, monkeypat
         pytest.skip(f"needs {tool}")
     monkeypatch.setattr(disks, "ISO_TOOLS", (tool,))
     drive = {"openstack/latest/meta_data.json": b'{"uuid": "g"}', "openstack/2012-08-10/user_data": b"#!/bin/sh\n"}
-    await make_config_drive(spec(tmp_path, config_drive=drive), Folder(tmp_path))
+    await make_config_drive(drive, Folder(tmp_path))
     image = Folder(tmp_path).config_drive.read_bytes()
     assert image[0x8001:0x8006] == b"CD001" and image[0x8028:0x8030] == b"config-2"
     assert b'{"uuid": "g"}' in image and "meta_data.json".encode("utf-16-be") in image
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["config.iso", "image"]
-    await make_config_drive(spec(tmp_path), Folder(tmp_path))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["config.iso"]
+    await make_config_drive(None, Folder(tmp_path))
     assert not Folder(tmp_path).config_drive.exists()
 
 
@@ -105,16 +105,15 @@ async def test_a_tool_that_fails_or_is_missing_is_a_clear_error(tmp_path, monkey
     assert "/nowhere/qemu-img" in failed.value.detail
     monkeypatch.setattr(disks, "ISO_TOOLS", ("no-such-tool",))
     with pytest.raises(HypervisorFailed) as failed:
-        await make_config_drive(spec(tmp_path, config_drive={}), Folder(tmp_path))
+        await make_config_drive({}, Folder(tmp_path))
     assert "no-such-tool" in failed.value.detail
 
 
 @pytest.mark.realtime
-async def test_a_tool_runs_within_limits(tmp_path, monkeypatch):
+async def test_a_tool_runs_within_limits():
     with pytest.raises(HypervisorFailed) as failed:
-        await disks._run("try", "sh", "-c", 'echo "$(ulimit -v) $(ulimit -t) $(ulimit -c)" >&2; exit 3')
+        await disks.run_tool("try", "sh", "-c", 'echo "$(ulimit -v) $(ulimit -t) $(ulimit -c)" >&2; exit 3')
     assert failed.value.detail == "1048576 30 0"
-    monkeypatch.setattr(disks, "TOOL_TIMEOUT_S", 0.1)
     with pytest.raises(HypervisorFailed) as failed:
-        await disks._run("try", "sleep", "60")
+        await disks.run_tool("try", "sleep", "60", timeout_s=0.1)
     assert "did not end" in failed.value.detail

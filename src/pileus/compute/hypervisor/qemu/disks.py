@@ -42,7 +42,7 @@ QCOW2_MAGIC = b"QFI\xfb"
 EXTERNAL_DATA_FILE = 1 << 2
 
 
-async def make_disks(spec: GuestSpec, folder: Folder, qemu_img: str, drive_format: str) -> None:
+async def make_disks(spec: GuestSpec, folder: Folder, qemu_img: str, drive_format: str = "iso9660") -> None:
     """All disks of a guest that has none yet."""
     await _together(
         make_layer(spec.root, folder.disk, qemu_img),
@@ -61,7 +61,7 @@ async def make_swap(spec: GuestSpec, folder: Folder) -> None:
     await _make_formatted(folder.swap, spec.swap_mb << 20, "mkswap", "-q", "-L", "swap0")
 
 
-async def make_config_drive(files: dict[str, bytes] | None, folder: Folder, drive_format: str) -> None:
+async def make_config_drive(files: dict[str, bytes] | None, folder: Folder, drive_format: str = "iso9660") -> None:
     """A config drive with these files, replacing an older one; with None there is none."""
     if files is None:
         folder.config_drive.unlink(missing_ok=True)
