@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from pileus import __version__
 from pileus.core.clock import iso
 from pileus.core.errors import CloudError
@@ -39,6 +41,15 @@ async def status(req: Request):
     return {"version": __version__, "database": services.kit.db.dialect, "hosts": hosts, "periodic_tasks": tasks, "operations": sagas}
 
 
+async def explain(req: Request, server_id: str):
+    """Where a server like this one could go now, and why not elsewhere."""
+    services = req.services
+    server = await services.compute.servers.get(server_id, req.who)
+    found = await services.compute.scheduling.explain(server)
+    return {"server": server.id, "host": server.host, "fault": server.fault.message if server.fault else None, "removed": found.removed,
+            "hosts": [msgspec.to_builtins(host) for host in found.hosts]}
+
+
 def render(error: CloudError, req: Request) -> tuple[dict[str, str], Any]:
     return {}, {"error": {"code": error.status, "message": str(error)}}
 
@@ -48,4 +59,5 @@ API = Api(name="pileus", root="", render=render, routes=[
     Route("GET", "/healthz", health),
     Route("GET", "/metrics", metrics),
     Route("GET", "/status", status, policy="admin_required"),
+    Route("GET", "/status/scheduler/{server_id}", explain, policy="admin_required"),
 ])

@@ -21,6 +21,7 @@ COMMANDS = {
     "config": "pileus.cli.config:config",
     "bench": "pileus.bench.main:bench",
 }
+SCHEDULER = {"explain": "pileus.cli.scheduler:explain"}
 IMAGE = {"build": "pileus.cli.image:build"}
 
 
@@ -33,4 +34,8 @@ def main() -> None:
     for name, target in IMAGE.items():
         image.command(target, name=name)
     app.command(image)
+    scheduler = cyclopts.App(name="scheduler", help="The choice of hosts for servers.")
+    for name, target in SCHEDULER.items():
+        scheduler.command(target, name=name)
+    app.command(scheduler)
     sys.exit(app() or 0)

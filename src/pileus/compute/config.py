@@ -23,6 +23,31 @@ class QuotaDefaults(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     metadata_items: int = 128               # metadata items of one server
 
 
+class PciAlias(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a name in `pci_passthrough:alias` of a flavor stands for: devices that match all that is given."""
+
+    vendor_id: str | None = None            # four hexadecimal digits, such as 8086
+    product_id: str | None = None           # likewise
+    device_type: Literal["type-PCI", "type-PF", "type-VF"] | None = None    # a whole device, or a part of one
+
+
+class SchedulerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[compute.scheduler]: what some filters and weighers are told, under Nova's names."""
+
+    max_io_ops_per_host: int = 8            # IoOpsFilter: servers being built, resized or snapshotted on one host
+    max_instances_per_host: int = 50        # NumInstancesFilter: servers on one host
+    isolated_hosts: list[str] = []          # IsolatedHostsFilter: hosts for isolated images
+    isolated_images: list[str] = []         # IsolatedHostsFilter: ids of images that go to isolated hosts
+    restrict_isolated_hosts_to_isolated_images: bool = True     # IsolatedHostsFilter: nothing else goes to isolated hosts
+    aggregate_image_properties_isolation_namespace: str = ""    # AggregateImagePropertiesIsolation: how the keys begin that count
+    aggregate_image_properties_isolation_separator: str = "."   # AggregateImagePropertiesIsolation: what is behind the namespace
+    metrics_weights: dict[str, float] = {}  # MetricsWeigher: metric → its share
+    metrics_required: bool = True           # MetricsFilter: a host has to report all of them
+    metrics_weight_of_unavailable: float = -10_000.0            # MetricsWeigher: of a host that does not
+    image_properties_weights: dict[str, float] = {}             # ImagePropertiesWeigher: property → its share; empty: all alike
+    pci_aliases: dict[str, list[PciAlias]] = {}                 # name → kinds of devices that it stands for
+
+
 class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[compute]"""
 
@@ -31,9 +56,13 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     host_vcpus: int = 16                    # virtual CPUs of a simulated host
     host_memory_mb: int = 64 * 1024         # memory of a simulated host, MiB
     host_disk_gib: int = 1000               # disk of a simulated host, GiB
-    cpu_allocation_ratio: Ratio = 16.0      # virtual CPUs per real one
-    ram_allocation_ratio: Ratio = 1.0       # promised memory per real one
-    disk_allocation_ratio: Ratio = 1.0      # promised disk per real one
+    cpu_allocation_ratio: Ratio | None = None   # virtual CPUs per real one; not given: as it is in placement's inventory
+    ram_allocation_ratio: Ratio | None = None   # promised memory per real one; likewise
+    disk_allocation_ratio: Ratio | None = None  # promised disk per real one; likewise
+    initial_cpu_allocation_ratio: Ratio = 16.0  # of a host that placement does not know yet
+    initial_ram_allocation_ratio: Ratio = 1.0   # likewise
+    initial_disk_allocation_ratio: Ratio = 1.0  # likewise
+    reserved_host_cpus: int = 0             # shared CPUs kept back from guests
     reserved_host_memory_mb: int = 512      # memory kept back from guests, MiB
     reserved_host_disk_gib: int = 0         # disk kept back from guests, GiB
     report_interval_s: float = 60           # how often a host audits and reports its inventory
@@ -44,4 +73,5 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     max_attempts: int = 3                   # hosts that are tried for one server
     default_availability_zone: str = "nova" # zone of hosts that are in no aggregate with one
     spawn_concurrency: int = 8              # guests that one host starts at the same time
+    scheduler: SchedulerConfig = msgspec.field(default_factory=SchedulerConfig)     # what filters and weighers are told
     quota: QuotaDefaults = msgspec.field(default_factory=QuotaDefaults)     # what a project may have unless told otherwise

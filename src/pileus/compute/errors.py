@@ -186,3 +186,9 @@ class NumaInvalid(Invalid):
     """A flavor and an image that cannot be had together, in their wishes for the inside of the host."""
 
     code, message = "compute.numa_invalid", "{why}"
+
+
+class PciAliasUnknown(Invalid):
+    """A flavor asks for devices that the configuration does not name."""
+
+    code, message = "compute.pci_alias_unknown", "PCI alias {alias} is not defined."

@@ -86,11 +86,13 @@ async def build(s: CreateServer, c: Conductor) -> None:
         await c.servers.update(server.id, c.now(), task_state=SPAWNING)
         try:
             await _build_on(server.host, server, s, c)
+            c.scheduling.snapshot.built(server.host, well=True)
             return
         except CloudError as refusal:
             if not refusal.temporary:
                 raise
             log.warning("a host could not build a server", server=server.id, host=server.host, error=str(refusal), detail=refusal.detail)
+            c.scheduling.snapshot.built(server.host, well=False)
             await end_guest(server.id, server.host, c)
             s.tried.append(server.host)
             await _next_host(server, s, c, refusal)

@@ -61,7 +61,7 @@ def rank(hosts: Hosts, request: ServerRequest, *, chance: Chance, filters: Colle
     """
     plugins.check(filters, weighers)
     n = request.num_instances if n is None else n
-    chain, scales = _chain(request, filters, plugins), _scales(weighers, plugins)
+    chain, scales = chain_of(request, filters, plugins), _scales(weighers, plugins)
     fixed, counted = _sieve(hosts, request, hosts.present, {name: one for name, one in chain.items() if not one.moves})
     moving = {name: one for name, one in chain.items() if one.moves}
     work = hosts.working_copy() if n > 1 else hosts
@@ -117,7 +117,7 @@ def candidates(hosts: Hosts, request: ServerRequest) -> np.ndarray:
     return hosts.mask_of_rows([hosts.row_of[id] for id in request.candidates or () if id in hosts.row_of])
 
 
-def _chain(request: ServerRequest, filters: Collection[str], plugins: Plugins) -> dict[str, Filter]:
+def chain_of(request: ServerRequest, filters: Collection[str], plugins: Plugins) -> dict[str, Filter]:
     """The filters to ask, in order: first those that come with the request itself, under names of their own."""
     chain: dict[str, Filter] = {}
     is_forced = request.force_host is not None or request.force_node is not None

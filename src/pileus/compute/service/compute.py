@@ -47,7 +47,8 @@ class Compute(Resources):
                                    actions=self.actions, migrations=self.migrations)
 
     async def start(self) -> None:
-        """Answer hosts and guests, and know the sagas."""
+        """Answer hosts and guests, and know the sagas. Raises ValueError for a configuration that names what there is not."""
+        self.scheduling.check()
         self.kit.bus.serve(ComputeReports, CONTROL, self.reports)
         self.kit.bus.serve(MetadataAnswers, CONTROL, Metadata(servers=self.store, network=self.network))
         for saga in SAGAS:

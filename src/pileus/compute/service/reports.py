@@ -10,6 +10,8 @@ from typing import Any
 from pileus.compute.config import ComputeConfig
 from pileus.compute.hypervisor.base import ABILITIES, GuestState, Inventory, Power
 from pileus.compute.interface import HostReport, Verdict
+from pileus.compute.model.demand import USUAL
+from pileus.compute.model.host import Host
 from pileus.compute.model.server import BUILDING, SYNC, Server
 from pileus.compute.store.servers import Servers
 from pileus.core.kit import Kit
@@ -29,23 +31,36 @@ class Reports:
         self.hosts, self.placement, self.servers = hosts, placement, servers
 
     async def report(self, report: HostReport) -> Verdict:
-        host = await self.hosts.report(report.host, report.inventory, running_vms=len(report.guests))
-        await self.placement.ensure_provider(host.id, report.inventory.hypervisor_hostname)
-        await self.placement.set_inventory(host.id, self._stock(report.inventory))
-        operators = {trait for trait in await self.placement.traits(host.id) if trait.startswith("CUSTOM_")} - set(ABILITIES.values())
-        await self.placement.set_traits(host.id, operators | set(report.inventory.traits))
+        async with self.kit.db.transaction():
+            host = await self.hosts.report(report.host, report.inventory, running_vms=len(report.guests))
+            await self._tell_placement(host)
         return await self._judge(report)
 
-    def _stock(self, has: Inventory) -> dict[str, Any]:
+    async def _tell_placement(self, host: Host) -> None:
+        """The host's inventory is what it has; ratios, classes and traits that an administrator added stay."""
+        has = host.inventory
+        await self.placement.ensure_provider(host.id, has.hypervisor_hostname)
+        known = await self.placement.inventory(host.id)
+        kept = {name: stock for name, stock in known.items() if name not in USUAL}
+        await self.placement.set_inventory(host.id, kept | self._stock(has, {name: s.allocation_ratio for name, s in known.items()}))
+        operators = {trait for trait in await self.placement.traits(host.id) if trait.startswith("CUSTOM_")} - set(ABILITIES.values())
+        disabled = {"COMPUTE_STATUS_DISABLED"} if host.disabled else set()
+        await self.placement.set_traits(host.id, operators | disabled | set(has.traits))
+
+    def _stock(self, has: Inventory, ratios: dict[str, float]) -> dict[str, Any]:
         from pileus.placement.model import Inventory as Stock
 
         config = self.config
+        cpu = config.cpu_allocation_ratio or ratios.get("VCPU", config.initial_cpu_allocation_ratio)
+        ram = config.ram_allocation_ratio or ratios.get("MEMORY_MB", config.initial_ram_allocation_ratio)
+        disk = config.disk_allocation_ratio or ratios.get("DISK_GB", config.initial_disk_allocation_ratio)
         stock = {
-            "VCPU": Stock(total=has.vcpus, allocation_ratio=config.cpu_allocation_ratio, max_unit=has.vcpus),
+            "VCPU": Stock(total=has.vcpus, reserved=min(config.reserved_host_cpus, has.vcpus), allocation_ratio=cpu, max_unit=has.vcpus),
+            "PCPU": Stock(total=has.pcpus, max_unit=has.pcpus),
             "MEMORY_MB": Stock(total=has.memory_mb, reserved=min(config.reserved_host_memory_mb, has.memory_mb),
-                               allocation_ratio=config.ram_allocation_ratio, max_unit=has.memory_mb),
+                               allocation_ratio=ram, max_unit=has.memory_mb),
             "DISK_GB": Stock(total=has.disk_gib, reserved=min(config.reserved_host_disk_gib, has.disk_gib),
-                             allocation_ratio=config.disk_allocation_ratio, max_unit=max(has.disk_gib, 1)),
+                             allocation_ratio=disk, max_unit=max(has.disk_gib, 1)),
         }
         return {name: s for name, s in stock.items() if s.total > 0}
 

@@ -72,6 +72,20 @@ class ServerFilter(msgspec.Struct, frozen=True, kw_only=True):
     sort: tuple[tuple[str, str], ...] = (("created_at", "desc"),)
 
 
+#: What a host has to do much writing for, while it lasts.
+WRITING = frozenset({"resize_migrating", "resize_prep", "rebuilding", "rebuild_block_device_mapping", "rebuild_spawning", "image_snapshot",
+                     "image_snapshot_pending", "image_backup", "image_pending_upload", "image_uploading", "shelving"})
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """A server on a host, as far as the scheduler cares."""
+
+    id: str
+    host: str
+    busy: bool                              # it keeps the host's disks busy: being built, resized, snapshotted …
+    properties: tuple[str, ...] = ()        # "name=value" of its image
+
+
 class Servers:
     def __init__(self, db: Database):
         self.db = db
@@ -140,6 +154,15 @@ class Servers:
         """(id, host) of every live server with a host."""
         rows = await self.db.rows(sa.select(servers.c.id, servers.c.host).where(LIVE, servers.c.host.is_not(None)))
         return [(r[0], r[1]) for r in rows]
+
+    async def seats(self, *, properties: bool = False) -> list[Seat]:
+        """Every live server with a host; with what its image says of itself only when that is wanted."""
+        c = servers.c
+        columns = [c.id, c.host, c.vm_state, c.task_state, *([c.system_metadata] if properties else [])]
+        rows = await self.db.rows(sa.select(*columns).where(LIVE, c.host.is_not(None)))
+        return [Seat(id, host, vm_state == "building" or task in WRITING,
+                     tuple(f"{k[6:]}={v}" for k, v in rest[0].items() if k.startswith("image_")) if rest else ())
+                for id, host, vm_state, task, *rest in rows]
 
     async def tags(self) -> list[tuple[str, list[str]]]:
         """(id, tags) of every live server."""

@@ -116,6 +116,13 @@ class Providers:
         await self.get_provider(id)
         return await self.stocks.of(id)
 
+    async def stocks_by_provider(self) -> dict[str, dict[str, Stock]]:
+        """provider → class → its inventory with what is used of it, of all providers in one query."""
+        found: dict[str, dict[str, Stock]] = {}
+        for stock in await self.stocks.everything():
+            found.setdefault(stock.provider_id, {})[stock.resource_class] = stock
+        return found
+
     async def set_inventory(self, id: str, wanted: Mapping[str, Inventory], generation: int | None = None) -> None:
         """Make the inventories of a provider these. Nothing happens when they are so already and no generation is given.
 

@@ -1,0 +1,61 @@
+"""`pileus scheduler`: why a server is where it is, or nowhere."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sys
+import urllib.error
+
+from pileus.cli.api import Client, NotRunning
+from pileus.cli.options import STATE, State
+
+MOST = 40
+
+
+def explain(server: str, *, state: State = STATE, json: bool = False) -> int:
+    """Show where a server like this one could go now: the weights of each host, or the filters that refuse it.
+
+    Parameters
+    ----------
+    server
+        The server's id.
+    json
+        Print one JSON object.
+    """
+    try:
+        found = Client(state, "pileus-admin").get(f"/status/scheduler/{server}")
+    except NotRunning as problem:
+        print(f"pileus: {problem}", file=sys.stderr)
+        return 1
+    except urllib.error.HTTPError as refused:
+        print(f"pileus: {server}: {refused.reason}", file=sys.stderr)
+        return 1
+    if json:
+        import json as encoder
+
+        print(encoder.dumps(found, indent=2))
+    else:
+        show(found)
+    return 0
+
+
+def show(found: dict) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"server {found['server']} is on {found['host'] or 'no host'}")
+    if found["fault"]:
+        console.print(found["fault"])
+    for name, count in found["removed"].items():
+        console.print(f"  {name} removed {count} of the hosts before it")
+    table = Table()
+    for column in ("host", "weight", "why"):
+        table.add_column(column)
+    for host in found["hosts"][:MOST]:
+        refused = ", ".join(host["refused_by"])
+        weights = ", ".join(f"{name} {by:+.3f}" for name, by in host["weights"].items())
+        table.add_row(host["host"], "" if refused else f"{host['weight']:.3f}", f"refused by {refused}" if refused else weights)
+    console.print(table)
+    if len(found["hosts"]) > MOST:
+        console.print(f"… and {len(found['hosts']) - MOST} more")
