@@ -43,3 +43,7 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     # How limits of projects and domains are checked against each other: not at all (flat), or so that no project has more
     # than its domain (strict_two_level; there are no projects below projects then).
     limit_enforcement_model: Literal["flat", "strict_two_level"] = "flat"
+    # Most entries of a list in one answer, when the request does not say how many (0: all); the rest is behind a marker.
+    list_limit: Annotated[int, Meta(ge=0)] = 0
+    # Most entries of a list in one answer, whatever the request says.
+    max_list_limit: Annotated[int, Meta(ge=1)] = 1000

@@ -95,6 +95,14 @@ class RegisteredLimitInUse(errors.Forbidden):
     )
 
 
+class MarkerNotFound(errors.NotFound):
+    code, message = "identity.marker_not_found", "Marker {marker} could not be found."
+
+
+class PolicyAssociationNotFound(errors.NotFound):
+    code, message = "identity.policy_association_not_found", "Could not find policy association."
+
+
 class ConsumerNotFound(errors.NotFound):
     code, message = "identity.consumer_not_found", "Could not find Consumer: {id}."
 

@@ -162,6 +162,15 @@ class PolicyBlob(Record, frozen=True, kw_only=True):
     extra: dict[str, Any] = {}
 
 
+class PolicyAssociation(msgspec.Struct, frozen=True, kw_only=True):
+    """Of what a policy file is the one: of an endpoint, of a service, or of a service in a region."""
+
+    policy_id: str
+    endpoint_id: str = ""
+    service_id: str = ""
+    region_id: str = ""
+
+
 class Consumer(Record, frozen=True, kw_only=True):
     """An application registered for OAuth 1.0a. `sealed` is its secret, encrypted."""
 

@@ -133,5 +133,9 @@ DEFAULTS: dict[str, Default] = {
     "domain_managed_target_role": Default(
         "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s"
     ),
+    # Names that operators' policy files refer to.
+    "token_subject": Default(SUBJECT),
+    "admin_or_token_subject": Default("rule:admin_required or rule:token_subject"),
+    "service_admin_or_token_subject": Default("rule:service_or_admin or rule:token_subject"),
     **{f"identity:{name}": Default(rule, scopes) for name, (rule, scopes) in _RULES.items()},
 }

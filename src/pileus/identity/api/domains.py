@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Description, Name64, Options, Tags, changes, parse, required
-from pileus.identity.api.views import filters, links, listing
+from pileus.identity.api.views import asked, filters, links, listing
 from pileus.identity.model import Project
 from pileus.identity.store.base import Filter
 
@@ -31,7 +31,9 @@ class DomainBody(msgspec.Struct):
 async def list_domains(req: Request) -> dict[str, Any]:
     own = [Filter("id", "equals", req.who.domain_id)] if req.who.domain_id is not None else []
     wanted = [Filter("is_domain", "equals", True), *own, *filters(req, ("name", "id"), ("enabled",))]
-    return listing(req, "domains", [show_domain(req, d) for d in await req.services.identity.projects.matching(wanted)])
+    page = asked(req)
+    found, more = await req.services.identity.projects.page(wanted, page.limit, page.marker)
+    return listing(req, "domains", [show_domain(req, d) for d in found], page=page, more=more)
 
 
 async def create_domain(req: Request, body: DomainBody) -> dict[str, Any]:

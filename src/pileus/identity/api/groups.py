@@ -12,7 +12,7 @@ from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Description, Id, Name, changes, parse, required
 from pileus.identity.api.users import show_user
-from pileus.identity.api.views import domain_or_own, filters, links, listing, own_domain
+from pileus.identity.api.views import asked, domain_or_own, filters, links, listing, own_domain, own_list_limit
 from pileus.identity.model import Group
 
 
@@ -28,7 +28,9 @@ class GroupBody(msgspec.Struct):
 
 async def list_groups(req: Request) -> dict[str, Any]:
     wanted = [*own_domain(req.who), *filters(req, ("name", "domain_id"))]
-    return listing(req, "groups", [show_group(req, g) for g in await req.services.identity.groups.matching(wanted)])
+    page = asked(req, await own_list_limit(req, wanted))
+    found, more = await req.services.identity.groups.page(wanted, page.limit, page.marker)
+    return listing(req, "groups", [show_group(req, g) for g in found], page=page, more=more)
 
 
 async def create_group(req: Request, body: GroupBody) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Description, Id, Name64, Options, Tags, changes, parse, required
-from pileus.identity.api.views import domain_or_own, filters, links, listing, own_domain, truth
+from pileus.identity.api.views import asked, domain_or_own, filters, links, listing, own_domain, truth
 from pileus.identity.model import Project
 from pileus.identity.store.base import Filter
 
@@ -36,8 +36,12 @@ async def list_projects(req: Request) -> dict[str, Any]:
     wanted = [*own_domain(req.who), *filters(req, ("name", "domain_id", "parent_id"), ("enabled", "is_domain"))]
     if "is_domain" not in req.query:
         wanted.append(Filter("is_domain", "equals", False))
-    found = await req.services.identity.projects.matching(wanted)
-    return listing(req, "projects", [show_project(req, p) for p in found if _tagged(req, p)])
+    if any(key in req.query for key in _TAG_FILTERS):
+        found = await req.services.identity.projects.matching(wanted)
+        return listing(req, "projects", [show_project(req, p) for p in found if _tagged(req, p)])
+    page = asked(req)
+    found, more = await req.services.identity.projects.page(wanted, page.limit, page.marker)
+    return listing(req, "projects", [show_project(req, p) for p in found], page=page, more=more)
 
 
 async def create_project(req: Request, body: ProjectBody) -> dict[str, Any]:

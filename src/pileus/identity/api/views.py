@@ -8,7 +8,9 @@ from typing import Any
 
 from pileus.core.context import Context
 from pileus.core.http import Request
+from pileus.core.http.paging import Page, next_link
 from pileus.core.http.request import FALSE
+from pileus.identity.errors import MarkerNotFound
 from pileus.identity.store.base import COMPARISONS, Filter
 
 ROOT = "/identity"
@@ -19,14 +21,52 @@ def links(req: Request, collection: str, id: str) -> dict[str, str]:
     return {"self": req.url(f"{BASE}/{collection}/{id}")}
 
 
-def listing(req: Request, name: str, items: Iterable[Any], **more: Any) -> dict[str, Any]:
-    """A whole list: identity does not page."""
+def asked(req: Request, own_limit: int | None = None) -> Page:
+    """The page a list is asked for: nothing but `limit` and `marker`, or the configuration, makes it less than all.
+
+    `own_limit`: that of the domain asked about.
+    """
+    config = req.services.identity.core.config
+    limit = req.query.integer("limit") or own_limit or config.list_limit
+    return Page(min(limit, config.max_list_limit) if limit else None, req.query.get("marker") or None)
+
+
+async def own_list_limit(req: Request, wanted: list[Filter]) -> int | None:
+    """What the domain that a list of users or groups is of has configured for it."""
+    domain_id = next((f.value for f in wanted if f.column == "domain_id" and f.comparison == "equals"), None)
+    options = await req.services.identity.domain_configs.effective(domain_id) if domain_id is not None else None
+    limit = options["identity"]["list_limit"] if options is not None else None
+    return limit if isinstance(limit, int) and limit > 0 else None
+
+
+def listing(req: Request, name: str, items: Iterable[Any], *, page: Page | None = None, more: bool = False) -> dict[str, Any]:
+    """A list, with the way to its next page when there are more entries than asked for.
+
+    `page`: the one that the items are already, because the database made it; `more`: whether there are others behind it.
+    """
+    shown = list(items)
+    if page is None and all(isinstance(item, dict) and "id" in item for item in shown):
+        page = asked(req)
+        shown, more = _cut(shown, page)
     query = req.falcon.query_string
-    return {
-        name: list(items),
+    body = {
+        name: shown,
         "links": {"self": req.url(req.path) + ("?" + query if query else ""), "previous": None, "next": None},
-        **more,
     }
+    if more and page is not None and shown:
+        body["links"]["next"] = next_link(req, shown, page, shown[-1]["id"])
+        body["truncated"] = True
+    return body
+
+
+def _cut(items: list[dict[str, Any]], page: Page) -> tuple[list[dict[str, Any]], bool]:
+    """(the page, whether there are more)."""
+    if page.marker is not None:
+        at = next((i for i, item in enumerate(items) if item["id"] == page.marker), None)
+        if at is None:
+            raise MarkerNotFound(marker=page.marker)
+        items = items[at + 1 :]
+    return (items, False) if page.limit is None else (items[: page.limit], len(items) > page.limit)
 
 
 def filters(req: Request, texts: tuple[str, ...], flags: tuple[str, ...] = ()) -> list[Filter]:

@@ -105,6 +105,7 @@ class Catalog:
         """And its endpoints."""
         async with self.db.transaction():
             await self.store.services.remove(id)
+            await self.store.policy_associations.remove_of(service_id=id)
             await self.core.generations.raise_(CATALOG)
 
     # ---- endpoints ---------------------------------------------------------------------------------------------------
@@ -151,6 +152,7 @@ class Catalog:
     async def delete_endpoint(self, id: str) -> None:
         async with self.db.transaction():
             await self.store.endpoints.remove(id)
+            await self.store.policy_associations.remove_of(endpoint_id=id)
             await self.core.generations.raise_(CATALOG)
 
     async def _check_endpoint(self, endpoint: Endpoint, make_region: bool) -> None:
@@ -196,6 +198,7 @@ class Catalog:
                 raise RegionInUse(id=id)
             for region in [r for level in reversed(levels) for r in level]:
                 await self.store.regions.remove(region)
+                await self.store.policy_associations.remove_of(region_id=region)
 
     async def _check_parent(self, region: Region) -> None:
         """Raises RegionNotFound for a parent that is missing, Invalid for a circle."""

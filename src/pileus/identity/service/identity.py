@@ -26,6 +26,7 @@ from pileus.identity.service.credentials import Credentials
 from pileus.identity.service.domain_configs import DomainConfigs
 from pileus.identity.service.effective import Lister
 from pileus.identity.service.endpoint_filters import EndpointFilters
+from pileus.identity.service.endpoint_policies import EndpointPolicies
 from pileus.identity.service.limits import Limits
 from pileus.identity.service.logins import Logins
 from pileus.identity.service.meanings import Meanings
@@ -58,6 +59,7 @@ class Identity:
         self.endpoint_filters = EndpointFilters(self.core)
         self.consumers = Consumers(self.core, self.credential_keys)
         self.domain_configs = DomainConfigs(self.core, self.credential_keys)
+        self.endpoint_policies = EndpointPolicies(self.core)
         self.limits = Limits(self.core)
         self.policies = Policies(self.core)
         self.credentials = Credentials(self.core, self.credential_keys)

@@ -42,6 +42,10 @@ class Projects:
     async def matching(self, filters: list[Filter]) -> list[Project]:
         return await self.store.matching(filters)
 
+    async def page(self, filters: list[Filter], limit: int | None, marker: str | None) -> tuple[list[Project], bool]:
+        """Those behind the marker, and whether there are more."""
+        return await self.store.page(filters, limit, marker)
+
     async def place(self, domain_id: str | None, parent_id: str | None) -> str:
         """The domain of a project that is to be created. Raises Invalid when domain and parent contradict each other."""
         if parent_id is not None and parent_id != domain_id:

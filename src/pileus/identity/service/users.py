@@ -30,6 +30,10 @@ class Users:
     async def matching(self, filters: list[Filter]) -> list[User]:
         return await self.store.matching(filters)
 
+    async def page(self, filters: list[Filter], limit: int | None, marker: str | None) -> tuple[list[User], bool]:
+        """Those behind the marker, and whether there are more."""
+        return await self.store.page(filters, limit, marker)
+
     async def create(
         self,
         *,
@@ -147,6 +151,10 @@ class Groups:
 
     async def matching(self, filters: list[Filter]) -> list[Group]:
         return await self.store.matching(filters)
+
+    async def page(self, filters: list[Filter], limit: int | None, marker: str | None) -> tuple[list[Group], bool]:
+        """Those behind the marker, and whether there are more."""
+        return await self.store.page(filters, limit, marker)
 
     async def create(self, *, name: str, domain_id: str, description: str | None = "", extra: dict | None = None) -> Group:
         group = Group(

@@ -12,6 +12,7 @@ from pileus.identity.store.credentials import Credentials
 from pileus.identity.store.domain_configs import DomainConfigs
 from pileus.identity.store.endpoint_filters import Associations, EndpointGroups, project_endpoint_groups, project_endpoints
 from pileus.identity.store.limits import Limits, RegisteredLimits
+from pileus.identity.store.policy_associations import PolicyAssociations
 from pileus.identity.store.projects import Projects
 from pileus.identity.store.revocations import Revocations
 from pileus.identity.store.roles import Roles
@@ -35,6 +36,7 @@ class Store:
         self.domain_configs = DomainConfigs(db)
         self.registered_limits = RegisteredLimits(db)
         self.limits = Limits(db)
+        self.policy_associations = PolicyAssociations(db)
         self.regions = Regions(db)
         self.policies = Policies(db)
         self.credentials = Credentials(db)

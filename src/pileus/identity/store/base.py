@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pileus.core.db import Database, Duplicate
 from pileus.core.errors import NotFound
-from pileus.identity.errors import Taken
+from pileus.identity.errors import MarkerNotFound, Taken
 from pileus.identity.model import Record
 
 R = TypeVar("R", bound=Record)
@@ -87,6 +87,24 @@ class Table(Generic[R]):
         conditions = [COMPARISONS[f.comparison](self.table.c[f.column], f.value) for f in filters]
         order = self.table.c.name if "name" in self.table.c else self.table.c.id
         return await self.db.all(self.kind, sa.select(self.table).where(*conditions).order_by(order, self.table.c.id))
+
+    async def page(self, filters: list[Filter], limit: int | None, marker: str | None) -> tuple[list[R], bool]:
+        """(records behind the marker, whether there are more): by id when a page is asked for, otherwise all by name.
+
+        Raises MarkerNotFound for a marker that is no record.
+        """
+        if limit is None and marker is None:
+            return await self.matching(filters), False
+        conditions = [COMPARISONS[f.comparison](self.table.c[f.column], f.value) for f in filters]
+        if marker is not None:
+            if await self.find(marker) is None:
+                raise MarkerNotFound(marker=marker)
+            conditions.append(self.table.c.id > marker)
+        query = sa.select(self.table).where(*conditions).order_by(self.table.c.id)
+        if limit is None:
+            return await self.db.all(self.kind, query), False
+        found = await self.db.all(self.kind, query.limit(limit + 1))
+        return found[: limit], len(found) > limit
 
     async def add(self, record: R) -> None:
         try:

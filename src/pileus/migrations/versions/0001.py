@@ -519,6 +519,17 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['prior_role_id'], ['identity_roles.id'], name=op.f('fk_identity_implied_roles_prior_role_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('prior_role_id', 'implied_role_id', name=op.f('pk_identity_implied_roles'))
     )
+    op.create_table('identity_policy_associations',
+    sa.Column('endpoint_id', sa.String(length=64), nullable=False),
+    sa.Column('service_id', sa.String(length=64), nullable=False),
+    sa.Column('region_id', sa.String(length=255), nullable=False),
+    sa.Column('policy_id', sa.String(length=64), nullable=False),
+    sa.ForeignKeyConstraint(['policy_id'], ['identity_policies.id'], name=op.f('fk_identity_policy_associations_policy_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('endpoint_id', 'service_id', 'region_id', name=op.f('pk_identity_policy_associations'))
+    )
+    with op.batch_alter_table('identity_policy_associations', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_policy_associations_policy_id'), ['policy_id'], unique=False)
+
     op.create_table('identity_project_endpoint_groups',
     sa.Column('project_id', sa.String(length=64), nullable=False),
     sa.Column('endpoint_group_id', sa.String(length=64), nullable=False),
@@ -1062,6 +1073,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identity_project_endpoint_groups_endpoint_group_id'))
 
     op.drop_table('identity_project_endpoint_groups')
+    with op.batch_alter_table('identity_policy_associations', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_policy_associations_policy_id'))
+
+    op.drop_table('identity_policy_associations')
     op.drop_table('identity_implied_roles')
     op.drop_table('identity_groups')
     with op.batch_alter_table('identity_endpoints', schema=None) as batch_op:
