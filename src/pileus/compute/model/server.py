@@ -16,6 +16,7 @@ from pileus.compute.model.flavor import Flavor
 
 # vm_state
 BUILDING, ACTIVE, PAUSED, SUSPENDED, STOPPED, ERROR, DELETED = "building", "active", "paused", "suspended", "stopped", "error", "deleted"
+RESIZED, RESCUED, SHELVED, SHELVED_OFFLOADED, SOFT_DELETED = "resized", "rescued", "shelved", "shelved_offloaded", "soft-delete"
 # task_state
 SCHEDULING, SPAWNING, DELETING = "scheduling", "spawning", "deleting"
 
@@ -97,13 +98,18 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
 
 STATUS = {BUILDING: "BUILD", ACTIVE: "ACTIVE", PAUSED: "PAUSED", SUSPENDED: "SUSPENDED", STOPPED: "SHUTOFF", ERROR: "ERROR",
-          DELETED: "DELETED"}
+          DELETED: "DELETED", RESIZED: "VERIFY_RESIZE", RESCUED: "RESCUE", SHELVED: "SHELVED",
+          SHELVED_OFFLOADED: "SHELVED_OFFLOADED", SOFT_DELETED: "SOFT_DELETED"}
+_HARD: dict[str | None, str] = {"rebooting_hard": "HARD_REBOOT"}
+_REBUILD: dict[str | None, str] = {"rebuilding": "REBUILD"}
+_RESIZE: dict[str | None, str] = dict.fromkeys(("resize_prep", "resize_migrating", "resize_migrated", "resize_finish"), "RESIZE")
 TASK_STATUS: dict[str, dict[str | None, str]] = {
-    ACTIVE: {"rebooting": "REBOOT", "rebooting_hard": "HARD_REBOOT", "updating_password": "PASSWORD"},
-    STOPPED: {"rebooting_hard": "HARD_REBOOT"},
-    PAUSED: {"rebooting_hard": "HARD_REBOOT"},
-    SUSPENDED: {"rebooting_hard": "HARD_REBOOT"},
-    ERROR: {"rebooting_hard": "HARD_REBOOT"},
+    ACTIVE: {"rebooting": "REBOOT", "updating_password": "PASSWORD", "migrating": "MIGRATING"} | _HARD | _REBUILD | _RESIZE,
+    STOPPED: _HARD | _REBUILD | _RESIZE,
+    PAUSED: {"migrating": "MIGRATING"} | _HARD,
+    SUSPENDED: _HARD,
+    ERROR: _HARD | _REBUILD,
+    RESIZED: {"resize_reverting": "REVERT_RESIZE"},
 }
 
 
@@ -125,6 +131,8 @@ def _action(*allowed: str, task: str, then: str | None, power: Power | None = No
 
 
 REBOOTS = frozenset({"rebooting", "reboot_pending", "reboot_started"})
+#: The task states in which a server's disk is copied into an image, in their order.
+IMAGING = ("image_snapshot_pending", "image_snapshot", "image_backup")
 ACTIONS: dict[str, Action] = {
     "start":       _action(STOPPED, task="powering-on", then=ACTIVE, power=Power.RUNNING),
     "stop":        _action(ACTIVE, ERROR, task="powering-off", then=STOPPED, power=Power.SHUTDOWN),
@@ -134,6 +142,22 @@ ACTIONS: dict[str, Action] = {
     "resume":      _action(SUSPENDED, task="resuming", then=ACTIVE, power=Power.RUNNING),
     "reboot_soft": _action(ACTIVE, task="rebooting", then=ACTIVE),
     "reboot_hard": _action(ACTIVE, STOPPED, PAUSED, SUSPENDED, ERROR, task="rebooting_hard", then=ACTIVE, over=REBOOTS),
+    # Those below keep the vm_state (then=None) or have sagas that know what it becomes.
+    "createImage":  _action(ACTIVE, STOPPED, PAUSED, SUSPENDED, task="image_snapshot_pending", then=None),
+    "createBackup": _action(ACTIVE, STOPPED, PAUSED, SUSPENDED, task="image_backup", then=None),
+    "rebuild":      _action(ACTIVE, STOPPED, ERROR, task="rebuilding", then=None),
+    "resize":       _action(ACTIVE, STOPPED, task="resize_prep", then=RESIZED),
+    "confirmResize": _action(RESIZED, task="resize_confirming", then=None),
+    "revertResize": _action(RESIZED, task="resize_reverting", then=None),
+    "rescue":       _action(ACTIVE, STOPPED, ERROR, task="rescuing", then=RESCUED),
+    "unrescue":     _action(RESCUED, task="unrescuing", then=ACTIVE),
+    "shelve":       _action(ACTIVE, STOPPED, PAUSED, SUSPENDED, task="shelving", then=SHELVED),
+    "shelveOffload": _action(SHELVED, task="shelving_offloading", then=SHELVED_OFFLOADED),
+    "unshelve":     _action(SHELVED, SHELVED_OFFLOADED, task="unshelving", then=ACTIVE),
+    "live-migration": _action(ACTIVE, PAUSED, task="migrating", then=None),
+    "evacuate":     _action(ACTIVE, STOPPED, ERROR, task="rebuilding", then=None),
+    "restore":      _action(SOFT_DELETED, task="restoring", then=ACTIVE, power=Power.RUNNING),
+    "changePassword": _action(ACTIVE, task="updating_password", then=None),
 }
 #: What a power-state audit may conclude without being asked: (vm_state, power on the hypervisor) → vm_state.
 SYNC = {

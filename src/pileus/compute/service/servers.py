@@ -51,7 +51,7 @@ class Servers:
         flavor = await self._flavor(who, order, image)
         key = await self._key(who, order)
         await self._check_placement(who, order)
-        await self._check_metadata(who, order.metadata)
+        await self.check_metadata(who, order.metadata)
         planned = await self.network.plan(who, order.networks, security_groups=order.security_groups)
         if order.max_count > 1 and any(p.port_id or p.fixed_ip for p in planned):
             raise InvalidInput(reason="Multiple servers cannot be created with one port or one fixed address.")
@@ -193,7 +193,7 @@ class Servers:
         async with self.kit.db.transaction():
             server = await self._describable(id, who)
             metadata = dict(items) if replace else {**server.metadata, **items}
-            await self._check_metadata(who, metadata)
+            await self.check_metadata(who, metadata)
             await self.store.update(id, self.kit.clock.now(), metadata=metadata)
         return metadata
 
@@ -223,7 +223,8 @@ class Servers:
             raise ServerInWrongState(action="update", id=id, attribute="task_state", state=server.task_state)
         return server
 
-    async def _check_metadata(self, who: Context, metadata: dict[str, str]) -> None:
+    async def check_metadata(self, who: Context, metadata: dict[str, str]) -> None:
+        """Raises ComputeOverQuota for more items than a server or an image may have."""
         if not metadata:
             return
         most = (await self.resources.quotas.limits(who.project_id, who.user_id))["metadata_items"]

@@ -130,10 +130,14 @@ class Servers:
         """Enter `deleting`, whatever else is being done; False when that is so already."""
         return bool(await self.db.execute(BEGIN_DELETE, {"id_": id, "now": now}))
 
-    async def end_task(self, id: str, now: datetime, task: str, **values: Any) -> bool:
-        """Leave a task state, unless a delete took over in between."""
-        plain = {k: msgspec.to_builtins(v) if isinstance(v, msgspec.Struct) else v for k, v in values.items()}
-        return bool(await self.db.update(servers, {"id": id, "task_state": task}, **(plain | {"task_state": None, "updated_at": now})))
+    async def end_task(self, id: str, now: datetime, *tasks: str, to: str | None = None, **values: Any) -> bool:
+        """Leave any of the task states, unless a delete took over in between; for the next one, when `to` says so."""
+        plain = {k: msgspec.to_builtins(v) if isinstance(v, (msgspec.Struct, list)) else v for k, v in values.items()}
+        plain |= {"task_state": to, "updated_at": now}
+        for task in tasks:
+            if await self.db.update(servers, {"id": id, "task_state": task}, **plain):
+                return True
+        return False
 
     async def fail(self, id: str, now: datetime, fault: Fault) -> bool:
         """ERROR, whatever was being done, unless it is being deleted."""

@@ -16,11 +16,12 @@ from msgspec import Meta
 from pileus.compute.api.proxies.fixed_ips import AddFixedIp, RemoveFixedIp, add_fixed_ip, remove_fixed_ip
 from pileus.compute.api.proxies.floating_ips import AddFloatingIp, RemoveFloatingIp, add_floating_ip, remove_floating_ip
 from pileus.compute.api.servers.bodies import Closed
+from pileus.compute.api.servers.verbs import ServerAction, images
 from pileus.compute.model.server import ACTIVE, ERROR
 from pileus.core.errors import Gone, Invalid
 from pileus.core.http import Reply, Request, Route
+from pileus.core.http.microversion import refuse_foreign_fields
 
-Version = tuple[int, int]
 #: From then on clients ask the network service.
 ADDRESSES_UNTIL = (2, 43)
 
@@ -41,14 +42,6 @@ class Lock(Closed):
     locked_reason: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
 
 
-class ServerAction(msgspec.Struct, frozen=True, kw_only=True):
-    run: Callable[..., Awaitable[Any]]
-    policy: str
-    body: Any = None                        # type of the value; None: any value, which is ignored
-    first: Version = (2, 1)
-    last: Version = (999, 999)
-
-
 async def server_action(req: Request, server_id: str, body: dict[str, Any]):
     if len(body) != 1:
         raise Invalid("There must be exactly one action.")
@@ -58,13 +51,14 @@ async def server_action(req: Request, server_id: str, body: dict[str, Any]):
         raise Invalid(f"There is no such action: {name}")
     server = await req.services.compute.servers.get(server_id, req.who)
     req.enforce(action.policy, {"project_id": server.project_id, "user_id": server.user_id})
-    args = () if action.body is None else (decoded(name, value, action.body),)
+    args = () if action.body is None else (decoded(name, value, action.body, req),)
     return await action.run(req, server_id, *args)
 
 
-def decoded(name: str, value: Any, kind: Any) -> Any:
-    """The value of an action as its type. Raises Invalid."""
+def decoded(name: str, value: Any, kind: Any, req: Request) -> Any:
+    """The value of an action as its type. Raises Invalid, also for fields that are of another microversion."""
     try:
+        refuse_foreign_fields(kind, value, req.version)
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as problem:
         raise Invalid(f"Invalid input for {name}: {problem}") from problem
@@ -161,5 +155,6 @@ ACTIONS: dict[str, ServerAction] = {
         run=remove_fixed_ip, policy="os_compute_api:os-multinic:remove", body=RemoveFixedIp, last=ADDRESSES_UNTIL),
     "resetNetwork": ServerAction(run=reset_network, policy="os_compute_api:os-admin-actions:reset_network"),
     "injectNetworkInfo": ServerAction(run=inject_network_info, policy="os_compute_api:os-admin-actions:inject_network_info"),
+    **images.ACTIONS,
 }
 ROUTES = [Route("POST", "/v2.1/servers/{server_id}/action", server_action, policy="compute:server_action", body=dict[str, Any], ok=202)]
