@@ -1,0 +1,78 @@
+"""What Swift's own tests have to be told of a cloud: users, their projects, and keys for S3."""
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from conformance.cloud import Cloud
+from conformance.prepare import log_in
+
+#: number → (user, project, role): 3 is no operator, 5 is a service, 6 may act on any account.
+USERS = {
+    "": ("tester", "test", "member"), "2": ("tester2", "test2", "member"), "3": ("tester3", "test", "reader"),
+    "4": ("tester4", "test4", "member"), "5": ("tester5", "test5", "service"), "6": ("tester6", "test", "ResellerAdmin"),
+}
+PASSWORD = "testing"  # noqa: S105  of users of a cloud that lasts as long as the tests
+
+
+def swift_environment(cloud: Cloud) -> dict[str, str]:
+    """Make the accounts and write the tests' configuration; answers the variable that leads to it."""
+    auth = cloud.credentials("pileus-admin")
+    with httpx.Client(timeout=60) as http:
+        log_in(http, auth["auth_url"], auth)
+        keys = Accounts(http, auth["auth_url"]).make()
+    path = cloud.state / "swift-test.conf"
+    path.write_text(configuration(cloud.url, keys))
+    return {"SWIFT_TEST_CONFIG_FILE": str(path)}
+
+
+class Accounts:
+    """The users of the tests, through the identity API."""
+
+    def __init__(self, http: httpx.Client, identity: str):
+        self.http, self.identity = http, identity
+        self.ids: dict[str, str] = {}
+
+    def make(self) -> dict[str, tuple[str, str]]:
+        """Answers number → S3 key and secret of those in the project `test`."""
+        domain = self.created("domains", {"name": "test-domain"})
+        keys = {}
+        for number, (user, project, role) in USERS.items():
+            where = domain if number == "4" else "default"
+            project_id = self.once(project, "projects", {"name": project, "domain_id": where})
+            user_id = self.created("users", {"name": user, "password": PASSWORD, "domain_id": where, "default_project_id": project_id})
+            self.http.put(f"{self.identity}/projects/{project_id}/users/{user_id}/roles/{self.role(role)}").raise_for_status()
+            if project == "test":
+                made = self.http.post(f"{self.identity}/users/{user_id}/credentials/OS-EC2", json={"tenant_id": project_id})
+                credential = made.raise_for_status().json()["credential"]
+                keys[number] = (credential["access"], credential["secret"])
+        return keys
+
+    def created(self, kind: str, fields: dict[str, Any]) -> str:
+        name = kind.removesuffix("s")
+        return self.http.post(f"{self.identity}/{kind}", json={name: fields}).raise_for_status().json()[name]["id"]
+
+    def once(self, name: str, kind: str, fields: dict[str, Any]) -> str:
+        if name not in self.ids:
+            self.ids[name] = self.created(kind, fields)
+        return self.ids[name]
+
+    def role(self, name: str) -> str:
+        found = self.http.get(f"{self.identity}/roles", params={"name": name}).raise_for_status().json()["roles"]
+        return found[0]["id"] if found else self.once(name, "roles", {"name": name})
+
+
+def configuration(url: str, keys: dict[str, tuple[str, str]]) -> str:
+    """The text of the configuration file. Both suites read it."""
+    lines = ["[func_test]", "auth_version = 3", f"auth_uri = {url}/identity/v3", "collate = C", "insecure = no", "storage_domain =",
+             "service_prefix = SERVICE", "domain4 = test-domain"]
+    for number, (user, project, _) in USERS.items():
+        lines += [f"account{number} = {project}", f"username{number} = {user}", f"password{number} = {PASSWORD}"]
+    s3 = [(number, *keys[key]) for number, key in (("", ""), ("2", "6"), ("3", "3"))]
+    lines += [f"s3_storage_url = {url}/s3/", "s3_region = RegionOne"]
+    lines += [f"s3_{what}_key{number} = {value}" for number, access, secret in s3 for what, value in (("access", access), ("secret", secret))]
+    lines += ["[s3api_test]", f"endpoint = {url}/s3", "region = RegionOne", "s3_acl_tests_enabled = True"]
+    lines += [f"{what}_key{number or 1} = {value}" for number, access, secret in s3 for what, value in (("access", access), ("secret", secret))]
+    return "\n".join(lines) + "\n"
