@@ -122,7 +122,7 @@ def run(python: Path, folder: Path, tests: str, environment: dict[str, str], mor
 def outcomes_of(report: Path) -> list[Outcome]:
     """pytest's report as outcomes. A suite may hold several cases of one test (subtests); each counts."""
     found = []
-    for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314  made by pytest just now
+    for case in ElementTree.parse(report).iter("testcase"):
         bad = [child for child in case if child.tag in ("failure", "error")]
         skipped = [child for child in case if child.tag == "skipped"]
         status = "failed" if bad else "skipped" if skipped else "passed"

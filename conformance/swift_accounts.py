@@ -14,7 +14,7 @@ USERS = {
     "": ("tester", "test", "member"), "2": ("tester2", "test2", "member"), "3": ("tester3", "test", "reader"),
     "4": ("tester4", "test4", "member"), "5": ("tester5", "test5", "service"), "6": ("tester6", "test", "ResellerAdmin"),
 }
-PASSWORD = "testing"  # noqa: S105  of users of a cloud that lasts as long as the tests
+PASSWORD = "testing"
 
 
 def swift_environment(cloud: Cloud) -> dict[str, str]:
@@ -70,9 +70,9 @@ def configuration(url: str, keys: dict[str, tuple[str, str]]) -> str:
              "service_prefix = SERVICE", "domain4 = test-domain"]
     for number, (user, project, _) in USERS.items():
         lines += [f"account{number} = {project}", f"username{number} = {user}", f"password{number} = {PASSWORD}"]
-    s3 = [(number, *keys[key]) for number, key in (("", ""), ("2", "6"), ("3", "3"))]
+    s3 = [(number, {"access": keys[key][0], "secret": keys[key][1]}) for number, key in (("1", ""), ("2", "6"), ("3", "3"))]
     lines += [f"s3_storage_url = {url}/s3/", "s3_region = RegionOne"]
-    lines += [f"s3_{what}_key{number} = {value}" for number, access, secret in s3 for what, value in (("access", access), ("secret", secret))]
+    lines += [f"s3_{what}_key{number.strip('1')} = {value}" for number, pair in s3 for what, value in pair.items()]
     lines += ["[s3api_test]", f"endpoint = {url}/s3", "region = RegionOne", "s3_acl_tests_enabled = True"]
-    lines += [f"{what}_key{number or 1} = {value}" for number, access, secret in s3 for what, value in (("access", access), ("secret", secret))]
+    lines += [f"{what}_key{number} = {value}" for number, pair in s3 for what, value in pair.items()]
     return "\n".join(lines) + "\n"
