@@ -38,3 +38,13 @@ class ServerOrder(msgspec.Struct, frozen=True, kw_only=True):
     admin_pass: str | None = None
     files: dict[str, bytes] = {}                                   # personality
     trusted_image_certificates: list[str] | None = None
+
+
+class RebuildOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server is to be rebuilt with. `changes` are columns of its row: only those that the user named."""
+
+    image_id: str
+    admin_pass: str | None = None
+    files: dict[str, bytes] = {}
+    key_name: str | msgspec.UnsetType | None = msgspec.UNSET       # None: without a key from now on
+    changes: dict = {}

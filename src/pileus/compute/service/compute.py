@@ -13,6 +13,7 @@ from pileus.compute.sagas.create_server import CREATE_SERVER
 from pileus.compute.sagas.delete_server import DELETE_SERVER
 from pileus.compute.sagas.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
 from pileus.compute.sagas.power import CHANGE_POWER
+from pileus.compute.sagas.rebuild import REBUILD
 from pileus.compute.sagas.snapshot import TAKE_SNAPSHOT
 from pileus.compute.service.fixed_ips import FixedIps
 from pileus.compute.service.floating_ips import FloatingIps
@@ -22,11 +23,12 @@ from pileus.compute.service.resources import Resources
 from pileus.compute.service.scheduling import Scheduling
 from pileus.compute.service.security_groups import SecurityGroups
 from pileus.compute.service.servers import Servers
+from pileus.compute.service.verbs.rebuilds import Rebuilds
 from pileus.compute.service.verbs.snapshots import Snapshots
 from pileus.compute.store.records import Records
 from pileus.core.kit import Kit
 
-SAGAS = [CREATE_SERVER, DELETE_SERVER, CHANGE_POWER, ATTACH_INTERFACE, DETACH_INTERFACE, TAKE_SNAPSHOT]
+SAGAS = [CREATE_SERVER, DELETE_SERVER, CHANGE_POWER, ATTACH_INTERFACE, DETACH_INTERFACE, TAKE_SNAPSHOT, REBUILD]
 
 
 class Compute(Resources):
@@ -41,6 +43,7 @@ class Compute(Resources):
                                      servers=self.store, placement=placement)
         self.servers = Servers(kit, config, resources=self, records=self.records, images=images, network=network)
         self.snapshots = Snapshots(self.servers)
+        self.rebuilds = Rebuilds(self.servers)
         self.interfaces = Interfaces(kit, servers=self.servers, network=network, actions=self.actions)
         self.security_groups = SecurityGroups(servers=self.servers, network=network)
         self.floating_ips = FloatingIps(servers=self.servers, network=network)

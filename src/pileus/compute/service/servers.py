@@ -21,6 +21,7 @@ from pileus.compute.errors import (
 )
 from pileus.compute.interface import ComputeAgent
 from pileus.compute.model import hardware
+from pileus.compute.model.flavor import Flavor
 from pileus.compute.model.order import ServerOrder
 from pileus.compute.model.server import ACTIONS, BUILDING, DELETING, Nic, Server
 from pileus.compute.sagas.create_server import CREATE_SERVER, CreateServer
@@ -47,9 +48,9 @@ class Servers:
 
         Raises Invalid, NotFound, Conflict or ComputeOverQuota, and then nothing was made."""
         _check_many(order)
-        image = await self._image(who, order)
+        image = await self.image(who, order.image_id)
         flavor = await self._flavor(who, order, image)
-        key = await self._key(who, order)
+        key = await self.key(who.user_id, order.key_name)
         await self._check_placement(who, order)
         await self.check_metadata(who, order.metadata)
         planned = await self.network.plan(who, order.networks, security_groups=order.security_groups)
@@ -84,20 +85,22 @@ class Servers:
                 made.append(server)
         return made, reservation
 
-    async def _image(self, who: Context, order: ServerOrder) -> Any:
+    async def image(self, who: Context, image_id: str) -> Any:
+        """An image that a server can be made of. Raises InvalidInput."""
         try:
-            image = await self.images.get(order.image_id, who.scope)
+            image = await self.images.get(image_id, who.scope)
         except NotFound as absent:
-            raise InvalidInput(reason=f"Image {order.image_id} could not be found.") from absent
+            raise InvalidInput(reason=f"Image {image_id} could not be found.") from absent
         if image.status != "active":
             raise InvalidInput(reason=f"Image {image.id} is not active.")
         return image
 
-    async def _key(self, who: Context, order: ServerOrder) -> Any:
-        if order.key_name is None:
+    async def key(self, user_id: str | None, name: str | None) -> Any:
+        """A user's key pair; None for no name. Raises Invalid."""
+        if name is None:
             return None
         try:
-            return await self.resources.keypairs.get(who.user_id, order.key_name)
+            return await self.resources.keypairs.get(user_id, name)
         except NotFound as absent:
             raise Invalid("Invalid key_name provided.") from absent
 
@@ -106,12 +109,7 @@ class Servers:
             flavor = await self.resources.flavors.get(order.flavor_id, who)
         except NotFound as absent:
             raise InvalidInput(reason=f"Flavor {order.flavor_id} could not be found.") from absent
-        if image.min_ram and flavor.memory_mb < image.min_ram:
-            raise Invalid("Flavor's memory is too small for requested image.")
-        if image.min_disk and flavor.root_gib and flavor.root_gib < image.min_disk:
-            raise Invalid("The created instance's disk would be too small.")
-        if flavor.root_gib and max(image.size or 0, image.virtual_size or 0) > flavor.root_gib << 30:
-            raise Invalid("Flavor's disk is too small for requested image.")
+        check_fits(image, flavor)
         hardware.properties(image_properties(image), flavor.extra_specs, flavor.vcpus)
         return flavor
 
@@ -278,6 +276,16 @@ class Servers:
         if server.vm_state in allowed or server.task_state == DELETING:
             return ServerInWrongState(action=action, id=id, attribute="task_state", state=server.task_state)
         return ServerInWrongState(action=action, id=id, attribute="vm_state", state=server.vm_state)
+
+
+def check_fits(image: Any, flavor: Flavor) -> None:
+    """Whether a server of the flavor can be made of the image. Raises Invalid."""
+    if image.min_ram and flavor.memory_mb < image.min_ram:
+        raise Invalid("Flavor's memory is too small for requested image.")
+    if image.min_disk and flavor.root_gib and flavor.root_gib < image.min_disk:
+        raise Invalid("The created instance's disk would be too small.")
+    if flavor.root_gib and max(image.size or 0, image.virtual_size or 0) > flavor.root_gib << 30:
+        raise Invalid("Flavor's disk is too small for requested image.")
 
 
 def _check_many(order: ServerOrder) -> None:

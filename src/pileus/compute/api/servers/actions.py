@@ -16,7 +16,7 @@ from msgspec import Meta
 from pileus.compute.api.proxies.fixed_ips import AddFixedIp, RemoveFixedIp, add_fixed_ip, remove_fixed_ip
 from pileus.compute.api.proxies.floating_ips import AddFloatingIp, RemoveFloatingIp, add_floating_ip, remove_floating_ip
 from pileus.compute.api.servers.bodies import Closed
-from pileus.compute.api.servers.verbs import ServerAction, images
+from pileus.compute.api.servers.verbs import ServerAction, images, rebuild
 from pileus.compute.model.server import ACTIVE, ERROR
 from pileus.core.errors import Gone, Invalid
 from pileus.core.http import Reply, Request, Route
@@ -156,5 +156,6 @@ ACTIONS: dict[str, ServerAction] = {
     "resetNetwork": ServerAction(run=reset_network, policy="os_compute_api:os-admin-actions:reset_network"),
     "injectNetworkInfo": ServerAction(run=inject_network_info, policy="os_compute_api:os-admin-actions:inject_network_info"),
     **images.ACTIONS,
+    **rebuild.ACTIONS,
 }
 ROUTES = [Route("POST", "/v2.1/servers/{server_id}/action", server_action, policy="compute:server_action", body=dict[str, Any], ok=202)]

@@ -3,20 +3,18 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import base64
-import ipaddress
 from typing import Any
 
 import msgspec
 
 from pileus.compute.api.servers.bodies import Hints, NetworkWanted, ServerCreate, ServerNew, ServerUpdate
 from pileus.compute.api.servers.query import wanted
+from pileus.compute.api.servers.values import address, boolean, clean_name, count, decoded_base64
 from pileus.compute.api.servers.views import links, show_brief, show_server, show_update, shown
 from pileus.compute.model.order import ServerOrder, WantedNetwork
 from pileus.core.errors import Invalid
 from pileus.core.http import Reply, Request, Route
 from pileus.core.http.paging import next_link, page
-from pileus.core.http.request import FALSE, TRUE
 
 
 async def list_servers(req: Request):
@@ -103,7 +101,7 @@ def _order(req: Request, body: ServerCreate) -> ServerOrder:
         security_groups=tuple(dict.fromkeys(g.name for g in new.security_groups or ())) or ("default",), availability_zone=zone,
         force_host=force_host, force_node=force_node, scheduler_hints=_hints(body), min_count=low, max_count=high,
         disk_config=new.disk_config, access_ip_v4=address(new.access_ip_v4, 4), access_ip_v6=address(new.access_ip_v6, 6),
-        admin_pass=new.admin_pass, files={f.path: _decoded(f.contents, "Personality") for f in new.personality},
+        admin_pass=new.admin_pass, files={f.path: decoded_base64(f.contents, "Personality") for f in new.personality},
         trusted_image_certificates=new.trusted_image_certificates)
 
 
@@ -152,54 +150,5 @@ def _hints(body: ServerCreate) -> dict[str, Any]:
 
 def _user_data(text: str | None) -> str | None:
     if text is not None:
-        _decoded(text, "Userdata")
+        decoded_base64(text, "Userdata")
     return text
-
-
-def _decoded(text: str, what: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError as problem:
-        raise Invalid(f"{what} content cannot be decoded") from problem
-
-
-def clean_name(name: str, req: Request) -> str:
-    """A name without blanks around it: refused at 2.1, as upstream does, unless the client asked for leniency."""
-    if not name.strip():
-        raise NameBlank()
-    if name != name.strip():
-        raise NameBlank()
-    return name
-
-
-class NameBlank(Invalid):
-    code, message = "server.name_blank", "Invalid input for field/attribute name: can not start or end with whitespace, nor be blank."
-
-
-def boolean(value: bool | str, field: str) -> bool:
-    if isinstance(value, bool):
-        return value
-    if value.lower() in TRUE:
-        return True
-    if value.lower() in FALSE or value == "":
-        return False
-    raise Invalid(f"Invalid input for field/attribute {field}. Value: {value}.")
-
-
-def count(value: int | str | None, default: int, field: str) -> int:
-    if value is None:
-        return default
-    if int(value) < 1:
-        raise Invalid(f"Invalid input for field/attribute {field}. Value: {value}. {value} is less than the minimum of 1")
-    return int(value)
-
-
-def address(text: str | None, version: int) -> str | None:
-    """The address in its short form, or None for an empty one. Raises Invalid for one of the other version."""
-    if not text:
-        return None
-    try:
-        return str(ipaddress.IPv4Address(text) if version == 4 else ipaddress.IPv6Address(text))
-    except ValueError as problem:
-        field = f"accessIPv{version}"
-        raise Invalid(f"Invalid input for field/attribute {field}. Value: {text}. It is not an IPv{version} address.") from problem

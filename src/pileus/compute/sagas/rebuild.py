@@ -1,0 +1,75 @@
+"""Rebuild a server: a fresh disk of an image under the same id, with the same ports, addresses and host.
+
+What was on the disk is lost with the first step, so there is nothing to undo: a rebuild that fails leaves an ERROR, from which
+it can be ordered again.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import msgspec
+
+from pileus.compute.hypervisor.base import Power
+from pileus.compute.interface import Build, ImageRef
+from pileus.compute.model.server import ACTIVE, STOPPED, Server
+from pileus.compute.sagas.conductor import Conductor
+from pileus.compute.sagas.guest import guest_spec
+from pileus.core.errors import CloudError, Conflict, NotFound
+from pileus.core.saga import Saga, Step
+
+
+class Rebuild(msgspec.Struct, kw_only=True):
+    server_id: str
+    request_id: str
+    image: ImageRef
+    admin_pass: str | None = None
+    files: dict[str, bytes] = {}
+    stopped: bool = False                   # it was off, and is off again afterwards
+
+
+async def end_old(s: Rebuild, c: Conductor) -> None:
+    server = await rebuilding(s.server_id, c)
+    await c.agent(host_of(server)).destroy(server.id)
+
+
+async def start_new(s: Rebuild, c: Conductor) -> None:
+    server = await rebuilding(s.server_id, c)
+    host = host_of(server)
+    if server.nics:
+        await c.network.wire(host)
+    guest = await guest_spec(server, c, format=s.image.format, admin_pass=s.admin_pass, files=s.files)
+    await c.agent(host).spawn(Build(guest=guest, image=s.image))
+    if s.stopped:
+        await c.agent(host).power(server.id, Power.SHUTDOWN, 0.0)
+
+
+async def finish(s: Rebuild, c: Conductor) -> None:
+    now = c.now()
+    state, power = (STOPPED, Power.SHUTDOWN) if s.stopped else (ACTIVE, Power.RUNNING)
+    await c.servers.end_task(s.server_id, now, "rebuilding", vm_state=state, power_state=int(power), launched_at=now, fault=None)
+    await c.actions.finish(s.request_id, s.server_id)
+
+
+async def failed(s: Rebuild, c: Conductor, error: CloudError) -> None:
+    await c.servers.fail(s.server_id, c.now(), c.fault(error))
+    await c.actions.finish(s.request_id, s.server_id, error=str(error))
+
+
+async def rebuilding(server_id: str, c: Conductor) -> Server:
+    server = await c.server(server_id)
+    if server is None or server.task_state != "rebuilding":
+        raise NotFound("The server was deleted while it was rebuilt.")
+    return server
+
+
+def host_of(server: Server) -> str:
+    if server.host is None:
+        raise Conflict("The server is on no host.")
+    return server.host
+
+
+REBUILD = Saga(name="server.rebuild", state=Rebuild, failed=failed, abortable=True, steps=[
+    Step(end_old),
+    Step(start_new),
+    Step(finish),
+])
