@@ -32,7 +32,7 @@ from pileus.core.kit import Kit
 from pileus.core.log import Log
 from pileus.core.metrics import Metrics
 from pileus.core.periodic import Ticker
-from pileus.core.policy import Policy, load_overrides
+from pileus.core.policy import Policy, load_all_overrides
 from pileus.core.saga import Sagas
 from pileus.identity.api import API as IDENTITY
 from pileus.identity.periodic import PERIODIC as IDENTITY_TASKS
@@ -137,7 +137,7 @@ class Cloud:
         db = await Database.open(self.config.database.url or f"sqlite:///{self.state / 'pileus.db'}")
         await _prepare(db)
         metrics = Metrics()
-        overrides, unknown = load_overrides(self.config.api.policy_file, POLICY) if self.config.api.policy_file else ({}, ())
+        overrides, unknown = load_all_overrides(self.config.api.policy_file, self.config.api.policy_folder, POLICY)
         for name in unknown:
             log.warning("the policy file names a rule that does not exist", rule=name)
         sagas = Sagas(db, self.clock, self.ids, self.config.host or socket.gethostname())

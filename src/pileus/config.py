@@ -19,6 +19,7 @@ class ApiConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     endpoint: str = ""                      # base of the URLs in the service catalog; empty: http://LISTEN
     region: str = "RegionOne"               # the region of the endpoints
     policy_file: str = ""                   # operators' policy rules (YAML), on top of the defaults
+    policy_folder: str = ""                 # a folder of more such files, taken in the order of their names
 
 
 class DatabaseConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

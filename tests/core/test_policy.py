@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pileus.core.context import Context
 from pileus.core.errors import PolicyForbids
-from pileus.core.policy import COMMON, BadRule, Default, Policy, load_overrides
+from pileus.core.policy import COMMON, BadRule, Default, Policy, load_all_overrides, load_overrides
 from pileus.core.policy_rules import Always, And, Check, Not, Or, parse
 
 
@@ -271,3 +272,29 @@ def test_any_text_compiles_or_is_a_bad_rule(text):
     except BadRule:
         return
     assert policy.check("x", who(), {}) in (True, False)
+
+
+def test_keystones_paths_into_the_token_mean_the_callers_attributes():
+    rules = {"x": Default("token.project.domain.id:%(target.domain.id)s or token.domain.id:%(target.domain.id)s")}
+    policy, target = Policy(rules), {"target": {"domain": {"id": "d1"}}}
+    assert policy.check("x", Context(project_id="p", project_domain_id="d1"), target)
+    assert policy.check("x", Context(domain_id="d1"), target)
+    assert not policy.check("x", Context(project_id="d1", project_domain_id="d2", user_domain_id="d1"), target)
+
+
+def test_a_folder_of_overrides_is_taken_in_order_on_top_of_the_file(tmp_path):
+    file, folder = tmp_path / "policy.yaml", tmp_path / "policy.d"
+    folder.mkdir()
+    file.write_text("a: role:file\nb: role:file\n")
+    (folder / "10-first.yaml").write_text("b: role:first\nc: role:first\n")
+    (folder / "20-second.json").write_text('{"c": "rule:helper", "helper": "role:second"}')
+    (folder / "notes.txt").write_text("not: [a rule")
+    rules, unknown = load_all_overrides(str(file), str(folder), {"a", "b"})
+    assert rules == {"a": "role:file", "b": "role:first", "c": "rule:helper", "helper": "role:second"}
+    assert unknown == ("c",)
+    assert load_all_overrides("") == ({}, ())
+    with pytest.raises(BadRule):
+        load_all_overrides("", str(folder / "missing"))
+    (folder / "30-bad.yaml").write_text("a: 'role:x and'\n")
+    with pytest.raises(BadRule):
+        load_all_overrides("", str(folder))

@@ -22,6 +22,7 @@ COMMANDS = {
     "bench": "pileus.bench.main:bench",
 }
 SCHEDULER = {"explain": "pileus.cli.scheduler:explain"}
+POLICY = {"check": "pileus.cli.policy:check"}
 IMAGE = {"build": "pileus.cli.image:build"}
 
 
@@ -38,4 +39,8 @@ def main() -> None:
     for name, target in SCHEDULER.items():
         scheduler.command(target, name=name)
     app.command(scheduler)
+    policy = cyclopts.App(name="policy", help="Who may do what.")
+    for name, target in POLICY.items():
+        policy.command(target, name=name)
+    app.command(policy)
     sys.exit(app() or 0)

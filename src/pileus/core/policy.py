@@ -22,7 +22,7 @@ from pileus.core.errors import PolicyForbids
 from pileus.core.policy_compile import Compiler, Rule, implied_by
 from pileus.core.policy_rules import And, BadRule, Check, Node, Not, Or, parse, references
 
-__all__ = ["COMMON", "IMPLIED_ROLES", "BadRule", "Default", "Explained", "Policy", "Rule", "load_overrides"]
+__all__ = ["COMMON", "IMPLIED_ROLES", "BadRule", "Default", "Explained", "Policy", "Rule", "load_all_overrides", "load_overrides"]
 
 
 class Default(msgspec.Struct, frozen=True):
@@ -157,6 +157,24 @@ def load_overrides(path: str | Path, known: Collection[str] = ()) -> tuple[dict[
     for name, text in found.items():
         used |= references(_parse_named(name, text))
     return found, tuple(name for name in found if name not in known and name not in COMMON and name not in used)
+
+
+def load_all_overrides(
+    file: str, folder: str = "", known: Collection[str] = ()
+) -> tuple[dict[str, str | list], tuple[str, ...]]:
+    """As `load_overrides`, of a file and then of every .yaml, .yml and .json file of a folder in the order of their names:
+    the last one that names a rule wins. Either may be empty for none. Raises BadRule, also when the folder is not there.
+    """
+    paths = [Path(file)] if file else []
+    if folder:
+        if not Path(folder).is_dir():
+            raise BadRule(f"{folder}: no such folder")
+        paths += sorted(p for p in Path(folder).iterdir() if p.suffix in (".yaml", ".yml", ".json") and not p.name.startswith("."))
+    rules: dict[str, str | list] = {}
+    for path in paths:
+        rules |= load_overrides(path)[0]
+    used = set().union(*(references(_parse_named(name, text)) for name, text in rules.items()))
+    return rules, tuple(name for name in rules if name not in known and name not in COMMON and name not in used)
 
 
 def _parse_named(name: str, text: Any) -> Node:

@@ -22,6 +22,14 @@ Rule = Callable[[Any, Mapping[str, Any]], bool]
 _MISSING = object()
 _KEY = re.compile(r"%\(([^)]*)\)s")
 _ALIASES = {"tenant_id": "project_id", "tenant": "project_id", "user": "user_id"}
+#: Paths into Keystone's token, as policy files of identity spell them.
+_TOKEN_PATHS = {
+    "token.user.id": "user_id",
+    "token.user.domain.id": "user_domain_id",
+    "token.project.id": "project_id",
+    "token.project.domain.id": "project_domain_id",
+    "token.domain.id": "domain_id",
+}
 _TRUE, _FALSE = frozenset({"1", "True", "true"}), frozenset({"0", "False", "false"})
 
 
@@ -179,7 +187,7 @@ def _step(value: Any, name: str) -> Any:
 
 def _attribute(kind: str, match: str) -> Rule:
     """An attribute of the caller, or a dotted path from one, against `match`. What the caller lacks never matches."""
-    name, *path = kind.split(".")
+    name, *path = _TOKEN_PATHS.get(kind, kind).split(".")
     name = _ALIASES.get(name, name)
     if not name.isidentifier() or name.startswith("_"):
         raise BadRule(f"{kind!r} names no attribute of the caller")

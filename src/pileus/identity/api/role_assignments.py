@@ -44,7 +44,8 @@ async def list_role_assignments(req: Request) -> dict[str, Any]:
     )
     rows = await (lister.effective(wanted) if effective else lister.given(wanted))
     names = await lister.names(rows) if truth(query.get("include_names")) else None
-    return listing(req, "role_assignments", [_show(req, row, names) for row in rows])
+    base = req.url(BASE)  # once: a list may have very many lines
+    return listing(req, "role_assignments", [_show(base, row, names) for row in rows])
 
 
 def _check(req: Request, effective: bool) -> None:
@@ -58,8 +59,13 @@ def _check(req: Request, effective: bool) -> None:
         raise Invalid("Combining effective, domain and inherited filters will always result in an empty list.")
 
 
-def _show(req: Request, row: Row, names: Names | None) -> dict[str, Any]:
-    shown: dict[str, Any] = {"scope": _scope(row, names), row.actor_type: {"id": row.actor_id}, "role": {"id": row.role_id}}
+def _show(base: str, row: Row, names: Names | None) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "scope": _scope(row, names),
+        row.actor_type: {"id": row.actor_id},
+        "role": {"id": row.role_id},
+        "links": _links(base, row),
+    }
     if names is not None and row.actor_id in names.actors:
         name, domain_id = names.actors[row.actor_id]
         shown[row.actor_type] |= {"name": name, "domain": {"id": domain_id, "name": names.domains.get(domain_id)}}
@@ -68,7 +74,7 @@ def _show(req: Request, row: Row, names: Names | None) -> dict[str, Any]:
         shown["role"] |= {"name": name} | ({"domain": {"id": domain_id, "name": names.domains.get(domain_id)}} if domain_id else {})
     if row.source.inherited:
         shown["scope"]["OS-INHERIT:inherited_to"] = "projects"
-    return shown | {"links": _links(req, row)}
+    return shown
 
 
 def _scope(row: Row, names: Names | None) -> dict[str, Any]:
@@ -83,16 +89,16 @@ def _scope(row: Row, names: Names | None) -> dict[str, Any]:
     return {row.target_type: scope}
 
 
-def _links(req: Request, row: Row) -> dict[str, str]:
+def _links(base: str, row: Row) -> dict[str, str]:
     """Where the assignment itself is, and where the membership and the implication are that bring it here."""
     a = row.source
     target = "system" if a.target_type == "system" else f"{a.target_type}s/{a.target_id}"
     path = f"{target}/{a.actor_type}s/{a.actor_id}/roles/{a.role_id}"
-    links = {"assignment": req.url(f"{BASE}/OS-INHERIT/{path}/inherited_to_projects" if a.inherited else f"{BASE}/{path}")}
+    links = {"assignment": f"{base}/OS-INHERIT/{path}/inherited_to_projects" if a.inherited else f"{base}/{path}"}
     if row.by_group:
-        links["membership"] = req.url(f"{BASE}/groups/{a.actor_id}/users/{row.actor_id}")
+        links["membership"] = f"{base}/groups/{a.actor_id}/users/{row.actor_id}"
     if row.prior_role_id is not None:
-        links["prior_role"] = req.url(f"{BASE}/prior_role/{row.prior_role_id}/implies/{row.role_id}")
+        links["prior_role"] = f"{base}/prior_role/{row.prior_role_id}/implies/{row.role_id}"
     return links
 
 

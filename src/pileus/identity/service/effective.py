@@ -15,7 +15,7 @@ import msgspec
 
 from pileus.identity.model import Assignment, Project
 from pileus.identity.service.core import Core
-from pileus.identity.service.roles import RoleIndex, Roles
+from pileus.identity.service.roles import Roles
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +69,9 @@ class Lister:
         found = await self.core.store.assignments.matching(
             actor_ids=await self._actors(wanted), target_ids=await self._sources(wanted, targets), inherited=wanted.inherited
         )
-        members, index = await self._members(found), await self.roles.index()
-        rows = [row for a in found for row in await self._expand(a, members, index)]
+        members, below, index = await self._members(found), await self._below(found), await self.roles.index()
+        implied = {id: [r for r in index.walk(id) if not index.roles[r[0]].domain_id] for id in {a.role_id for a in found}}
+        rows = [row for a in found for row in _expand(a, members, below, implied[a.role_id])]
         kind = _target_type(wanted)
         return await self._within(
             wanted,
@@ -86,19 +87,13 @@ class Lister:
             ],
         )
 
-    async def _expand(self, a: Assignment, members: dict[str, list[str]], index: RoleIndex) -> list[Row]:
-        users = [a.actor_id] if a.actor_type == "user" else members.get(a.actor_id, [])
-        targets = [(a.target_type, a.target_id)]
-        if a.inherited:
-            top = await self.core.store.projects.get(a.target_id)
-            targets = [("project", p.id) for p in await self.core.store.projects.descendants(top)]
-        roles = [(role, prior) for role, prior in index.walk(a.role_id) if not index.roles[role].domain_id]
-        return [
-            Row(source=a, actor_type="user", actor_id=user, target_type=kind, target_id=target, role_id=role, prior_role_id=prior)
-            for user in users
-            for kind, target in targets
-            for role, prior in roles
-        ]
+    async def _below(self, found: list[Assignment]) -> dict[str, list[str]]:
+        """The projects that inherit, by what they inherit from."""
+        below = {}
+        for top in {a.target_id for a in found if a.inherited}:
+            project = await self.core.store.projects.get(top)
+            below[top] = [p.id for p in await self.core.store.projects.descendants(project)]
+        return below
 
     async def _targets(self, wanted: Wanted) -> list[str] | None:
         if wanted.system:
@@ -169,6 +164,20 @@ def _row(a: Assignment) -> Row:
     return Row(
         source=a, actor_type=a.actor_type, actor_id=a.actor_id, target_type=a.target_type, target_id=a.target_id, role_id=a.role_id
     )
+
+
+def _expand(
+    a: Assignment, members: dict[str, list[str]], below: dict[str, list[str]], roles: list[tuple[str, str | None]]
+) -> list[Row]:
+    """What one assignment comes to: for each user, on each target, each role (with the one it is implied by)."""
+    users = [a.actor_id] if a.actor_type == "user" else members.get(a.actor_id, [])
+    targets = [(a.target_type, a.target_id)] if not a.inherited else [("project", id) for id in below[a.target_id]]
+    return [
+        Row(source=a, actor_type="user", actor_id=user, target_type=kind, target_id=target, role_id=role, prior_role_id=prior)
+        for user in users
+        for kind, target in targets
+        for role, prior in roles
+    ]
 
 
 def _one(id: str | None) -> list[str] | None:
