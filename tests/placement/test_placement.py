@@ -223,7 +223,7 @@ async def test_errors_are_recognisable(world):
     assert "code" not in (await world.at("1.22").get(f"/placement/resource_providers/{A}")).json["errors"][0]
     unknown = await world.admin.post("/placement/resource_providers", {"name": "x", "colour": "red"})
     assert unknown.status == 400 and unknown.json["errors"][0]["detail"].startswith("JSON does not validate: Additional properties")
-    broken = await world.admin.request("POST", "/placement/resource_providers", body=b"{")
+    broken = await world.admin.request("POST", "/placement/resource_providers", body=b"{", headers={"content-type": "application/json"})
     assert broken.json["errors"][0]["detail"].startswith("Malformed JSON")
 
 

@@ -26,7 +26,8 @@ class NoSuchTrait(Invalid):
 
 class NameInvalid(Invalid):
     code = "placement.name_invalid"
-    message = "The name {name} is not valid: 'CUSTOM_' and up to 248 of A-Z, 0-9 and _ are. JSON does not validate."
+    message = ("The {kind} is invalid. A valid {kind} must be no longer than 255 characters, start with the prefix \"CUSTOM_\" and use "
+               "following characters: \"A\"-\"Z\", \"0\"-\"9\" and \"_\": {name}")
 
 
 class QueryBad(Invalid):
@@ -42,7 +43,18 @@ class QueryTwice(Invalid):
 
 
 class TreeInvalid(Invalid):
-    code, message = "placement.tree_invalid", "Unable to {verb} resource provider {id}: {why}"
+    code, message = "placement.tree_invalid", "Unable to {verb} resource provider {name}{id}: {why}"
+
+
+class ClassInUse(Conflict):
+    code = "placement.resource_class.in_use"
+    message = "Error in delete resource class: Class is in use in inventory of a resource provider: {name}"
+
+
+class ReshapedProviderUnknown(Invalid):
+    """Upstream shows it with the code of a provider that is not found."""
+
+    code, message = "placement.reshape.no_such_provider", "Resource provider {id} in the inventories does not exist."
 
 
 class InventoryInvalid(Invalid):
@@ -120,7 +132,7 @@ class UnitViolated(NoCapacity):
 
 
 class NameInUse(Conflict):
-    code, message = "placement.name_in_use", "The {kind} {name} is in use by a resource provider."
+    code, message = "placement.name_in_use", "Error in delete {kind}: The {kind} {name} is in use by a resource provider."
 
 
 class StandardName(Invalid):

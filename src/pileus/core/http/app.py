@@ -17,6 +17,7 @@ import msgspec
 from pileus.core import errors
 from pileus.core.context import Context
 from pileus.core.db import Deadlock
+from pileus.core.http import strict
 from pileus.core.http.microversion import refuse_foreign_fields, show, vanishing
 from pileus.core.http.reply import Reply
 from pileus.core.http.request import FalconRequest, Request
@@ -59,7 +60,10 @@ def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
         for path, methods in by_path.items():
             if "GET" in methods and "HEAD" not in methods:
                 methods["HEAD"] = methods["GET"]
-            responders = {f"on_{method.lower()}": staticmethod(_responder(api, routes, edge)) for method, routes in methods.items()}
+            responders = {f"on_{method.lower()}": staticmethod(_responder(api, routes, edge, methods))
+                          for method, routes in methods.items()}
+            for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} - methods.keys() if api.strict else ():
+                responders[f"on_{method.lower()}"] = staticmethod(_responder(api, [], edge, methods))
             app.add_route((api.root + path).rstrip("/") or "/", type("Resource", (), responders)())
         app.add_sink(_nowhere(api, edge), prefix=api.root + "/" if api.root else "/")
     roots = sorted(apis, key=lambda api: -len(api.root))
@@ -92,8 +96,8 @@ def _stray(api: Api, fr: FalconRequest, edge: Edge) -> Request:
     return req
 
 
-def _responder(api: Api, routes: list[Route], edge: Edge):
-    """The coroutine that Falcon calls for one method of one path."""
+def _responder(api: Api, routes: list[Route], edge: Edge, methods: dict[str, list[Route]]):
+    """The coroutine that Falcon calls for one method of one path; `methods` are all that the path has."""
     decoders = {id(r): msgspec.json.Decoder(r.body) for r in routes if r.body is not None}
 
     async def respond(fr, resp, **params):
@@ -101,7 +105,7 @@ def _responder(api: Api, routes: list[Route], edge: Edge):
         req = _request(api, fr, edge)
         req.params = params
         try:
-            route = await _admit(api, routes, edge, req)
+            route = await _admit(api, routes, edge, req, methods)
             args = params
             if route.body is not None:
                 args = params | {"body": await _body(api, route, decoders[id(route)], req)}
@@ -130,7 +134,7 @@ async def _handled(route: Route, req: Request, args: dict[str, Any]) -> Any:
     return await route.handler(req, **args)
 
 
-async def _admit(api: Api, routes: list[Route], edge: Edge, req: Request) -> Route:
+async def _admit(api: Api, routes: list[Route], edge: Edge, req: Request, methods: dict[str, list[Route]]) -> Route:
     """Authenticate, negotiate the version, choose the route and enforce its policy."""
     if api.microversions is not None:
         mv = api.microversions
@@ -138,16 +142,20 @@ async def _admit(api: Api, routes: list[Route], edge: Edge, req: Request) -> Rou
         try:
             req.version = mv.negotiate(req.header("openstack-api-version"), req.header(mv.legacy_header) if mv.legacy_header else None)
         except errors.CloudError:
-            if any(r.policy is not None for r in routes):
+            if api.strict or any(r.policy is not None for r in routes):
                 raise
-    route = next((r for r in routes if (r.since is None or r.since <= req.version) and (r.until is None or req.version <= r.until)), None)
+    route = next((r for r in routes if _serves(r, req)), None)
     if api.empty_ids and route is not None and route.policy is not None and req.falcon.scope["path"].endswith("/"):
         route = None
     if route is None or route.policy is not None:
         req.who = await edge.authenticate(req)
     if route is None:
+        if api.strict and (not routes or any(_serves(r, req) for others in methods.values() for r in others)):
+            raise strict.method_not_allowed(req.method, methods)
         raise errors.NotFound()
     req.route = route
+    if api.strict and route.method == "GET":
+        strict.check_accept(req)
     if route.policy is not None:
         who = req.who
         if route.target is not None:
@@ -158,16 +166,23 @@ async def _admit(api: Api, routes: list[Route], edge: Edge, req: Request) -> Rou
     return route
 
 
+def _serves(route: Route, req: Request) -> bool:
+    """Whether a route exists at the request's version."""
+    return (route.since is None or route.since <= req.version) and (route.until is None or req.version <= route.until)
+
+
 async def _body(api: Api, route: Route, decoder: msgspec.json.Decoder, req: Request) -> Any:
     """The decoded body. Raises Invalid for JSON that is none, or is not what the route takes."""
-    length = req.falcon.content_length
-    if length is not None and length > api.max_body:
+    length = req.header("content-length") or ""
+    if length.isdecimal() and int(length) > api.max_body:
         raise errors.TooLarge()
-    raw = await req.falcon.stream.read()
+    raw = req.raw = await req.falcon.stream.read()
     if len(raw) > api.max_body:
         raise errors.TooLarge()
     if not raw and route.optional_body:
         return None
+    if api.strict:
+        strict.check_content_type(req)
     kind = req.falcon.content_type
     if raw and kind and "json" not in kind and "text/plain" not in kind:
         raise errors.UnsupportedMedia()
@@ -206,7 +221,7 @@ def _finish(api: Api, req: Request, resp: falcon.asgi.Response, metrics: Metrics
     if api.microversions is not None:
         mv = api.microversions
         resp.set_header("openstack-api-version", f"{mv.service} {show(req.version)}")
-        vary = "OpenStack-API-Version"
+        vary = "OpenStack-API-Version" if not api.strict else "openstack-api-version"
         if mv.legacy_header:
             resp.set_header(mv.legacy_header, show(req.version))
             vary += ", " + mv.legacy_header

@@ -18,5 +18,5 @@ async def versions(req: Request):
 
 
 PARTS = (providers, inventories, traits, aggregates, classes, allocations, usages, candidates)
-API = Api(name="placement", root="/placement", render=render, microversions=MICROVERSIONS,
+API = Api(name="placement", root="/placement", render=render, microversions=MICROVERSIONS, strict=True,
           routes=[Route("GET", "/", versions), *(route for part in PARTS for route in part.ROUTES)])

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from typing import Any
+
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
 from pileus.placement.api import fields
@@ -22,13 +24,20 @@ async def list_aggregates(req: Request, provider_id: str):
 
 async def replace_aggregates(req: Request, provider_id: str, body: Aggregates):
     await req.services.placement.set_aggregates(provider_id, _distinct(body.aggregates), body.resource_provider_generation)
-    return await list_aggregates(req, provider_id)
+    provider = await req.services.placement.get_provider(provider_id)
+    return shown(req, {"aggregates": body.aggregates, "resource_provider_generation": provider.generation})
 
 
 async def replace_aggregates_blindly(req: Request, provider_id: str, body: list[str]):
     """Before 1.19 a bare list, without a look at the generation."""
     await req.services.placement.set_aggregates(provider_id, _distinct(body))
     return await list_aggregates(req, provider_id)
+
+
+async def existing(req: Request, provider_id: str) -> dict[str, Any]:
+    """That there is no such provider counts more than what is wrong with the body."""
+    await req.services.placement.get_provider(provider_id)
+    return {"project_id": req.who.project_id}
 
 
 def _distinct(ids: list[str]) -> set[str]:
@@ -41,6 +50,6 @@ def _distinct(ids: list[str]) -> set[str]:
 OF, P = "/resource_providers/{provider_id}/aggregates", "placement:resource_providers:aggregates:"
 ROUTES = [
     Route("GET", OF, list_aggregates, policy=P + "list", since=(1, 1)),
-    Route("PUT", OF, replace_aggregates_blindly, policy=P + "update", body=list[str], since=(1, 1), until=(1, 18)),
-    Route("PUT", OF, replace_aggregates, policy=P + "update", body=Aggregates, since=(1, 19)),
+    Route("PUT", OF, replace_aggregates_blindly, policy=P + "update", body=list[str], target=existing, since=(1, 1), until=(1, 18)),
+    Route("PUT", OF, replace_aggregates, policy=P + "update", body=Aggregates, target=existing, since=(1, 19)),
 ]

@@ -8,8 +8,10 @@ from typing import Any
 
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
+from pileus.core.http.microversion import Version
 from pileus.placement.api import fields
 from pileus.placement.api.fields import shown
+from pileus.placement.api.words import validating
 from pileus.placement.candidates import Candidate, Group, Node, Wanted
 from pileus.placement.errors import QueryBad, QueryMissing, QueryTwice
 
@@ -56,13 +58,19 @@ def _suffixes(req: Request) -> list[str]:
         if match and match[2] and known:
             known = max(known, NUMBERED if NUMBER.fullmatch(match[2]) else NAMED)
         if known is None or req.version < known:
-            raise Invalid(f"Invalid query string parameters: '{key}' does not match any of the regexes of this version's parameters. "
+            raise Invalid(f"Invalid query string parameters: '{key}' does not match any of the regexes: {_patterns(req.version)}. "
                           f"Additional properties are not allowed ('{key}' was unexpected)")
         if match:
             found[match[2] or ""] = None
     if req.version < NUMBERED and "resources" not in req.query:
         raise Invalid("Invalid query string parameters: 'resources' is a required property")
     return list(found)
+
+
+def _patterns(version: Version) -> str:
+    """The parameters of groups that there are at a version, as patterns."""
+    suffix = "([a-zA-Z0-9_-]{1,64})?" if version >= NAMED else "([1-9][0-9]*)?" if version >= NUMBERED else ""
+    return ", ".join(f"'^{key}{suffix}$'" for key, since in sorted(OF_GROUPS.items()) if version >= since)
 
 
 def _group(req: Request, suffix: str) -> Group:
@@ -120,7 +128,7 @@ def _limit(req: Request) -> int | None:
     if value is None:
         return None
     if not NUMBER.fullmatch(value):
-        raise Invalid(f"Invalid query string parameters: {value!r} does not match '^[1-9][0-9]*$' (limit)")
+        raise Invalid("Invalid query string parameters: " + validating(f"{value!r} does not match '^[1-9][0-9]*$' (limit)", "pattern"))
     return int(value)
 
 
@@ -132,7 +140,7 @@ def _summaries(found: list[Candidate], nodes: dict[str, Node], *, trees: bool) -
         ids = {id for id, node in nodes.items() if node.provider.root_id in roots}
     return {id: {
         "resources": {name: {"capacity": int(s.capacity), "used": s.used} for name, s in nodes[id].stocks.items()},
-        "traits": sorted(nodes[id].traits),
+        "traits": sorted(nodes[id].traits, key=lambda name: (name.startswith("CUSTOM_"), name)),
         "parent_provider_uuid": nodes[id].provider.parent_id, "root_provider_uuid": nodes[id].provider.root_id,
     } for id in sorted(ids)}
 

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from pileus.core.errors import Invalid
 from pileus.core.http import Reply, Request, Route
 from pileus.placement.api.fields import Body, shown
-from pileus.placement.model import Named
+from pileus.placement.api.words import validating
+from pileus.placement.model import CUSTOM_NAME, Named
 
 
 class ClassName(Body):
@@ -44,6 +46,9 @@ async def rename_class(req: Request, name: str, body: ClassName):
 
 
 async def put_class(req: Request, name: str):
+    if len(name) > 255 or not CUSTOM_NAME.match(name):
+        keyword = "maxLength" if len(name) > 255 else "pattern"
+        raise Invalid("JSON does not validate: " + validating(f"{name!r} is not the name of a custom class", keyword))
     made = await req.services.placement.ensure_class(name)
     return Reply(201 if made else 204, None, {"location": req.url(location(name))})
 

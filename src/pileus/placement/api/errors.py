@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import re
+from html import escape
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +11,8 @@ import msgspec
 
 from pileus.core.errors import CloudError
 from pileus.core.http import Request
+from pileus.core.http.microversion import VersionInvalid, VersionNotSupported
+from pileus.placement.api.words import in_schemas_words
 
 UNDEFINED = "placement.undefined_code"
 #: The codes that upstream has; our finer ones are for our logs.
@@ -19,26 +21,36 @@ KNOWN = frozenset({
     "placement.resource_provider.cannot_delete_parent", "placement.resource_provider.not_found", "placement.query.duplicate_key",
     "placement.query.bad_value", "placement.query.missing_value",
 })
-#: The two sentences about bodies that clients look for, in the words of JSON Schema.
-UNKNOWN = re.compile(r"Object contains unknown field `(\w+)`")
-REQUIRED = re.compile(r"Object missing required field `(\w+)`")
+
+
+#: Ours that upstream shows under another code.
+SHOWN = {"placement.reshape.no_such_provider": "placement.resource_provider.not_found"}
 
 
 def render(error: CloudError, req: Request) -> tuple[dict[str, str], Any]:
-    entry = {"status": error.status, "title": HTTPStatus(error.status).phrase, "detail": _detail(error), "request_id": req.id}
+    entry = {"status": error.status, "title": HTTPStatus(error.status).phrase, "detail": _detail(error, req), "request_id": req.id}
     if req.version >= (1, 23):
-        entry["code"] = error.code if error.code in KNOWN else UNDEFINED
+        entry["code"] = SHOWN.get(error.code, error.code if error.code in KNOWN else UNDEFINED)
     if error.status == 406:
         entry |= {"max_version": "1.39", "min_version": "1.0"}
+    accepted = req.header("accept") or ""
+    if "text/html" in accepted and "*/*" not in accepted and "json" not in accepted:
+        page = f"<html><head><title>{entry['title']}</title></head><body><p>{escape(entry['detail'])}</p></body></html>"
+        return {"content-type": "text/html; charset=UTF-8"}, page
     return {}, {"errors": [entry]}
 
 
-def _detail(error: CloudError) -> str:
-    """Clients of placement recognise a bad body by how the sentence begins."""
+def _detail(error: CloudError, req: Request) -> str:
+    """Clients of placement recognise a bad body or version by how the sentence begins."""
+    match error:
+        case VersionNotSupported():
+            return f"Unacceptable version header: {error.facts['wanted']}"
+        case VersionInvalid():
+            return f"invalid version string: {error.facts['wanted']}"
     match error.__cause__:
         case msgspec.ValidationError() as problem:
-            return "JSON does not validate: " + REQUIRED.sub(r"'\1' is a required property", UNKNOWN.sub(
-                r"Additional properties are not allowed ('\1' was unexpected)", str(problem)))
+            return in_schemas_words(str(problem), req.raw)
         case msgspec.DecodeError() | UnicodeDecodeError() as problem:
             return f"Malformed JSON: {problem}"
-    return str(error)
+    said = str(error)
+    return f"JSON does not validate: {said}" if said.startswith("Additional properties") else said

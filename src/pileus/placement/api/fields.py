@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta
 from pileus.core.errors import Invalid, NotFound
 from pileus.core.http import Reply, Request
 from pileus.core.http.microversion import Version
+from pileus.placement.api.words import validating
 from pileus.placement.errors import QueryBad
 from pileus.placement.model import MAX_INT, NAME
 
@@ -47,7 +48,7 @@ def demand(req: Request, body: msgspec.Struct, since: dict[str, Version]) -> Non
         if there and req.version < version:
             raise Invalid(f"JSON does not validate: Additional properties are not allowed ('{name}' was unexpected)")
         if not there and req.version >= version:
-            raise Invalid(f"JSON does not validate: '{name}' is a required property")
+            raise Invalid("JSON does not validate: " + validating(f"'{name}' is a required property", "required"))
 
 
 def as_uuid(text: str, what: str = "uuid") -> str:
@@ -55,7 +56,7 @@ def as_uuid(text: str, what: str = "uuid") -> str:
     try:
         return str(uuid.UUID(text))
     except ValueError as problem:
-        raise Invalid(f"JSON does not validate: {text!r} is not a 'uuid' ({what})") from problem
+        raise Invalid("JSON does not validate: " + validating(f"{text!r} is not a 'uuid' ({what})", "format")) from problem
 
 
 def only(req: Request, known: dict[str, Version]) -> None:
@@ -82,7 +83,7 @@ def resources(text: str) -> dict[str, int]:
         amount = amount.strip()
         if not colon or not NAME.match(name):
             raise Invalid("Badly formed resources parameter. Expected resources query string parameter in form: "
-                          f"?resources=VCPU:2,MEMORY_MB:1024. Got: {item or 'empty string'}.")
+                          f"?resources=VCPU:2,MEMORY_MB:1024. Got: {item if text else 'empty string'}.")
         if not amount.lstrip("-").isdecimal():
             raise Invalid(f"Requested resource {name} expected positive integer amount. Got: {amount}.")
         if int(amount) < 1:

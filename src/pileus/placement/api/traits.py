@@ -21,7 +21,10 @@ def location(name: str) -> str:
 
 async def list_traits(req: Request):
     fields.only(req, {"name": (1, 6), "associated": (1, 6)})
-    names = await req.services.placement.all_traits(associated=req.query.flag("associated"))
+    associated = (req.query.get("associated") or "").lower()
+    if "associated" in req.query and associated not in ("true", "false"):
+        raise Invalid(f'The query parameter "associated" only accepts "true" or "false". Got: {req.query.get("associated")}')
+    names = await req.services.placement.all_traits(associated=associated == "true" if associated else None)
     kind, colon, value = (req.query.get("name") or "").partition(":")
     if kind == "in" and colon:
         names &= set(value.split(","))

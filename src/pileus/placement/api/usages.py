@@ -9,6 +9,7 @@ from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
 from pileus.placement.api import fields
 from pileus.placement.api.fields import shown
+from pileus.placement.api.words import validating
 from pileus.placement.model import NAME
 
 FILTERS = {"project_id": (1, 9), "user_id": (1, 9), "consumer_type": (1, 38)}
@@ -23,10 +24,12 @@ async def usages(req: Request):
     """By type of consumer, or all together (`consumer_type=all`)."""
     fields.only(req, FILTERS)
     project, user, wanted = (req.query.get(key) for key in FILTERS)
-    if not project:
+    if project is None:
         raise Invalid("Invalid query string parameters: 'project_id' is a required property")
-    if len(project) > 255 or (user is not None and not 1 <= len(user) <= 255):
-        raise Invalid("Invalid query string parameters: project_id and user_id have 1 to 255 characters")
+    for name in (project, *([user] if user is not None else [])):
+        if not 1 <= len(name) <= 255:
+            fault = ("too long", "maxLength") if name else ("too short", "minLength")
+            raise Invalid("Invalid query string parameters: " + validating(f"{name!r} is {fault[0]}", fault[1]))
     if wanted is not None and wanted not in ("all", "unknown") and not NAME.match(wanted):
         raise Invalid(f"Invalid query string parameters: {wanted!r} does not match a consumer type")
     counts = await req.services.placement.consumer_counts(project, user)

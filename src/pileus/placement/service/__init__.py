@@ -8,7 +8,7 @@ import msgspec
 from pileus.core.kit import Kit
 from pileus.placement.candidates import Candidate, Group, Node, Nodes, Wanted, candidates
 from pileus.placement.config import PlacementConfig
-from pileus.placement.errors import NoSuchProvider
+from pileus.placement.errors import ReshapedProviderUnknown
 from pileus.placement.model import Claim, Inventory
 from pileus.placement.service.claims import Claims
 from pileus.placement.service.names import Names
@@ -34,7 +34,7 @@ class Placement(Providers, Claims, Names):
         async with self.kit.db.transaction():
             for id, (generation, wanted) in inventories.items():
                 if await self.providers.find(id) is None:
-                    raise NoSuchProvider(f"Resource provider {id} in the inventories does not exist.")
+                    raise ReshapedProviderUnknown(id=id)
                 known = {n: plain(s) for n, s in (await self.inventory(id)).items()}
                 await self.set_inventory(id, known | wanted, generation)
             await self._claim_all(claims)             # not tried again: the transaction around it would be gone

@@ -83,7 +83,7 @@ class Claims:
         """Say why an inventory could not be taken."""
         custom = {n for n in wants if n not in STANDARD_CLASSES}
         for name in sorted(custom - await self._classes.known(custom)) if custom else ():
-            raise NoSuchClass(name=name)
+            raise NoSuchClass(f"Unable to allocate inventory for consumer: No such resource class {name}.")
         stocks = await self._stocks.of(provider_id)
         for name, want in wants.items():
             stock = stocks.get(name)

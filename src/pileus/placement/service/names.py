@@ -7,7 +7,7 @@ from pileus.core.db import Duplicate
 from pileus.core.errors import NotFound
 from pileus.core.kit import Kit
 from pileus.placement import store
-from pileus.placement.errors import ClassExists, ClassNotFound, NameInUse, NameInvalid, StandardName, TraitNotFound
+from pileus.placement.errors import ClassExists, ClassInUse, ClassNotFound, NameInUse, NameInvalid, StandardName, TraitNotFound
 from pileus.placement.model import CUSTOM_NAME, STANDARD_CLASSES, Named, standard_traits
 
 
@@ -62,7 +62,7 @@ class Names:
         if old in STANDARD_CLASSES:
             raise StandardName(verb="update", kind="resource class", name=old)
         await self.get_class(old)
-        _check(new)
+        _check(new, "resource class")
         try:
             await self.class_names.rename(old, Named(name=new, updated_at=self.kit.clock.now()))
         except Duplicate as taken:
@@ -78,7 +78,7 @@ class Names:
         return found
 
     async def _ensure(self, names: store.Names, name: str) -> bool:
-        _check(name)
+        _check(name, "trait" if names is self.trait_names else "resource class")
         try:
             await names.insert(Named(name=name, updated_at=self.kit.clock.now()))
         except Duplicate:
@@ -92,10 +92,10 @@ class Names:
             if await names.find(name) is None:
                 raise absent(name=name)
             if await names.in_use(name):
-                raise NameInUse(kind=kind, name=name)
+                raise (ClassInUse if names is self.class_names else NameInUse)(kind=kind, name=name)
             await names.delete(name)
 
 
-def _check(name: str) -> None:
+def _check(name: str, kind: str) -> None:
     if not CUSTOM_NAME.match(name) or len(name) > 255:
-        raise NameInvalid(name=name)
+        raise NameInvalid(kind=kind, name=name)

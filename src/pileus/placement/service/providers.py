@@ -52,7 +52,7 @@ class Providers:
             if await self.providers.find(id) is not None:
                 raise DuplicateName(what=f"uuid: {id}")
             if parent == id:
-                raise TreeInvalid(verb="create", id=id, why="parent provider UUID cannot be same as UUID.")
+                raise TreeInvalid(verb="create", name=f'"{name}", ', id=id, why="parent provider UUID cannot be same as UUID.")
             root = (await self._above(parent, "create", id)).root_id if parent is not None else id
             made = Provider(id=id, name=name, parent_id=parent, root_id=root, created_at=now, updated_at=now)
             try:
@@ -87,10 +87,11 @@ class Providers:
 
     async def _move(self, provider: Provider, parent: str | None, may_leave: bool) -> None:
         if provider.parent_id is not None and not may_leave:
-            raise TreeInvalid(verb="save", id=provider.id, why=f"{'re' if parent else 'un'}-parenting a provider is not currently allowed.")
+            why = f"{'re' if parent else 'un'}-parenting a provider is not currently allowed."
+            raise TreeInvalid(verb="save", name="", id=provider.id, why=why)
         below = _below(provider.id, await self.providers.tree(provider.root_id))
         if parent in below:
-            raise TreeInvalid(verb="save", id=provider.id, why="creating loop in the provider tree is not allowed.")
+            raise TreeInvalid(verb="save", name="", id=provider.id, why="creating loop in the provider tree is not allowed.")
         root = (await self._above(parent, "save", provider.id)).root_id if parent is not None else provider.id
         await self.providers.update(provider.id, parent_id=parent)
         await self.providers.reroot(below, root)
@@ -98,13 +99,15 @@ class Providers:
     async def _above(self, parent: str, verb: str, id: str) -> Provider:
         found = await self.providers.find(parent)
         if found is None:
-            raise TreeInvalid(verb=verb, id=id, why=f"parent provider UUID does not exist: {parent}")
+            raise TreeInvalid(verb=verb, name="", id=id, why=f"parent provider UUID does not exist: {parent}")
         return found
 
     async def delete_provider(self, id: str) -> None:
         """Raises ProviderNotFound, ProviderInUse or ProviderHasChildren."""
         async with self.kit.db.transaction():
-            await self._bump(await self.get_provider(id), None)          # claims of it wait for this from here on
+            if (provider := await self.providers.find(id)) is None:
+                raise ProviderNotFound(f"No resource provider with uuid {id} found for delete")
+            await self._bump(provider, None)                             # claims of it wait for this from here on
             if await self.providers.has_children(id):
                 raise ProviderHasChildren(id=id)
             if await self.providers.in_use(id):
@@ -133,7 +136,10 @@ class Providers:
                 return
             await self._check_classes(id, wanted)
             await self._bump(provider, generation)
-            for name in known.keys() - wanted.keys():
+            gone = known.keys() - wanted.keys()
+            if held := sorted((name for name in gone if known[name].used), key=in_order):
+                raise InventoryInUse(resource_class=", ".join(held), provider=id)
+            for name in gone:
                 await self._drop(id, name)
             for name, inventory in wanted.items():
                 if name not in known:
@@ -211,11 +217,17 @@ class Providers:
 
     async def _bump(self, provider: Provider, generation: int | None) -> None:
         if not await self.providers.bump(provider.id, provider.generation if generation is None else generation, self.kit.clock.now()):
-            raise ConcurrentUpdate()
+            raise ConcurrentUpdate("resource provider generation conflict: Resource provider's generation already changed. Please update "
+                                   f"the generation and try again. (actual: {provider.generation}, given: {generation})")
 
 
 def plain(stock: Stock) -> Inventory:
     return Inventory(**{f: getattr(stock, f) for f in Inventory.__struct_fields__})
+
+
+def in_order(name: str) -> tuple[int, str]:
+    """Standard classes as upstream lists them, others behind them."""
+    return (STANDARD_CLASSES.index(name) if name in STANDARD_CLASSES else len(STANDARD_CLASSES), name)
 
 
 def _below(id: str, tree: dict[str, str | None]) -> set[str]:
