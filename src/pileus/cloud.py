@@ -126,7 +126,9 @@ class Cloud:
                     network=NetworkAgent(name, datapath, self.kit.bus, self.config.network, clock=self.clock),
                     compute=ComputeAgent(name, hypervisor, LocalImages(self.services.image, self.state / "bases"), self.kit.bus,
                                          self.state / "work" / name,
-                                         spawn_concurrency=self.config.compute.spawn_concurrency))
+                                         spawn_concurrency=self.config.compute.spawn_concurrency,
+                                         cpu_shared_set=self.config.compute.cpu_shared_set,
+                                         cpu_dedicated_set=self.config.compute.cpu_dedicated_set))
         await host.network.start()
         await host.compute.start()
         self.hosts[name] = host

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from pileus.compute.errors import NoValidHost
-from pileus.compute.hypervisor.topology import Cell, PciPool
+from pileus.compute.hypervisor.topology import Cell, PciPool, divide
 from pileus.compute.model.demand import demand
 from pileus.compute.model.flavor import Flavor
 from pileus.compute.service.scheduling import Scheduling
@@ -107,6 +107,44 @@ async def test_dedicated_cpus_and_cells_are_refused_by_the_scheduler_and_not_at_
         host = next(h for h in await cloud.cloud.services.compute.hosts.all() if h.host == "h1-0002")
         used = (await cloud.cloud.services.placement.usages_by_provider())[host.id]
         assert used.get("PCPU") == 2 and "VCPU" not in used
+
+
+async def test_configured_cpu_sets_divide_a_host():
+    async with TestCloud(compute={"host_vcpus": 8, "cpu_shared_set": "0-1", "cpu_dedicated_set": "2-7,^7"}) as cloud:
+        host, = await cloud.cloud.services.compute.hosts.all()
+        assert (host.inventory.vcpus, host.inventory.pcpus) == (2, 5)
+        stocks = await cloud.cloud.services.placement.inventory(host.id)
+        assert (stocks["VCPU"].total, stocks["PCPU"].total, stocks["PCPU"].allocation_ratio) == (2, 5, 1.0)
+        pinned = await flavor(cloud, vcpus=3, hw__cpu_policy="dedicated")
+        assert [(await put(cloud, flavorRef=pinned))["status"] for _ in range(2)] == ["ACTIVE", "ERROR"]
+
+
+def test_processors_are_divided():
+    cells = (Cell(id=0, cpus=(0, 1)), Cell(id=1, cpus=(2, 3)))
+    assert divide(cells, 4, None, ()) == (4, 0, cells)
+    assert divide(cells, 4, None, [1, 3])[:2] == (0, 2)
+    assert divide(cells, 4, [0], [3]) == (1, 1, (Cell(id=0, cpus=(0,)), Cell(id=1, dedicated=(3,))))
+
+
+async def test_a_disabled_host_says_so_in_placement_and_aggregates_are_mirrored(cloud):
+    placement, admin = cloud.cloud.services.placement, await cloud.as_("pileus-admin")
+    host, = await cloud.cloud.services.compute.hosts.all()
+    await admin.put(f"{COMPUTE}/os-services/disable", {"host": "h1", "binary": "nova-compute"})
+    assert "COMPUTE_STATUS_DISABLED" in await placement.traits(host.id)
+    await report(cloud, "h1")
+    assert "COMPUTE_STATUS_DISABLED" in await placement.traits(host.id)
+    await admin.put(f"{COMPUTE}/os-services/enable", {"host": "h1", "binary": "nova-compute"})
+    assert "COMPUTE_STATUS_DISABLED" not in await placement.traits(host.id)
+    new = admin.with_headers(OpenStack_API_Version="compute 2.41")
+    aggregate = (await new.post(f"{COMPUTE}/os-aggregates", {"aggregate": {"name": "rack"}})).json["aggregate"]
+    await new.post(f"{COMPUTE}/os-aggregates/{aggregate['id']}/action", {"add_host": {"host": "h1"}})
+    other = "22222222-2222-4222-8222-222222222222"
+    assert await placement.aggregates(host.id) == {aggregate["uuid"]}
+    await placement.set_aggregates(host.id, {other})
+    await report(cloud, "h1")
+    assert await placement.aggregates(host.id) == {aggregate["uuid"], other}
+    await new.post(f"{COMPUTE}/os-aggregates/{aggregate['id']}/action", {"remove_host": {"host": "h1"}})
+    assert await placement.aggregates(host.id) == {other}
 
 
 async def test_pci_devices_by_alias():

@@ -22,6 +22,7 @@ from pileus.compute.hypervisor.base import (
     Hypervisor,
     HypervisorFailed,
     InjectsInterrupts,
+    Inventory,
     MigratesLive,
     Nic,
     PlugsNics,
@@ -32,7 +33,9 @@ from pileus.compute.hypervisor.base import (
     RootDisk,
     SetsPasswords,
 )
+from pileus.compute.hypervisor.topology import divide
 from pileus.compute.interface import CONTROL, Build, ComputeAgent, ComputeReports, Exported, HostReport, ImageRef, Rescue
+from pileus.compute.model.numa import cpu_set
 from pileus.compute.transfers import Transfers
 from pileus.core.bus import Bus
 from pileus.core.errors import CloudError, NotImplementedHere
@@ -59,7 +62,9 @@ class ImageSource(Protocol):
 class Agent:
     """`work` is a folder of this agent's own, for files that it is making or fetching."""
 
-    def __init__(self, host: str, driver: Hypervisor, images: ImageSource, bus: Bus, work: Path, *, spawn_concurrency: int = 8):
+    def __init__(self, host: str, driver: Hypervisor, images: ImageSource, bus: Bus, work: Path, *, spawn_concurrency: int = 8,
+                 cpu_shared_set: str = "", cpu_dedicated_set: str = ""):
+        self.cpus = cpu_shared_set, cpu_dedicated_set
         self.host, self.driver, self.images, self.bus = host, driver, images, bus
         self.transfers = Transfers(driver, images, bus, work)
         self.spawning = asyncio.Semaphore(spawn_concurrency)
@@ -202,7 +207,7 @@ class Agent:
 
 async def report_host(agent: Agent) -> str:
     """Tell the control plane what this host has, and end the guests it disowns."""
-    inventory, guests = await agent.driver.inventory(), await agent.driver.guests()
+    inventory, guests = divided(await agent.driver.inventory(), *agent.cpus), await agent.driver.guests()
     verdict = await ComputeReports.at(CONTROL, agent.bus).report(HostReport(host=agent.host, inventory=inventory, guests=tuple(guests)))
     for guest_id in verdict.destroy:
         log.warning("destroying a guest whose server is gone", host=agent.host, guest=guest_id)
@@ -210,6 +215,16 @@ async def report_host(agent: Agent) -> str:
     if verdict.unknown:
         log.warning("guests of which there is no record", host=agent.host, guests=",".join(verdict.unknown))
     return f"{len(guests)} guests" + (f", {len(verdict.destroy)} orphans destroyed" if verdict.destroy else "")
+
+
+def divided(inventory: Inventory, shared: str, dedicated: str) -> Inventory:
+    """What of its processors the host gives to guests, and how, by its configuration. Raises NumaInvalid for ones it does not have."""
+    if not shared and not dedicated:
+        return inventory
+    among = range(inventory.vcpus)
+    vcpus, pcpus, cells = divide(inventory.cells, inventory.vcpus, cpu_set(shared, among) if shared else None,
+                                 cpu_set(dedicated, among) if dedicated else ())
+    return msgspec.structs.replace(inventory, vcpus=vcpus, pcpus=pcpus, cells=cells)
 
 
 async def prune_images(agent: Agent) -> str | None:

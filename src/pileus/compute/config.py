@@ -62,6 +62,8 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     initial_cpu_allocation_ratio: Ratio = 16.0  # of a host that placement does not know yet
     initial_ram_allocation_ratio: Ratio = 1.0   # likewise
     initial_disk_allocation_ratio: Ratio = 1.0  # likewise
+    cpu_shared_set: str = ""                # processors that guests share, such as "0-3,^2"; empty: all that are not dedicated
+    cpu_dedicated_set: str = ""             # processors for guests that get them for themselves
     reserved_host_cpus: int = 0             # shared CPUs kept back from guests
     reserved_host_memory_mb: int = 512      # memory kept back from guests, MiB
     reserved_host_disk_gib: int = 0         # disk kept back from guests, GiB

@@ -40,6 +40,7 @@ from pileus.compute.hypervisor.base import (
     traits_of,
 )
 from pileus.compute.hypervisor.files import write_atomically
+from pileus.compute.hypervisor.topology import Cell
 from pileus.core.clock import Clock
 
 
@@ -84,6 +85,7 @@ class Simulated:
             hypervisor_version=1_000_000,
             hypervisor_hostname=hostname,
             cpu_info={"arch": "x86_64", "model": "simulated", "vendor": "Pileus"},
+            cells=(Cell(id=0, cpus=tuple(range(vcpus)), memory_mb=memory_mb),),
             traits=(*traits_of(self), "COMPUTE_IMAGE_TYPE_QCOW2", "COMPUTE_IMAGE_TYPE_RAW"),
         )
         self.fails = set(fails)

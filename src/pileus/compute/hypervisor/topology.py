@@ -7,6 +7,8 @@ the scheduler gives it no such guest.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 
@@ -37,6 +39,17 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         cores = [tuple(t for t in core if t in free) for core in self.siblings]
         alone = free.difference(*self.siblings) if self.siblings else free
         return tuple(core for core in (*cores, *((t,) for t in sorted(alone))) if core)
+
+
+def divide(cells: tuple[Cell, ...], count: int, shared: Collection[int] | None,
+           dedicated: Collection[int]) -> tuple[int, int, tuple[Cell, ...]]:
+    """The processors 0 … count-1 divided into those that guests share (None: all the others) and those they get for
+    themselves: how many of each, and the cells so. With dedicated ones only, none are shared."""
+    own = frozenset(dedicated)
+    rest = frozenset(range(count)) - own if shared is None and not own else frozenset(shared or ())
+    made = tuple(msgspec.structs.replace(cell, cpus=tuple(n for n in (*cell.cpus, *cell.dedicated) if n in rest),
+                                         dedicated=tuple(n for n in (*cell.cpus, *cell.dedicated) if n in own)) for cell in cells)
+    return len(rest), len(own), made
 
 
 class PciPool(msgspec.Struct, frozen=True, kw_only=True):

@@ -94,6 +94,7 @@ class Aggregates:
                 if others := await self._other_zones(aggregate, [host], aggregate.zone):
                     raise AggregateHostRefused(action="add host to", id=id, reason=_already(others))
                 await self._check_settled(aggregate, host, "add host to")
+            await self.hosts.mirror(host, aggregate.uuid, member=True)
             return await self._save(aggregate, hosts=(*aggregate.hosts, host))
 
     async def remove_host(self, id: int, host: str) -> Aggregate:
@@ -105,6 +106,7 @@ class Aggregates:
                 raise AggregateHostNotFound(f"Cannot remove host {host} in aggregate {id}")
             if aggregate.zone:
                 await self._check_settled(aggregate, host, "remove host from")
+            await self.hosts.mirror(host, aggregate.uuid, member=False)
             return await self._save(aggregate, hosts=tuple(name for name in aggregate.hosts if name != host))
 
     async def _save(self, aggregate: Aggregate, **values: Any) -> Aggregate:

@@ -24,6 +24,8 @@ from pileus.core.errors import NotFound
 from pileus.core.kit import Kit
 
 COMPUTE = "nova-compute"
+#: The trait of a provider whose host takes no servers.
+DISABLED = "COMPUTE_STATUS_DISABLED"
 #: The parts of the control plane that OpenStack's clients look for.
 CONTROL = ("nova-conductor", "nova-scheduler")
 #: Where the control plane is, as far as availability zones go: nowhere a server may ask for.
@@ -162,6 +164,8 @@ class Hosts:
                 service.host, {**values, "updated_at": self.kit.clock.now()}, await self.store.next_generation()
             ):
                 raise ServiceNotFound(id=service.id)
+            if "disabled" in values:
+                await self._show_disabled(service.host, values["disabled"])
         return await self.service(service.id)
 
     async def service_on(self, host: str, binary: str) -> Service:
@@ -189,6 +193,25 @@ class Hosts:
                 if host in aggregate.hosts:
                     rest = [name for name in aggregate.hosts if name != host]
                     await self.aggregates.update(aggregate.id, {"hosts": rest, "updated_at": self.kit.clock.now()})
+
+    async def _show_disabled(self, host: str, disabled: bool) -> None:
+        """Placement knows that the host takes no servers, so that nobody is sent there who asks it directly."""
+        id = await self._provider(host)
+        if id is not None:
+            known = await self.placement.traits(id)
+            await self.placement.set_traits(id, known | {DISABLED} if disabled else known - {DISABLED})
+
+    async def mirror(self, host: str, aggregate: str, *, member: bool) -> None:
+        """Make the host's provider a member of the placement aggregate that a host aggregate is; or none of it any more."""
+        id = await self._provider(host)
+        if id is not None:
+            known = await self.placement.aggregates(id)
+            await self.placement.set_aggregates(id, known | {aggregate} if member else known - {aggregate})
+
+    async def _provider(self, host: str) -> str | None:
+        """The host's provider, once it has one."""
+        known = await self.store.find(host)
+        return known.id if known is not None and self.placement is not None and await self.placement.has_provider(known.id) else None
 
     async def _delete_provider(self, id: str) -> None:
         try:

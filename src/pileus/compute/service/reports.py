@@ -13,6 +13,7 @@ from pileus.compute.interface import HostReport, Verdict
 from pileus.compute.model.demand import USUAL
 from pileus.compute.model.host import Host
 from pileus.compute.model.server import BUILDING, SYNC, Server
+from pileus.compute.service.hosts import DISABLED
 from pileus.compute.store.servers import Servers
 from pileus.core.kit import Kit
 from pileus.core.log import Log
@@ -31,9 +32,12 @@ class Reports:
         self.hosts, self.placement, self.servers = hosts, placement, servers
 
     async def report(self, report: HostReport) -> Verdict:
+        aggregates = await self.hosts.aggregates.all()
         async with self.kit.db.transaction():
             host = await self.hosts.report(report.host, report.inventory, running_vms=len(report.guests))
             await self._tell_placement(host)
+            mirrored = await self.placement.aggregates(host.id) - {a.uuid for a in aggregates}
+            await self.placement.set_aggregates(host.id, mirrored | {a.uuid for a in aggregates if host.host in a.hosts})
         return await self._judge(report)
 
     async def _tell_placement(self, host: Host) -> None:
@@ -44,7 +48,7 @@ class Reports:
         kept = {name: stock for name, stock in known.items() if name not in USUAL}
         await self.placement.set_inventory(host.id, kept | self._stock(has, {name: s.allocation_ratio for name, s in known.items()}))
         operators = {trait for trait in await self.placement.traits(host.id) if trait.startswith("CUSTOM_")} - set(ABILITIES.values())
-        disabled = {"COMPUTE_STATUS_DISABLED"} if host.disabled else set()
+        disabled = {DISABLED} if host.disabled else set()
         await self.placement.set_traits(host.id, operators | disabled | set(has.traits))
 
     def _stock(self, has: Inventory, ratios: dict[str, float]) -> dict[str, Any]:

@@ -42,6 +42,9 @@ class Providers:
             raise ProviderNotFound(id=id)
         return found
 
+    async def has_provider(self, id: str) -> bool:
+        return await self.providers.find(id) is not None
+
     async def list_providers(self, filters: Filters) -> list[Provider]:
         return await self.providers.list(filters)
 
