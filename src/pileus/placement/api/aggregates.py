@@ -41,10 +41,10 @@ async def existing(req: Request, provider_id: str) -> dict[str, Any]:
 
 
 def _distinct(ids: list[str]) -> set[str]:
-    found = {fields.as_uuid(id, "aggregates") for id in ids}
-    if len(found) < len(ids):
+    """They stay as they are written: clients compare what they read with what they wrote."""
+    if len({fields.as_uuid(id, "aggregates") for id in ids}) < len(ids):
         raise Invalid("JSON does not validate: aggregates has non-unique elements")
-    return found
+    return set(ids)
 
 
 OF, P = "/resource_providers/{provider_id}/aggregates", "placement:resource_providers:aggregates:"
