@@ -32,6 +32,7 @@ FAST = {
     "compute": {"hypervisor": "simulated"},
     "network": {"datapath": "simulated"},
     "image": {"hash_threads": 0},
+    "object_store": {"threads": 0, "fsync": "never"},
 }
 
 

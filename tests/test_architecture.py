@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parent.parent / "src" / "pileus"
-SERVICES = ("identity", "image", "placement", "compute", "network")
+SERVICES = ("identity", "image", "placement", "compute", "network", "object_store")
 FILES = sorted(SRC.rglob("*.py"))
 #: Layers of a service, lowest first; a module may import from its own and from lower ones.
 LAYERS = ("model", "store", "service", "api")

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import falcon.testing
 
 
-async def send(app, method, path, chunks, headers=None, *, query="", cut=False):
+async def send(app, method, path, chunks, headers=None, *, query="", cut=False, scope=None):
     """Send the chunks of an asynchronous iterator as they come; with `cut` the connection ends instead of the body.
 
     Returns the answer's `status`, `headers` (names in lower case) and `data`."""
-    scope = falcon.testing.create_scope(path=path, method=method, query_string=query, headers=headers or {})
+    scope = scope or falcon.testing.create_scope(path=path, method=method, query_string=query, headers=headers or {})
     iterator, ended = aiter(chunks), False
     answer = SimpleNamespace(status=None, headers={}, data=b"")
 
@@ -29,7 +29,7 @@ async def send(app, method, path, chunks, headers=None, *, query="", cut=False):
 
     async def take(event):
         if event["type"] == "http.response.start":
-            answer.status, answer.headers = event["status"], {k.decode(): v.decode() for k, v in event["headers"]}
+            answer.status, answer.headers = event["status"], {k.decode(): v.decode("utf-8", "surrogateescape") for k, v in event["headers"]}
         elif method != "HEAD":
             answer.data += event.get("body", b"")
 

@@ -14,6 +14,7 @@ import yaml
 
 from pileus.cloud import Cloud
 from pileus.compute.model.flavor import Flavor
+from pileus.config import CloudConfig
 from pileus.core.context import CLOUD, Context
 from pileus.hosts import public_network
 
@@ -24,6 +25,7 @@ CATALOG = [
     ("placement", "placement", "/placement"),
     ("compute", "nova", "/compute/v2.1"),
     ("network", "neutron", "/network"),
+    ("object-store", "swift", "/v1"),
 ]
 #: name, id, virtual CPUs, memory in MiB, disk in GiB
 FLAVORS = [("m1.nano", "42", 1, 192, 1), ("m1.tiny", "1", 1, 512, 1), ("m1.small", "2", 1, 2048, 20), ("m1.medium", "3", 2, 4096, 40),
@@ -52,7 +54,7 @@ async def bootstrap(cloud: Cloud) -> None:
     credentials = Credentials.load(cloud)
     endpoint = cloud.endpoint
     await cloud.services.identity.bootstrap(admin_password=credentials.admin, generated=True, region=cloud.config.api.region,
-                                            services=[(kind, name, endpoint + path) for kind, name, path in CATALOG])
+                                            services=[(kind, name, endpoint + path) for kind, name, path in catalog(cloud.config)])
     known = clouds(endpoint, cloud.config.api.region, credentials)
     _write_private(cloud.state / "clouds.yaml", yaml.safe_dump(known, sort_keys=False).encode())
     if cloud.config.bootstrap.demo:
@@ -61,6 +63,13 @@ async def bootstrap(cloud: Cloud) -> None:
         await _project(cloud, "alt_demo", credentials.alt_demo)
         await _networks(cloud, who)
         await _image(cloud)
+
+
+def catalog(config: CloudConfig) -> list[tuple[str, str, str]]:
+    """The entries of CATALOG that this cloud serves."""
+    store = config.object_store
+    paths = {"object-store": f"/v1/{store.reseller_prefix}%(project_id)s"}
+    return [(kind, name, paths.get(kind, path)) for kind, name, path in CATALOG if kind != "object-store" or store.enabled]
 
 
 async def _flavors(cloud: Cloud) -> None:

@@ -27,6 +27,7 @@ from pileus.core.bus import Loopback
 from pileus.core.clock import Clock
 from pileus.core.db import Database
 from pileus.core.http.app import Edge, build
+from pileus.core.http.mount import Mounts
 from pileus.core.ids import Ids
 from pileus.core.kit import Kit
 from pileus.core.log import Log
@@ -49,6 +50,7 @@ from pileus.network.datapath.base import Datapath
 from pileus.network.periodic import PERIODIC as NETWORK_TASKS
 from pileus.network.policy import DEFAULTS as NETWORK_POLICY
 from pileus.network.service import Network
+from pileus.object_store.service import ObjectStore
 from pileus.placement.api import API as PLACEMENT
 from pileus.placement.policy import DEFAULTS as PLACEMENT_POLICY
 from pileus.placement.service import Placement
@@ -96,8 +98,10 @@ class Cloud:
         self.kit = await self._kit()
         self.services = await self._services()
         authenticate = self.services.identity.authenticate_request
-        self.app = build(APIS, Edge(services=self.services, authenticate=authenticate, policy=self.kit.policy,
-                                    ids=self.ids, metrics=self.kit.metrics))
+        apis = build(APIS, Edge(services=self.services, authenticate=authenticate, policy=self.kit.policy,
+                                ids=self.ids, metrics=self.kit.metrics))
+        self.objects = self._objects()
+        self.app = Mounts(apis, [(is_for_objects, self.objects.app)] if self.objects else [])
         for name in hosts.host_names(self.config):
             await self.add_host(name)
         self._periodic()
@@ -110,6 +114,8 @@ class Cloud:
         for host in self.hosts.values():
             await host.compute.stop()
             await host.network.stop()
+        if self.objects:
+            await self.objects.stop()
         await self.services.network.stop()
         await self.services.identity.stop()
         await self.kit.db.close()
@@ -159,11 +165,24 @@ class Cloud:
             await service.start()
         return Services(identity=identity, image=images, placement=placement, compute=compute, network=network, kit=kit)
 
+    def _objects(self) -> ObjectStore | None:
+        """The object store: a data plane of its own, which only asks identity who holds a token."""
+        config = self.config.object_store
+        if not config.enabled:
+            return None
+        return ObjectStore(config, self.state / "object_store", self.clock, self.ids, self.services.identity.authenticate)
+
     def _periodic(self) -> None:
         tasks = [("identity", self.services.identity, IDENTITY_TASKS), ("image", self.services.image, IMAGE_TASKS),
                  ("compute", self.services.compute, COMPUTE_TASKS), ("network", self.services.network, NETWORK_TASKS)]
         for name, service, periodic in tasks:
             self.kit.ticker.add(name, service, periodic)
+
+
+def is_for_objects(scope: dict) -> bool:
+    """Whether a request is the object store's: by its path."""
+    path = scope["path"]
+    return path.startswith(("/v1/", "/v1.0/")) or path in ("/v1", "/v1.0", "/info", "/healthcheck")
 
 
 async def _prepare(db: Database) -> None:

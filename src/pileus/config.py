@@ -9,6 +9,7 @@ from pileus.compute.config import ComputeConfig
 from pileus.identity.config import IdentityConfig
 from pileus.image.config import ImageConfig
 from pileus.network.config import NetworkConfig
+from pileus.object_store.config import ObjectStoreConfig
 from pileus.placement.config import PlacementConfig
 
 
@@ -55,3 +56,4 @@ class CloudConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     placement: PlacementConfig = msgspec.field(default_factory=PlacementConfig)
     compute: ComputeConfig = msgspec.field(default_factory=ComputeConfig)
     network: NetworkConfig = msgspec.field(default_factory=NetworkConfig)
+    object_store: ObjectStoreConfig = msgspec.field(default_factory=ObjectStoreConfig)

@@ -20,7 +20,7 @@ from pileus.cli.options import STATE, Running, State, configuration, remember
 
 def up(*, state: State = STATE, simulated: bool = False, listen: str | None = None, config: Path | None = None,
        detach: Annotated[bool, Parameter(alias="-d")] = False) -> int | None:
-    """Start a cloud: identity, image, placement, compute and network in one process.
+    """Start a cloud: identity, image, placement, compute, network and object store in one process.
 
     Parameters
     ----------

@@ -1,0 +1,48 @@
+"""The options of the object store."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from pileus.object_store.model.limits import Limits
+from pileus.object_store.model.policy import StoragePolicy
+
+
+class ProxyConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.proxy]"""
+
+    account_autocreate: bool = True         # make an account when it is first used
+    allow_account_management: bool = False  # whether administrators may make and delete accounts by hand
+    conn_timeout_s: float = 0.5             # a storage server has to take a connection within this
+    node_timeout_s: float = 10.0            # and to go on with a request within this
+    client_timeout_s: float = 60.0          # a client has to go on with its body within this
+    error_suppression_interval_s: float = 60.0  # a server with too many errors is left alone for this long
+    error_suppression_limit: int = 10       # how many errors are too many
+    request_node_factor: int = 2            # devices that are asked at most, times the replicas
+    recheck_s: float = 10.0                 # how long what is known of an account or container is believed
+
+
+class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store]"""
+
+    enabled: bool = True                    # whether this process serves objects
+    reseller_prefix: str = "AUTH_"          # what accounts of projects begin with
+    #: Roles that may do everything in their project's account.
+    operator_roles: list[str] = msgspec.field(default_factory=lambda: ["admin", "manager", "member", "swiftoperator"])
+    reseller_admin_role: str = "ResellerAdmin"  # may do everything in every account
+    replicas: int = 1                       # copies of each object when the rings are made for this process alone
+    devices: int = 1                        # folders that stand for disks then
+    part_power: int = 8                     # partitions then: two to the power of this
+    fsync: Literal["always", "never"] = "always"  # whether an object is on the disk before it is acknowledged
+    threads: int = 4                        # threads of each device; 0: none, files are handled in the event loop
+    mount_check: bool = False               # refuse devices that are not mount points
+    ring_folder: str = ""                   # where the rings are; empty: in the state folder, made when missing
+    healthcheck_disable_path: str = ""      # a file that, when it is there, takes this proxy out of a load balancer
+    policies: list[StoragePolicy] = []      # storage policies; none: one, of whole copies
+    #: The front: how storage servers are asked, and for how long.
+    proxy: ProxyConfig = msgspec.field(default_factory=ProxyConfig)
+    #: What names and metadata may be.
+    limits: Limits = msgspec.field(default_factory=Limits)

@@ -1,0 +1,2 @@
+"""What everything else is about: timestamps, names, policies. Pure."""
+# SPDX-License-Identifier: Apache-2.0

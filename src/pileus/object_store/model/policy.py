@@ -1,0 +1,63 @@
+"""Storage policies: how many copies, or which fragments, objects of a container are kept as."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+
+class StoragePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One policy. Its number is written into every container and never changes its meaning."""
+
+    index: int                              # its number; 0 is what containers of before had
+    name: str                               # what clients call it
+    aliases: list[str] = []                 # other names of it
+    default: bool = False                   # what containers get that ask for none
+    deprecated: bool = False                # no new container may have it
+    type: Literal["replication", "erasure_coding"] = "replication"  # whole copies, or fragments
+    ec_type: str = "isa_l_rs_vand"          # the code that makes fragments
+    ec_data: int = 4                        # fragments that are enough to read
+    ec_parity: int = 2                      # fragments that may be lost
+    ec_duplication: int = 1                 # how often each fragment is kept
+    ec_segment: int = 1 << 20               # bytes that are coded at a time
+
+    @property
+    def folder(self) -> str:
+        """The folder of its objects on a device."""
+        return "objects" if self.index == 0 else f"objects-{self.index}"
+
+    @property
+    def ring(self) -> str:
+        return "object" if self.index == 0 else f"object-{self.index}"
+
+
+class Policies:
+    """All policies, by number and by name. Raises ValueError for a list that contradicts itself."""
+
+    def __init__(self, policies: Sequence[StoragePolicy] = ()):
+        listed = list(policies) or [StoragePolicy(index=0, name="Policy-0", default=True)]
+        self.by_index = {p.index: p for p in listed}
+        self.by_name = {name.upper(): p for p in listed for name in (p.name, *p.aliases)}
+        if len(self.by_index) != len(listed) or len(self.by_name) != sum(1 + len(p.aliases) for p in listed):
+            raise ValueError("two storage policies have the same number or name")
+        if 0 not in self.by_index:
+            raise ValueError("there must be a storage policy with the number 0")
+        defaults = [p for p in listed if p.default] or [self.by_index[0]]
+        if len(defaults) != 1 or defaults[0].deprecated:
+            raise ValueError("there must be one default storage policy, not a deprecated one")
+        self.default = defaults[0]
+
+    def __iter__(self) -> Iterator[StoragePolicy]:
+        return iter(self.by_index.values())
+
+    def __getitem__(self, index: int) -> StoragePolicy:
+        return self.by_index[index]
+
+    def get(self, index: int) -> StoragePolicy | None:
+        return self.by_index.get(index)
+
+    def named(self, name: str) -> StoragePolicy | None:
+        return self.by_name.get(name.upper())

@@ -1,0 +1,72 @@
+"""Timestamps: what orders everything that happens in the store.
+
+A timestamp is text of fixed width, `1700000000.00000`, so that text order is time order. An offset may follow,
+`1700000000.00000_0000000000000001`: it orders what the store itself does between two moments of its clients.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from pileus.core.clock import Clock
+
+FORM = re.compile(r"[0-9]{10}\.[0-9]{5}(_[0-9a-f]{16})?")
+#: Hundred-thousandths of a second: two events of one proxy are never closer.
+STEP = 1e-5
+
+
+def stamp(moment: float, offset: int = 0) -> str:
+    """The timestamp of a moment (seconds since 1970)."""
+    text = f"{moment:016.5f}"
+    return f"{text}_{offset:016x}" if offset else text
+
+
+def parse(text: str) -> str:
+    """A timestamp in its normal form, from that or any decimal number. Raises ValueError."""
+    if FORM.fullmatch(text):
+        return text
+    number, _, offset = text.partition("_")
+    moment = float(number)
+    if not 0 <= moment < 1e10:
+        raise ValueError(f"{text} is not a timestamp")
+    return stamp(moment, int(offset, 16) if offset else 0)
+
+
+def seconds(timestamp: str) -> float:
+    return float(timestamp[:16])
+
+
+def normal(timestamp: str) -> str:
+    """As clients see it: without the offset."""
+    return timestamp[:16]
+
+
+def after(timestamp: str, offset: int = 1) -> str:
+    """The same moment, a little later than everything a client said."""
+    return f"{timestamp[:16]}_{(int(timestamp[17:], 16) if len(timestamp) > 16 else 0) + offset:016x}"
+
+
+def iso(timestamp: str) -> str:
+    """As listings show it: 2026-01-01T00:00:00.000000."""
+    whole, _, part = timestamp[:16].partition(".")
+    return datetime.fromtimestamp(int(whole), UTC).strftime("%Y-%m-%dT%H:%M:%S.") + part + "0"
+
+
+def http_date(timestamp: str) -> str:
+    """As Last-Modified shows it: whole seconds, rounded up, so that nothing seems older than it is."""
+    whole = int(timestamp[:10]) + (timestamp[11:16] != "00000")
+    return datetime.fromtimestamp(whole, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+class Stamper:
+    """Gives timestamps, each later than the one before."""
+
+    def __init__(self, clock: Clock):
+        self.clock = clock
+        self.last = 0
+
+    def __call__(self) -> str:
+        self.last = max(int(self.clock.now().timestamp() * 100_000), self.last + 1)
+        return stamp(self.last / 100_000)

@@ -1,0 +1,35 @@
+"""Features around the proxy: one feature, one file, in the order of PIPELINE. See docs/checklists/add-an-object-store-feature.md."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pileus.object_store.pipeline.auth import Auth
+from pileus.object_store.pipeline.catch_errors import CatchErrors
+from pileus.object_store.pipeline.feature import Feature, Store
+from pileus.object_store.pipeline.gatekeeper import Gatekeeper
+from pileus.object_store.pipeline.healthcheck import HealthCheck
+from pileus.object_store.pipeline.info import InfoPage
+from pileus.object_store.pipeline.listing_formats import ListingFormats
+
+#: All features, the outermost first: a request passes them downwards, its answer upwards.
+PIPELINE: list[type[Feature]] = [
+    CatchErrors,
+    Gatekeeper,
+    HealthCheck,
+    InfoPage,
+    ListingFormats,
+    Auth,
+]
+
+
+def build(store: Store, features: Sequence[type[Feature]] = PIPELINE) -> None:
+    """Put the features around the proxy; the result is `store.pipeline`."""
+    app = store.proxy
+    told: dict[str, object] = {}
+    for kind in reversed(features):
+        app = kind(app, store)
+        told.update(app.info())
+    store.pipeline = app
+    store.told.update(told)

@@ -1,0 +1,28 @@
+"""Every request gets an id; whatever goes wrong becomes an answer."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.core.log import Log
+from pileus.object_store.pipeline.feature import Feature
+from pileus.object_store.wire.asgi import ClientGone
+from pileus.object_store.wire.message import Request, Response, Stop
+from pileus.object_store.wire.status import plain
+
+log = Log("pileus.object_store")
+
+
+class CatchErrors(Feature):
+    async def __call__(self, req: Request) -> Response:
+        req.id = f"tx{self.store.ids.hex()[:21]}-{int(self.store.clock.now().timestamp()):010x}"
+        try:
+            response = await self.app(req)
+        except Stop as stop:
+            response = stop.response
+        except ClientGone:
+            response = plain(499)
+        except Exception:
+            log.exception("unexpected error", method=req.method, path=req.path, request=req.id)
+            response = plain(500)
+        response.headers |= {"x-trans-id": req.id, "x-openstack-request-id": req.id}
+        return response

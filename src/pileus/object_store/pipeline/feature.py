@@ -1,0 +1,47 @@
+"""What a feature is."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.core.clock import Clock
+from pileus.core.ids import Ids
+from pileus.object_store.config import ObjectStoreConfig
+from pileus.object_store.pipeline.identity import Identify
+from pileus.object_store.proxy.info import Info
+from pileus.object_store.proxy.proxy import Proxy
+from pileus.object_store.wire.message import Handler, Request, Response
+
+
+class Store:
+    """What features share. `pipeline` is the whole of them, for requests that have to pass all features again."""
+
+    def __init__(self, config: ObjectStoreConfig, proxy: Proxy, clock: Clock, ids: Ids, identify: Identify | None = None):
+        self.config, self.proxy, self.clock, self.ids, self.identify = config, proxy, clock, ids, identify
+        self.pipeline: Handler = proxy
+        self.told: dict[str, Any] = {}      # what /info says of features
+
+    async def account_info(self, account: str) -> Info:
+        return await self.proxy.account_info(account)
+
+    async def container_info(self, account: str, container: str) -> Info:
+        return await self.proxy.container_info(account, container)
+
+
+class Feature:
+    """A handler around another: `self.app` is what is further in.
+
+    A feature may answer by itself, change the request, ask `self.app` for other things (`req.child`), change the answer or
+    wrap its body. Sub-requests that need features further out go to `self.store.pipeline`.
+    """
+
+    def __init__(self, app: Handler, store: Store):
+        self.app, self.store = app, store
+
+    def info(self) -> dict[str, Any]:
+        """What /info tells of it, by the feature's name."""
+        return {}
+
+    async def __call__(self, req: Request) -> Response:
+        return await self.app(req)

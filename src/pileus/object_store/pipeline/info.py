@@ -1,0 +1,31 @@
+"""GET /info: what this store can do, and its limits."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pileus import __version__
+from pileus.object_store.pipeline.feature import Feature
+from pileus.object_store.wire.message import Request, Response
+from pileus.object_store.wire.status import plain
+
+
+class InfoPage(Feature):
+    def info(self) -> dict[str, Any]:
+        proxy = self.store.proxy
+        policies: list[dict[str, Any]] = [{"name": p.name, "aliases": ", ".join([p.name, *p.aliases])}
+                                          | ({"default": True} if p is proxy.policies.default else {})
+                                          for p in proxy.policies if not p.deprecated]
+        return {"swift": {**msgspec.to_builtins(proxy.limits), "version": __version__, "strict_cors_mode": True, "policies": policies,
+                          "allow_account_management": proxy.config.allow_account_management,
+                          "account_autocreate": proxy.config.account_autocreate, "valid_api_versions": ["v1", "v1.0"]}}
+
+    async def __call__(self, req: Request) -> Response:
+        if req.path != "/info":
+            return await self.app(req)
+        if req.method not in ("GET", "HEAD"):
+            return plain(405, headers={"allow": "GET, HEAD, OPTIONS"})
+        return Response(200, {"content-type": "application/json; charset=UTF-8"}, msgspec.json.encode(self.store.told))

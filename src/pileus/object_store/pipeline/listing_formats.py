@@ -1,0 +1,93 @@
+"""Listings as text, JSON or XML. Further in, a listing is always JSON."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from xml.sax.saxutils import escape, quoteattr
+
+import msgspec
+
+from pileus.object_store.pipeline.feature import Feature
+from pileus.object_store.wire.message import Request, Response
+from pileus.object_store.wire.status import plain
+
+TYPES = {"plain": "text/plain", "json": "application/json", "xml": "application/xml"}
+
+
+class ListingFormats(Feature):
+    async def __call__(self, req: Request) -> Response:
+        try:
+            _, _, container, obj = req.split(2, 4)
+        except ValueError:
+            return await self.app(req)
+        if obj is not None or req.method not in ("GET", "HEAD"):
+            return await self.app(req)
+        kind = wanted(req)
+        if kind is None:
+            return plain(406)
+        response = await self.app(req)
+        if not response.ok or not response.header("content-type").startswith(("application/json", "text/plain")):
+            return response
+        if req.method == "HEAD":
+            response.headers["content-type"] = f"{kind}; charset=utf-8"
+            return response
+        response.headers["content-type"] = f"{kind}; charset=utf-8"
+        response.headers["vary"] = "Accept"
+        if kind == "application/json":
+            return response
+        rows = msgspec.json.decode(await response.read())
+        if kind == "text/plain":
+            body = "".join((row.get("name") or row["subdir"]) + "\n" for row in rows).encode()
+            if not body:
+                response.status = 204
+        else:
+            names = req.split(2, 4)
+            body = xml(names[2] or names[1] or "", rows, of_objects=container is not None)
+        response.body = body
+        response.headers["content-length"] = str(len(body))
+        return response
+
+
+def wanted(req: Request) -> str | None:
+    """The media type that is asked for, by `format` or else by Accept; None when nothing of that can be given."""
+    if (name := req.params.get("format", "").lower()) in TYPES:
+        return TYPES[name]
+    accepted = req.header("accept")
+    if not accepted:
+        return TYPES["plain"]
+    best, chosen = 0.0, None
+    for entry in accepted.split(","):
+        kind, *parameters = (part.strip().lower() for part in entry.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    weight = float(parameter[2:])
+                except ValueError:
+                    return None
+        found = _match(kind)
+        if found and weight > best:
+            best, chosen = weight, found
+    return chosen
+
+
+def _match(kind: str) -> str | None:
+    if kind in ("*/*", "text/*", "text/plain"):
+        return "text/plain"
+    if kind in ("application/json", "application/*"):
+        return "application/json"
+    return kind if kind in ("application/xml", "text/xml") else None
+
+
+def xml(name: str, rows: list[dict], *, of_objects: bool) -> bytes:
+    """A listing in Swift's XML."""
+    outer, inner = ("container", "object") if of_objects else ("account", "container")
+    fields = ("hash", "bytes", "content_type", "last_modified") if of_objects else ("count", "bytes", "last_modified")
+    parts = [f'<?xml version="1.0" encoding="UTF-8"?>\n<{outer} name={quoteattr(name)}>']
+    for row in rows:
+        if "subdir" in row:
+            parts.append(f"<subdir name={quoteattr(row['subdir'])}><name>{escape(row['subdir'])}</name></subdir>")
+        else:
+            values = "".join(f"<{field}>{escape(str(row[field]))}</{field}>" for field in fields)
+            parts.append(f"<{inner}><name>{escape(row['name'])}</name>{values}</{inner}>")
+    return ("".join(parts) + f"</{outer}>").encode("utf-8", "surrogateescape")

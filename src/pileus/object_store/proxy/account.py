@@ -1,0 +1,127 @@
+"""Accounts."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pileus.object_store.model.timestamp import normal
+from pileus.object_store.proxy import constraints
+from pileus.object_store.proxy.ask import anyone, everyone
+from pileus.object_store.proxy.best import best
+from pileus.object_store.wire.message import Request, Response, Stop
+from pileus.object_store.wire.status import plain
+
+if TYPE_CHECKING:
+    from pileus.object_store.proxy.proxy import Proxy
+
+
+async def show(proxy: Proxy, req: Request, account: str) -> Response:
+    """HEAD, and GET: the listing of containers."""
+    constraints.check_name("Account", account, proxy.limits.max_account_name_length)
+    await proxy.authorized(req, None)
+    if req.method == "GET":
+        check_limit(req, proxy.limits.account_listing_limit)
+    ring = proxy.rings["account"]
+    nodes = proxy.nodes(ring, ring.partition(account), shuffle=True)
+    answer = await anyone(proxy, "account", nodes, req, f"/{account}", _read_headers(req))
+    if answer.status == 404:
+        if answer.header("x-account-status").lower() == "deleted":
+            return plain(410)
+        if proxy.config.account_autocreate:
+            return _empty(req, proxy)
+    return counted_by_policy(proxy, answer)
+
+
+async def create(proxy: Proxy, req: Request, account: str) -> Response:
+    """PUT: only where accounts are managed by hand."""
+    if not proxy.config.allow_account_management and not req.facts.get("auth.reseller"):
+        return plain(405, headers={"allow": "GET, HEAD, OPTIONS, POST"})
+    return await _write(proxy, req, account)
+
+
+async def update(proxy: Proxy, req: Request, account: str) -> Response:
+    """POST: metadata. The account is made if it is not there."""
+    constraints.check_name("Account", account, proxy.limits.max_account_name_length)
+    await proxy.authorized(req, None)
+    info = await proxy.account_info(account)
+    constraints.merged_metadata(info.headers, req, "account", proxy.limits)
+    answer = await _write(proxy, req, account)
+    if answer.status == 404 and proxy.config.account_autocreate:
+        await autocreate(proxy, req, account)
+        answer = await _write(proxy, req, account)
+    return answer
+
+
+async def delete(proxy: Proxy, req: Request, account: str) -> Response:
+    """DELETE: the reaper takes away what is in it."""
+    if not proxy.config.allow_account_management and not req.facts.get("auth.reseller"):
+        return plain(405, headers={"allow": "GET, HEAD, OPTIONS, POST"})
+    if req.query:
+        return plain(400)
+    return await _write(proxy, req, account)
+
+
+METHODS = {"GET": show, "HEAD": show, "PUT": create, "POST": update, "DELETE": delete}
+
+
+async def autocreate(proxy: Proxy, req: Request, account: str) -> None:
+    """Make an account that is used for the first time. Raises Stop when it cannot be made."""
+    constraints.check_name("Account", account, proxy.limits.max_account_name_length)
+    made = await _write(proxy, Request("PUT", f"/v1/{account}", id=req.id), account)
+    if not made.ok:
+        raise Stop(plain(503, f"Unable to autocreate account {account}"))
+
+
+async def _write(proxy: Proxy, req: Request, account: str) -> Response:
+    constraints.check_name("Account", account, proxy.limits.max_account_name_length)
+    if req.method in ("PUT", "POST"):
+        constraints.check_metadata(req, "account", proxy.limits)
+    if req.method == "PUT" and req.facts.get("auth.reseller") is not None:
+        await proxy.authorized(req, None)
+    ring = proxy.rings["account"]
+    nodes = proxy.nodes(ring, ring.partition(account))
+    headers = written_headers(proxy, req, "account")
+    sent = Request(req.method, f"/{account}", id=req.id)
+    answers = await everyone(proxy, "account", nodes, sent, f"/{account}", [headers] * len(nodes.primaries))
+    proxy.cache.forget(f"/{account}")
+    return best(answers, len(nodes.primaries))
+
+
+def written_headers(proxy: Proxy, req: Request, kind: str, plain_names: tuple[str, ...] = ()) -> dict[str, str]:
+    """The headers that change an account or container, with the moment at which they do."""
+    kinds = (f"x-{kind}-meta-", f"x-{kind}-sysmeta-", "x-backend-")
+    headers = {n: v for n, v in req.headers.items() if n.startswith(kinds) or n in plain_names}
+    for name, value in req.headers.items():
+        for prefix in (f"x-remove-{kind}-meta-", *(f"x-remove-{n[2:]}" for n in plain_names)):
+            if name.startswith(prefix) and value:
+                headers["x-" + name.removeprefix("x-remove-")] = ""
+    return headers | {"x-timestamp": req.facts.get("timestamp") or proxy.stamp()}
+
+
+def check_limit(req: Request, most: int) -> None:
+    text = req.params.get("limit", "")
+    if text.isascii() and text.isdigit() and int(text) > most:
+        raise Stop(plain(412, f"Maximum limit is {most}"))
+
+
+def counted_by_policy(proxy: Proxy, answer: Response) -> Response:
+    """What is counted by policy under the policies' names."""
+    for name in [n for n in answer.headers if n.startswith("x-backend-policy-")]:
+        index, _, rest = name.removeprefix("x-backend-policy-").partition("-")
+        policy = proxy.policies.get(int(index))
+        if policy is not None:
+            answer.headers[f"x-account-storage-policy-{policy.name.lower()}-{rest}"] = answer.headers[name]
+    return answer
+
+
+def _read_headers(req: Request) -> dict[str, str]:
+    return {n: v for n, v in req.headers.items() if n.startswith("x-backend-")}
+
+
+def _empty(req: Request, proxy: Proxy) -> Response:
+    """An account that nobody has used yet is there, and empty."""
+    now = normal(proxy.stamp())
+    headers = {"x-account-container-count": "0", "x-account-object-count": "0", "x-account-bytes-used": "0", "x-timestamp": now,
+               "x-put-timestamp": now, "content-type": "application/json; charset=utf-8"}
+    return Response(200, headers, b"[]") if req.method == "GET" else Response(204, headers)

@@ -1,0 +1,59 @@
+"""Objects: HEAD, GET, POST, DELETE. PUT is in `put.py`."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pileus.object_store.proxy import constraints
+from pileus.object_store.proxy.ask import anyone, everyone
+from pileus.object_store.proxy.best import best
+from pileus.object_store.proxy.place import Place, locate
+from pileus.object_store.proxy.put import put
+from pileus.object_store.wire.message import Request, Response
+
+if TYPE_CHECKING:
+    from pileus.object_store.proxy.proxy import Proxy
+
+#: Headers of a reader that storage servers act upon.
+READING = ("range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "x-newest")
+
+
+async def show(proxy: Proxy, req: Request, account: str, container: str, obj: str) -> Response:
+    """HEAD and GET."""
+    place = await locate(proxy, req, account, container, obj, "x-container-read")
+    headers = {n: v for n, v in req.headers.items() if n in READING or n.startswith("x-backend-")}
+    nodes = proxy.nodes(place.ring, place.part, shuffle=True)
+    return await anyone(proxy, "object", nodes, req, place.path, headers | place.policy_header)
+
+
+async def store(proxy: Proxy, req: Request, account: str, container: str, obj: str) -> Response:
+    """PUT."""
+    return await put(proxy, req, await locate(proxy, req, account, container, obj, "x-container-write"))
+
+
+async def update(proxy: Proxy, req: Request, account: str, container: str, obj: str) -> Response:
+    """POST: new metadata in the place of all of the old."""
+    place = await locate(proxy, req, account, container, obj, "x-container-write")
+    constraints.check_metadata(req, "object", proxy.limits)
+    return await _write(proxy, req, place)
+
+
+async def delete(proxy: Proxy, req: Request, account: str, container: str, obj: str) -> Response:
+    """DELETE."""
+    place = await locate(proxy, req, account, container, obj, "x-container-write")
+    return await _write(proxy, req, place)
+
+
+METHODS = {"GET": show, "HEAD": show, "PUT": store, "POST": update, "DELETE": delete}
+
+
+async def _write(proxy: Proxy, req: Request, place: Place) -> Response:
+    nodes = proxy.nodes(place.ring, place.part)
+    at = req.facts.get("timestamp") or proxy.stamp()
+    headers = [h | place.own(req) | {"x-timestamp": at} for h in place.told_containers(len(nodes.primaries))]
+    sent = Request(req.method, place.path, id=req.id)
+    answers = await everyone(proxy, "object", nodes, sent, place.path, headers)
+    proxy.cache.forget(place.container_path)
+    overrides = {404: 204} if req.method == "DELETE" else {}
+    return best(answers, len(nodes.primaries), overrides)

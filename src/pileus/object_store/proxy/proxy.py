@@ -1,0 +1,87 @@
+"""The proxy as a handler: the last in the pipeline."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pileus.core.clock import Clock
+from pileus.core.ids import Ids
+from pileus.object_store.config import ProxyConfig
+from pileus.object_store.model.limits import Limits
+from pileus.object_store.model.policy import Policies
+from pileus.object_store.model.timestamp import Stamper
+from pileus.object_store.proxy import account, container, obj
+from pileus.object_store.proxy.ask import anyone
+from pileus.object_store.proxy.constraints import is_text
+from pileus.object_store.proxy.health import Health
+from pileus.object_store.proxy.info import Info, InfoCache
+from pileus.object_store.proxy.nodes import Nodes
+from pileus.object_store.ring.ring import Ring
+from pileus.object_store.transport import Transport
+from pileus.object_store.wire.message import Request, Response, Stop
+from pileus.object_store.wire.status import plain
+
+#: depth of the path → what it names and its methods
+CONTROLLERS = {2: account.METHODS, 3: container.METHODS, 4: obj.METHODS}
+
+
+class Proxy:
+    """`rings`: by name, `account`, `container`, `object`, `object-1` …; they may be replaced while it runs."""
+
+    def __init__(self, config: ProxyConfig, limits: Limits, policies: Policies, rings: Mapping[str, Ring], transport: Transport,
+                 clock: Clock, ids: Ids):
+        self.config, self.limits, self.policies, self.rings = config, limits, policies, rings
+        self.transport, self.clock, self.ids = transport, clock, ids
+        self.stamp = Stamper(clock)
+        self.health = Health(clock, limit=config.error_suppression_limit, interval_s=config.error_suppression_interval_s)
+        self.cache = InfoCache(clock, config.recheck_s)
+
+    async def __call__(self, req: Request) -> Response:
+        try:
+            return await self._handle(req)
+        except Stop as stop:
+            return stop.response
+
+    async def _handle(self, req: Request) -> Response:
+        if not is_text(req.path):
+            return plain(412, "Invalid UTF8 or contains NULL")
+        try:
+            version, *names = req.split(2, 4)
+        except ValueError:
+            return plain(404)
+        if version not in ("v1", "v1.0"):
+            return plain(404)
+        methods = CONTROLLERS[1 + sum(name is not None for name in names)]
+        method = methods.get(req.method)
+        if method is None:
+            return plain(405, headers={"allow": ", ".join(sorted(methods))})
+        return await method(self, req, *(name for name in names if name is not None))
+
+    # ---- what controllers need ---------------------------------------------------------------------------------------
+    def nodes(self, ring: Ring, part: int, *, shuffle: bool = False) -> Nodes:
+        return Nodes(ring, part, self.health, self.ids, factor=self.config.request_node_factor, shuffle=shuffle)
+
+    async def authorized(self, req: Request, acl: str | None) -> None:
+        """Raises Stop when whoever guards this request says no, now that its access list is known."""
+        req.acl = acl
+        if req.authorize is not None and not req.facts.get("auth.trusted") and (refusal := await req.authorize(req)) is not None:
+            raise Stop(refusal)
+
+    async def account_info(self, name: str) -> Info:
+        return await self._info("account", f"/{name}", self.rings["account"].partition(name))
+
+    async def container_info(self, account: str, name: str) -> Info:
+        return await self._info("container", f"/{account}/{name}", self.rings["container"].partition(account, name))
+
+    async def _info(self, kind: str, path: str, part: int) -> Info:
+        known = self.cache.get(path)
+        if known is None:
+            nodes = self.nodes(self.rings[kind], part, shuffle=True)
+            answer = await anyone(self, kind, nodes, Request("HEAD", path), path, {})
+            await answer.close()
+            known = Info(status=answer.status, headers=answer.headers)
+            if answer.status < 500:
+                self.cache.put(path, known)
+        return known
+

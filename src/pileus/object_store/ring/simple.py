@@ -1,0 +1,15 @@
+"""The ring of a single process: devices that are all alike, dealt out in turn."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
+
+from pileus.object_store.ring.device import Device
+
+
+def deal(devices: list[Device], replicas: int, part_power: int) -> np.ndarray:
+    """Replica r of partition p is on device p + r: never twice on one as long as there are enough."""
+    ids = np.array([d.id for d in devices], np.uint32)
+    parts = np.arange(1 << part_power)
+    return np.stack([ids[(parts + replica) % len(ids)] for replica in range(min(replicas, len(ids)))])

@@ -1,0 +1,2 @@
+"""The account server."""
+# SPDX-License-Identifier: Apache-2.0

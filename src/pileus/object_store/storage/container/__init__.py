@@ -1,0 +1,2 @@
+"""The container server."""
+# SPDX-License-Identifier: Apache-2.0

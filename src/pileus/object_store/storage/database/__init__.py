@@ -1,0 +1,2 @@
+"""SQLite databases of accounts and containers."""
+# SPDX-License-Identifier: Apache-2.0

@@ -1,0 +1,176 @@
+"""What databases of accounts and of containers have in common: one SQLite file each, with its own story of what happened.
+
+A database is made complete beside its place and moved there. Its `info` is one row: when it was put and deleted (the newer
+counts), counts of what it lists, and metadata, each value with the timestamp that it came with. Rows are never changed in
+place: a row that changes gets a new number, so that whoever has seen everything up to a number has seen everything.
+
+`hash` is the exclusive or of a hash of every row: two replicas with the same rows have the same one, whatever the order.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import md5
+from pathlib import Path
+from threading import RLock
+from typing import Any, ClassVar
+
+import msgspec
+
+Metadata = dict[str, tuple[str, str]]       # name → value and the timestamp of that; a deleted one has an empty value
+ZERO = "0000000000.00000"
+
+INFO = """
+CREATE TABLE info (
+    account TEXT NOT NULL, container TEXT NOT NULL DEFAULT '', id TEXT NOT NULL, created_at TEXT NOT NULL,
+    put_timestamp TEXT NOT NULL, delete_timestamp TEXT NOT NULL DEFAULT '0000000000.00000', status_changed_at TEXT NOT NULL,
+    hash TEXT NOT NULL DEFAULT '00000000000000000000000000000000', metadata TEXT NOT NULL DEFAULT '{}',
+    storage_policy_index INTEGER NOT NULL DEFAULT 0,
+    reported_put_timestamp TEXT NOT NULL DEFAULT '0000000000.00000', reported_delete_timestamp TEXT NOT NULL DEFAULT '0000000000.00000',
+    reported_object_count INTEGER NOT NULL DEFAULT 0, reported_bytes_used INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE incoming_sync (remote_id TEXT PRIMARY KEY, sync_point INTEGER NOT NULL, updated_at TEXT NOT NULL DEFAULT '');
+CREATE TABLE outgoing_sync (remote_id TEXT PRIMARY KEY, sync_point INTEGER NOT NULL, updated_at TEXT NOT NULL DEFAULT '');
+"""
+
+
+class Absent(Exception):
+    """There is no such database, or it is deleted."""
+
+
+class Broker:
+    """One database. Every method blocks and may be called from any thread; one at a time gets in."""
+
+    schema: ClassVar[str]                   # the tables besides `info`
+    rows: ClassVar[str]                     # the table that lists
+
+    def __init__(self, path: Path | str):
+        self.path = str(path)
+        self.lock = RLock()
+        self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10, cached_statements=64)
+        self.db.execute("PRAGMA synchronous=NORMAL")
+        self.db.execute("PRAGMA case_sensitive_like=ON")
+        self.closed = False
+
+    # ---- making and closing ------------------------------------------------------------------------------------------
+    @classmethod
+    def create(cls, path: Path, temporary: Path, *, account: str, container: str = "", timestamp: str, id: str, policy: int = 0) -> None:
+        """Make a database at `path`. Raises FileExistsError when somebody else just did."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir(parents=True, exist_ok=True)
+        beside = temporary / f"{path.name}.{id}"
+        db = sqlite3.connect(beside, isolation_level=None)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.executescript(INFO + cls.schema)
+            db.execute("INSERT INTO info (account, container, id, created_at, put_timestamp, status_changed_at, storage_policy_index)"
+                       " VALUES (?,?,?,?,?,?,?)", (account, container, id, timestamp, timestamp, timestamp, policy))
+        finally:
+            db.close()
+        try:
+            os.link(beside, path)
+        finally:
+            os.unlink(beside)
+
+    def close(self) -> None:
+        with self.lock:
+            self.closed = True
+            self.db.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it or nothing."""
+        with self.lock:
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.db
+            except BaseException:
+                self.db.execute("ROLLBACK")
+                raise
+            self.db.execute("COMMIT")
+
+    def all(self, sql: str, values: Sequence[Any] = ()) -> list[tuple]:
+        with self.lock:
+            return self.db.execute(sql, values).fetchall()
+
+    # ---- what it is --------------------------------------------------------------------------------------------------
+    def info(self) -> dict[str, Any]:
+        """The row of `info`, with the counts of what is listed."""
+        with self.lock:
+            cursor = self.db.execute("SELECT * FROM info")
+            found = dict(zip((c[0] for c in cursor.description), cursor.fetchone(), strict=True))
+            return found | self.counts(found["storage_policy_index"])
+
+    def counts(self, policy: int) -> dict[str, int]:
+        """What the database lists, in numbers."""
+        raise AssertionError("each kind of database counts something else")
+
+    def is_deleted(self, info: Mapping[str, Any] | None = None) -> bool:
+        """Deleted later than put, and nothing in it."""
+        info = info or self.info()
+        return info["delete_timestamp"] > info["put_timestamp"] and self.is_empty(info)
+
+    def is_empty(self, info: Mapping[str, Any]) -> bool:
+        raise AssertionError("each kind of database is empty in its own way")
+
+    # ---- putting, deleting, metadata ---------------------------------------------------------------------------------
+    def put(self, timestamp: str) -> None:
+        """It was put at this time. Repeatable; an older time changes nothing."""
+        with self.writing() as db:
+            was_deleted = self.is_deleted()
+            db.execute("UPDATE info SET put_timestamp=max(put_timestamp, ?)", (timestamp,))
+            if was_deleted and not self.is_deleted():
+                db.execute("UPDATE info SET status_changed_at=?", (timestamp,))
+
+    def delete(self, timestamp: str) -> None:
+        """It was deleted at this time, its metadata with it. An older time than the last put changes nothing."""
+        with self.writing() as db:
+            was_deleted = self.is_deleted()
+            db.execute("UPDATE info SET delete_timestamp=max(delete_timestamp, ?)", (timestamp,))
+            if not was_deleted and self.is_deleted():
+                db.execute("UPDATE info SET status_changed_at=?", (timestamp,))
+                gone = {name: ("", timestamp) for name, (_, at) in self.metadata().items() if at < timestamp}
+                self._merge_metadata(db, gone)
+
+    def metadata(self) -> Metadata:
+        text = self.all("SELECT metadata FROM info")[0][0]
+        return {name: (value, at) for name, (value, at) in msgspec.json.decode(text).items()}
+
+    def update_metadata(self, changes: Metadata) -> None:
+        """Each value that is newer than what is there. An empty value deletes."""
+        if changes:
+            with self.writing() as db:
+                self._merge_metadata(db, changes)
+
+    def _merge_metadata(self, db: sqlite3.Connection, changes: Metadata) -> None:
+        known = self.metadata()
+        for name, (value, at) in changes.items():
+            if name not in known or known[name][1] < at:
+                known[name] = (value, at)
+        db.execute("UPDATE info SET metadata=?", (msgspec.json.encode(known).decode(),))
+
+    # ---- rows --------------------------------------------------------------------------------------------------------
+    def merge(self, records: Iterable[Mapping[str, Any]], source: str = "") -> int:
+        """Take in rows, each as far as it is newer than what is known of its name; returns how many were.
+
+        Repeatable, in any order. With `source`, the id of the replica they come from, it is remembered how far that was read.
+        """
+        raise AssertionError("each kind of database has rows of its own")
+
+    def since(self, number: int, limit: int) -> list[dict[str, Any]]:
+        """Rows behind a number, deleted ones included."""
+        with self.lock:
+            cursor = self.db.execute(f"SELECT ROWID AS row, * FROM {self.rows} WHERE ROWID > ? ORDER BY ROWID LIMIT ?", (number, limit))
+            names = [c[0] for c in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def max_row(self) -> int:
+        return self.all(f"SELECT coalesce(max(ROWID), -1) FROM {self.rows}")[0][0]
+
+
+def row_hash(*parts: Any) -> int:
+    """One row's share of the hash of a database."""
+    return int(md5("-".join(map(str, parts)).encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest(), 16)

@@ -1,0 +1,89 @@
+"""The database of a container: its objects."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pileus.object_store.storage.database.broker import Broker, row_hash
+from pileus.object_store.storage.database.listing import Page, walk
+
+#: What is newest counts of each: data (size, hash, whether it is there), content type, metadata.
+COLUMNS = ("name", "created_at", "size", "content_type", "etag", "deleted", "storage_policy_index", "ctype_at", "meta_at")
+
+
+class ContainerBroker(Broker):
+    rows = "object"
+    schema = """
+CREATE TABLE object (
+    ROWID INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, created_at TEXT NOT NULL, size INTEGER NOT NULL,
+    content_type TEXT NOT NULL, etag TEXT NOT NULL, deleted INTEGER NOT NULL DEFAULT 0, storage_policy_index INTEGER NOT NULL DEFAULT 0,
+    ctype_at TEXT NOT NULL, meta_at TEXT NOT NULL);
+CREATE UNIQUE INDEX object_by_name ON object (deleted, name, storage_policy_index);
+CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count INTEGER NOT NULL, bytes_used INTEGER NOT NULL);
+"""
+
+    def counts(self, policy: int) -> dict[str, int]:
+        row = self.db.execute("SELECT object_count, bytes_used FROM policy_stat WHERE storage_policy_index=?", (policy,)).fetchone()
+        count, used = row or (0, 0)
+        return {"object_count": count, "bytes_used": used}
+
+    def is_empty(self, info: Mapping[str, Any]) -> bool:
+        return not any(count for _, count, _ in self.policy_stats())
+
+    def policy_stats(self) -> list[tuple[int, int, int]]:
+        return self.all("SELECT storage_policy_index, object_count, bytes_used FROM policy_stat")
+
+    def set_policy(self, index: int, timestamp: str) -> None:
+        """Objects of this container are listed of this policy from now on."""
+        with self.writing() as db:
+            db.execute("UPDATE info SET storage_policy_index=?, status_changed_at=max(status_changed_at, ?)", (index, timestamp))
+
+    def merge(self, records: Iterable[Mapping[str, Any]], source: str = "") -> int:
+        changed, last = 0, -1
+        with self.writing() as db:
+            digest = int(db.execute("SELECT hash FROM info").fetchone()[0], 16)
+            for record in records:
+                last = max(last, record.get("row", -1))
+                at = record["created_at"]
+                new = (*(record[c] for c in COLUMNS[:7]), record.get("ctype_at") or at, record.get("meta_at") or at)
+                # Within one policy a name has one row; the same name in another policy is another object (reconciler).
+                old = db.execute(f"SELECT ROWID, {', '.join(COLUMNS)} FROM object WHERE deleted IN (0, 1) AND name=?"
+                                 " AND storage_policy_index=?", (new[0], new[6])).fetchone()
+                merged = _newest(old[1:], new) if old else new
+                if old and merged == old[1:]:
+                    continue
+                if old:
+                    db.execute("DELETE FROM object WHERE ROWID=?", old[:1])
+                    digest ^= row_hash(old[1], max(old[2], old[8], old[9]), old[6])
+                db.execute(f"INSERT INTO object ({', '.join(COLUMNS)}) VALUES (?,?,?,?,?,?,?,?,?)", merged)
+                digest ^= row_hash(merged[0], max(merged[1], merged[7], merged[8]), merged[5])
+                was = (1, old[3]) if old and not old[6] else (0, 0)
+                now = (1, merged[2]) if not merged[5] else (0, 0)
+                if was != now:
+                    db.execute("INSERT INTO policy_stat VALUES (?,?,?) ON CONFLICT (storage_policy_index) DO UPDATE SET"
+                               " object_count=object_count+excluded.object_count, bytes_used=bytes_used+excluded.bytes_used",
+                               (merged[6], now[0] - was[0], now[1] - was[1]))
+                changed += 1
+            db.execute("UPDATE info SET hash=?", (f"{digest:032x}",))
+            if source and last >= 0:
+                db.execute("INSERT INTO incoming_sync (remote_id, sync_point) VALUES (?,?) ON CONFLICT (remote_id)"
+                           " DO UPDATE SET sync_point=max(sync_point, excluded.sync_point)", (source, last))
+        return changed
+
+    def list(self, page: Page, policy: int) -> list[tuple]:
+        """Rows of name, newest timestamp, size, content type and hash; of a folder, its name only."""
+        def fetch(bounds: str, values: list[Any], reverse: bool, limit: int) -> list[tuple]:
+            where = "deleted=0 AND storage_policy_index=?" + (f" AND {bounds}" if bounds else "")
+            return self.all(f"SELECT name, max(created_at, ctype_at, meta_at), size, content_type, etag FROM object WHERE {where}"
+                            f" ORDER BY name {'DESC' if reverse else 'ASC'} LIMIT ?", [policy, *values, limit])
+
+        return walk(fetch, page)
+
+
+def _newest(old: tuple, new: tuple) -> tuple:
+    """Of each group of columns the newer. At the same moment a deletion wins: it was decided knowing what it deletes."""
+    data = new if (new[1], new[5]) > (old[1], old[5]) else old
+    kind = new if new[7] > old[7] else old
+    return (data[0], data[1], data[2], kind[3], data[4], data[5], data[6], kind[7], max(old[8], new[8]))

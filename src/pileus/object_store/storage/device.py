@@ -1,0 +1,41 @@
+"""A device of this server: a folder, its threads, and what is open on it."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pileus.object_store.storage.threads import Threads
+
+
+class DeviceUnavailable(Exception):
+    """The device is not there: answered as 507, and somebody else is asked."""
+
+
+class Devices:
+    """The devices below one folder, by name."""
+
+    def __init__(self, root: Path, *, threads: int = 4, mount_check: bool = False):
+        self.root, self.threads, self.mount_check = root, threads, mount_check
+        self.open: dict[str, Threads] = {}
+
+    def path(self, name: str) -> Path:
+        """The device's folder. Raises DeviceUnavailable when there is none."""
+        path = self.root / name
+        if "/" in name or name in ("", ".", "..") or not (path.is_mount() if self.mount_check else path.is_dir()):
+            raise DeviceUnavailable(name)
+        return path
+
+    def threads_of(self, name: str) -> Threads:
+        if name not in self.open:
+            self.open[name] = Threads(f"device-{name}", self.threads)
+        return self.open[name]
+
+    def names(self) -> list[str]:
+        return sorted(e.name for e in os.scandir(self.root) if e.is_dir()) if self.root.is_dir() else []
+
+    def close(self) -> None:
+        for threads in self.open.values():
+            threads.close()
+        self.open.clear()

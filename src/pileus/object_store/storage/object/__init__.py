@@ -1,0 +1,2 @@
+"""The object server."""
+# SPDX-License-Identifier: Apache-2.0

@@ -1,0 +1,249 @@
+"""Objects as files: DEVICE/objects/PARTITION/SUFFIX/HASH/TIMESTAMP.data and its relatives (see `history.py`).
+
+A body is written to a file without a name; `commit` attaches the metadata, brings it to the disk and only then gives it its
+name. Whoever opens the folder finds the old files or the new one. A crash leaves nothing: a file without a name is gone.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pileus.core.log import Log
+from pileus.object_store.model.names import folder
+from pileus.object_store.storage.object import attrs
+from pileus.object_store.storage.object.files import Found, Metadata, Missing, Quarantined
+from pileus.object_store.storage.object.history import History, ctype_time, data_time, resolve
+from pileus.object_store.wire.body import FileBody
+
+log = Log("pileus.object_store.diskfile")
+
+#: What a POST does not replace: it belongs to the body.
+OF_THE_BODY = ("name", "content-length", "etag", "x-timestamp")
+
+
+class DiskFiles:
+    """`root`: the device's folder; `place`: that of the policy in it; `run`: how reading is done in threads."""
+
+    def __init__(self, root: Path, place: str, *, run: Callable[..., Any], fsync: bool = True):
+        self.root, self.place, self.run, self.fsync = root, root / place, run, fsync
+        self.temporary = root / "tmp"
+
+    def folder(self, part: int, hash: str) -> Path:
+        return self.place / folder(part, hash)
+
+    def history(self, part: int, hash: str, reclaim_before: str = "") -> History:
+        try:
+            return resolve(os.listdir(self.folder(part, hash)), reclaim_before=reclaim_before)
+        except FileNotFoundError:
+            return History()
+        except NotADirectoryError:
+            self.quarantine(part, hash, "not a folder")
+            return History()
+
+    # ---- reading -----------------------------------------------------------------------------------------------------
+    def open(self, part: int, hash: str) -> Found:
+        where = self.folder(part, hash)
+        while True:
+            history = self.history(part, hash)
+            if history.data is None:
+                raise Missing(history.timestamp)
+            try:
+                return self._open(where, history)
+            except FileNotFoundError:
+                continue                    # a newer one took its place between the look and the opening
+            except ValueError as damage:
+                self.quarantine(part, hash, str(damage))
+                raise Quarantined() from None
+
+    def _open(self, where: Path, history: History) -> Found:
+        """Raises ValueError when what is there is damaged, FileNotFoundError when it is gone."""
+        assert history.data is not None
+        path = f"{where}/{history.data}"
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            metadata, size = attrs.read(fd, path), os.fstat(fd).st_size
+            if "name" not in metadata or metadata.get("content-length") != str(size):
+                raise ValueError(f"{path} is {size} bytes long, not {metadata.get('content-length')}")
+            at = ctype_at = meta_at = data_time(history.data)
+            if history.meta:
+                metadata, meta_at = self._updated(metadata, self._meta(where, history.meta)), data_time(history.meta)
+            for name in (history.meta, history.ctype):
+                if name and ctype_time(name) > ctype_at:
+                    metadata["content-type"], ctype_at = self._meta(where, name)["content-type"], ctype_time(name)
+        except BaseException:
+            os.close(fd)
+            raise
+        return Found(metadata=metadata, timestamp=at, meta_timestamp=meta_at, ctype_timestamp=ctype_at, size=size,
+                     content=OpenFile(fd, self.run))
+
+    def _meta(self, where: Path, name: str) -> Metadata:
+        path = f"{where}/{name}"
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            return attrs.read(fd, path)
+        finally:
+            os.close(fd)
+
+    def _updated(self, body: Metadata, update: Metadata) -> Metadata:
+        kept = {n: v for n, v in body.items() if n in OF_THE_BODY or n in ("content-type", "x-static-large-object")
+                or n.startswith("x-object-sysmeta-")}
+        return kept | {n: v for n, v in update.items() if n not in OF_THE_BODY and n != "content-type"}
+
+    # ---- writing -----------------------------------------------------------------------------------------------------
+    def create(self, part: int, hash: str, size: int | None) -> FileWriter:
+        fd = self._nameless()
+        if size:
+            try:
+                os.posix_fallocate(fd, 0, size)
+            except BaseException:
+                os.close(fd)
+                raise
+        return FileWriter(self, part, hash, fd)
+
+    def delete(self, part: int, hash: str, timestamp: str) -> None:
+        self._mark(part, hash, f"{timestamp}.ts", {"x-timestamp": timestamp})
+
+    def update(self, part: int, hash: str, timestamp: str, metadata: Mapping[str, str], ctype_timestamp: str = "") -> None:
+        name = f"{timestamp}~{ctype_timestamp}.meta" if ctype_timestamp else f"{timestamp}.meta"
+        self._mark(part, hash, name, metadata)
+
+    def _mark(self, part: int, hash: str, name: str, metadata: Mapping[str, str]) -> None:
+        fd = self._nameless()
+        try:
+            self.link(part, hash, fd, name, metadata)
+        finally:
+            os.close(fd)
+
+    def _nameless(self) -> int:
+        try:
+            return os.open(self.temporary, os.O_TMPFILE | os.O_RDWR, 0o600)
+        except FileNotFoundError:
+            self.temporary.mkdir(parents=True, exist_ok=True)
+            return os.open(self.temporary, os.O_TMPFILE | os.O_RDWR, 0o600)
+
+    def link(self, part: int, hash: str, fd: int, name: str, metadata: Mapping[str, str]) -> None:
+        """Give a written file its metadata and its name, on the disk, and take away what it makes obsolete."""
+        where = self.folder(part, hash)
+        beside = attrs.write(fd, metadata)
+        if self.fsync:
+            os.fsync(fd)
+        new_folders = not where.is_dir()
+        where.mkdir(parents=True, exist_ok=True)
+        if beside is not None:
+            self._sidecar(where, name, beside)
+        self.changed(part, hash)
+        try:
+            os.link(f"/proc/self/fd/{fd}", f"{where}/{name}", src_dir_fd=0, follow_symlinks=True)
+        except FileExistsError:
+            return                          # the same thing said twice
+        if self.fsync:
+            for path in (where, *(where.parents[:3] if new_folders else ())):
+                sync_folder(path)
+        self.clean(part, hash)
+
+    def _sidecar(self, where: Path, name: str, content: bytes) -> None:
+        beside = self._nameless()
+        try:
+            os.write(beside, content)
+            if self.fsync:
+                os.fsync(beside)
+            os.link(f"/proc/self/fd/{beside}", f"{where}/{name}{attrs.SUFFIX}", src_dir_fd=0, follow_symlinks=True)
+        except FileExistsError:
+            pass
+        finally:
+            os.close(beside)
+
+    def clean(self, part: int, hash: str, reclaim_before: str = "") -> History:
+        """Remove what is obsolete; returns what counts."""
+        where = self.folder(part, hash)
+        history = self.history(part, hash, reclaim_before)
+        for name in history.obsolete:
+            try:
+                os.unlink(f"{where}/{name}")
+            except FileNotFoundError:
+                pass
+        return history
+
+    # ---- for replication ---------------------------------------------------------------------------------------------
+    def changed(self, part: int, hash: str) -> None:
+        """Note that a suffix's hash is no longer what was reckoned."""
+        where = f"{self.place}/{part}/hashes.invalid"
+        fd = os.open(where, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(fd, (hash[-3:] + "\n").encode())
+        finally:
+            os.close(fd)
+
+    def quarantine(self, part: int, hash: str, why: str) -> None:
+        """Put what is damaged away, where nothing looks but a person: replication brings a good copy."""
+        log.error("object quarantined", device=str(self.root), hash=hash, why=why)
+        away = self.root / "quarantined" / self.place.name / hash
+        away.parent.mkdir(parents=True, exist_ok=True)
+        number = 0
+        while True:
+            try:
+                os.rename(self.folder(part, hash), away if not number else f"{away}-{number}")
+                break
+            except FileNotFoundError:
+                return
+            except OSError:
+                number += 1
+        self.changed(part, hash)
+
+
+class OpenFile:
+    """The content of a Found on a disk."""
+
+    def __init__(self, fd: int, run: Callable[..., Any]):
+        self.fd, self.run = fd, run
+
+    def body(self, start: int, length: int) -> FileBody:
+        fd, self.fd = self.fd, -1
+        return FileBody(fd, start, length, self.run)
+
+    def read(self, start: int, length: int) -> bytes:
+        return os.pread(self.fd, length, start)
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            fd, self.fd = self.fd, -1
+            os.close(fd)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class FileWriter:
+    def __init__(self, files: DiskFiles, part: int, hash: str, fd: int):
+        self.files, self.part, self.hash, self.fd, self.size = files, part, hash, fd, 0
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            done = os.pwrite(self.fd, view, self.size)
+            self.size += done
+            view = view[done:]
+
+    def commit(self, timestamp: str, metadata: Mapping[str, str]) -> None:
+        try:
+            os.ftruncate(self.fd, self.size)
+            self.files.link(self.part, self.hash, self.fd, f"{timestamp}.data", metadata)
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        if self.fd >= 0:
+            fd, self.fd = self.fd, -1
+            os.close(fd)
+
+
+def sync_folder(path: Path | str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

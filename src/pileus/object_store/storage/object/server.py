@@ -1,0 +1,132 @@
+"""The object server: bodies and their metadata."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pileus.core.clock import Clock
+from pileus.object_store.model import timestamp
+from pileus.object_store.model.policy import Policies, StoragePolicy
+from pileus.object_store.storage.device import Devices
+from pileus.object_store.storage.object import put
+from pileus.object_store.storage.object.files import Files, Found, Missing
+from pileus.object_store.storage.object.metadata import expired, kept_of, shown
+from pileus.object_store.storage.object.updates import tell_containers
+from pileus.object_store.storage.server import StorageServer, Target, number_of, stamp_of
+from pileus.object_store.transport import Transport
+from pileus.object_store.wire import ranges
+from pileus.object_store.wire.body import CHUNK
+from pileus.object_store.wire.message import Request, Response, Stop
+from pileus.object_store.wire.status import plain
+
+#: Makes the files of a policy on a device.
+MakeFiles = Callable[[str, StoragePolicy], Files]
+
+
+class ObjectServer(StorageServer):
+    kind, depth = "object", 3
+
+    def __init__(self, devices: Devices, *args: Any, policies: Policies, make_files: MakeFiles, transport: Transport, clock: Clock):
+        super().__init__(devices, *args)
+        self.policies, self.make_files, self.transport, self.clock = policies, make_files, transport, clock
+        self.known: dict[tuple[str, int], Files] = {}
+        self.methods = {"PUT": self.put, "POST": self.post, "DELETE": self.delete, "HEAD": self.head, "GET": self.get}
+
+    def files(self, req: Request, target: Target) -> Files:
+        """Raises Stop for a policy that is not known."""
+        policy = self.policies.get(number_of(req, "x-backend-storage-policy-index"))
+        if policy is None:
+            raise Stop(plain(503, "No such storage policy"))
+        return self.files_of(target.device, policy)
+
+    def files_of(self, device: str, policy: StoragePolicy) -> Files:
+        key = device, policy.index
+        if key not in self.known:
+            self.known[key] = self.make_files(device, policy)
+        return self.known[key]
+
+    async def find(self, req: Request, target: Target) -> Found:
+        """The object, open. Raises Stop when there is none, or it has expired."""
+        try:
+            found = await self.run(target, self.files(req, target).open, target.partition, target.hash)
+        except Missing as missing:
+            raise Stop(plain(404, headers={"x-backend-timestamp": missing.timestamp} if missing.timestamp else None)) from None
+        if expired(found.metadata, self.clock) and req.header("x-backend-open-expired") != "true":
+            found.close()
+            raise Stop(plain(404, headers={"x-backend-timestamp": found.timestamp}))
+        return found
+
+    async def head(self, req: Request, target: Target) -> Response:
+        found = await self.find(req, target)
+        found.close()
+        return Response(200, shown(found) | {"content-length": str(found.size)})
+
+    async def get(self, req: Request, target: Target) -> Response:
+        found = await self.find(req, target)
+        headers = shown(found)
+        pieces = ranges.parse(req.header("range"), found.size) if "range" in req.headers else None
+        if pieces == []:
+            found.close()
+            return plain(416, headers=headers | {"content-type": "text/html; charset=UTF-8", "content-range": f"bytes */{found.size}"})
+        if pieces is None or len(pieces) > 1:
+            start, length, status = 0, found.size, 200
+        else:
+            (start, length), status = pieces[0], 206
+            headers["content-range"] = f"bytes {start}-{start + length - 1}/{found.size}"
+        headers["content-length"] = str(length)
+        if length <= CHUNK:
+            # What fits into one read is read at once: its file need not stay open.
+            return Response(status, headers, await self.run(target, _all, found, start, length))
+        return Response(status, headers, found.body(start, length))
+
+    async def put(self, req: Request, target: Target) -> Response:
+        return await put.put(self, req, target)
+
+    async def post(self, req: Request, target: Target) -> Response:
+        at = stamp_of(req)
+        files, found = self.files(req, target), await self.find(req, target)
+        found.close()
+        if found.meta_timestamp >= at:
+            return plain(409, headers={"x-backend-timestamp": found.meta_timestamp})
+        metadata = kept_of(req, of_post=True) | {"x-timestamp": at}
+        typed = at if "content-type" in req.headers else ""
+        if typed:
+            metadata["content-type"] = req.header("content-type")
+        await self.run(target, files.update, target.partition, target.hash, at, metadata, typed)
+        row = {"x-timestamp": found.timestamp, "x-size": str(found.size), "x-etag": found.metadata.get("etag", ""),
+               "x-content-type": req.header("content-type") if typed else found.metadata.get("content-type", ""),
+               "x-content-type-timestamp": typed or found.ctype_timestamp, "x-meta-timestamp": at}
+        await tell_containers(self, req, target, "PUT", row | put.overrides(found.metadata))
+        return plain(202, headers={"x-backend-timestamp": found.timestamp})
+
+    async def delete(self, req: Request, target: Target) -> Response:
+        at = stamp_of(req)
+        files = self.files(req, target)
+        known, there = None, False
+        try:
+            found = await self.run(target, files.open, target.partition, target.hash)
+        except Missing as missing:
+            known = missing.timestamp
+        else:
+            found.close()
+            known, there = found.timestamp, not expired(found.metadata, self.clock)
+            if (wanted := req.header("x-if-delete-at")) and found.metadata.get("x-delete-at") != wanted:
+                return plain(412, headers={"x-backend-timestamp": known})
+        if known is not None and known >= at:
+            return plain(409, headers={"x-backend-timestamp": known})
+        if "x-if-delete-at" in req.headers and known is None:
+            return plain(404)
+        await self.run(target, files.delete, target.partition, target.hash, at)
+        await tell_containers(self, req, target, "DELETE", {"x-timestamp": at})
+        return plain(204 if there else 404, headers={"x-backend-timestamp": at})
+
+    def now(self) -> str:
+        return timestamp.stamp(self.clock.now().timestamp())
+
+
+def _all(found: Found, start: int, length: int) -> bytes:
+    body = found.content.read(start, length)
+    found.close()
+    return body

@@ -1,0 +1,108 @@
+"""A handler as an ASGI application: what an HTTP server calls."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import unquote
+
+from pileus.core.log import Log
+from pileus.object_store.wire.body import close
+from pileus.object_store.wire.message import Handler, Request, Response
+from pileus.object_store.wire.status import plain
+
+log = Log("pileus.object_store.http")
+
+
+class ClientGone(Exception):
+    """The client went away before its whole body had come."""
+
+
+class Application:
+    """Serves a handler. The handler never sees ASGI, and a body it does not read is not asked for."""
+
+    def __init__(self, handler: Handler):
+        self.handler = handler
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = Incoming(receive)
+        request = _request(scope, body)
+        try:
+            response = await self.handler(request)
+        except ClientGone:
+            response = plain(499)
+        except Exception:
+            log.exception("unexpected error", method=request.method, path=request.path, request=request.id)
+            response = plain(500)
+        await _send(response, request.method, body, send)
+
+
+class Incoming:
+    """The body of an ASGI request, as a stream. Raises ClientGone when it ends before its end."""
+
+    def __init__(self, receive: Any):
+        self.receive, self.more, self.gone = receive, True, False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while self.more:
+            event = await self.receive()
+            if event["type"] == "http.disconnect":
+                self.gone = True
+                raise ClientGone()
+            self.more = event.get("more_body", False)
+            if data := event.get("body", b""):
+                return data
+        raise StopAsyncIteration
+
+    async def disconnected(self) -> None:
+        """Return when the client went away, which is only worth asking when the body has been read."""
+        while not self.gone:
+            event = await self.receive()
+            self.gone = event["type"] == "http.disconnect"
+
+
+def _request(scope: Any, body: Incoming) -> Request:
+    headers: dict[str, str] = {}
+    for raw, value in scope["headers"]:
+        name, text = raw.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")
+        headers[name] = f"{headers[name]},{text}" if name in headers else text
+    raw_path = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
+    path = unquote(raw_path.partition(b"?")[0].decode("latin-1"), errors="surrogateescape")
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    query = scope["query_string"].decode("latin-1")
+    request = Request(scope["method"].upper(), path, headers, query=query, body=body if has_body else None)
+    request.facts["client"] = (scope.get("client") or ("", 0))[0]
+    request.facts["scheme"] = scope.get("scheme", "http")
+    return request
+
+
+async def _send(response: Response, method: str, incoming: Incoming, send: Any) -> None:
+    headers = {name: value for name, value in response.headers.items() if value is not None}
+    body = response.body
+    bodiless = method == "HEAD" or response.status in (204, 304)
+    if isinstance(body, bytes) and (not bodiless or (body and "content-length" not in headers)):
+        headers["content-length"] = str(len(body))
+    if response.status in (204, 304):
+        headers.pop("content-length", None)
+    raw = [(name.encode("latin-1", "replace"), value.encode("utf-8", "surrogateescape")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": response.status, "headers": raw})
+    if bodiless or isinstance(body, bytes):
+        await close(body)
+        await send({"type": "http.response.body", "body": b"" if bodiless else body})
+        return
+    # A stream is cut off when nobody hears it: what feeds it (files, connections to storage servers) is let go of at once.
+    gone = asyncio.ensure_future(incoming.disconnected())
+    try:
+        async for chunk in body:
+            if gone.done():
+                return
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+        await close(body)

@@ -1,0 +1,9 @@
+import pytest
+
+from tests.object_store.harness import TestStore
+
+
+@pytest.fixture
+def store():
+    """An object store of one device; `TestStore(replicas=3, devices=5)` makes a larger one."""
+    return TestStore()
