@@ -18,6 +18,8 @@ from pileus import hosts
 from pileus.compute.agent import Agent as ComputeAgent
 from pileus.compute.agent import periodic as compute_agent_tasks
 from pileus.compute.api import API as COMPUTE
+from pileus.compute.api import consoles
+from pileus.compute.console.proxy import Proxy
 from pileus.compute.hypervisor.base import Hypervisor
 from pileus.compute.periodic import PERIODIC as COMPUTE_TASKS
 from pileus.compute.policy import DEFAULTS as COMPUTE_POLICY
@@ -28,6 +30,7 @@ from pileus.core.clock import Clock
 from pileus.core.db import Database
 from pileus.core.http.app import Edge, build
 from pileus.core.http.mount import Mounts
+from pileus.core.http.sockets import with_sockets
 from pileus.core.ids import Ids
 from pileus.core.kit import Kit
 from pileus.core.log import Log
@@ -60,7 +63,7 @@ log = Log("pileus.cloud")
 
 MakeHost = Callable[[hosts.Place], tuple[Hypervisor, Datapath]]
 POLICY = {**IDENTITY_POLICY, **IMAGE_POLICY, **PLACEMENT_POLICY, **COMPUTE_POLICY, **NETWORK_POLICY}
-APIS = [IDENTITY, IMAGE, PLACEMENT, COMPUTE, NETWORK, STATUS]
+APIS = [IDENTITY, IMAGE, PLACEMENT, COMPUTE, NETWORK, consoles.PAGES, STATUS]
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +104,9 @@ class Cloud:
         apis = build(APIS, Edge(services=self.services, authenticate=authenticate, policy=self.kit.policy,
                                 ids=self.ids, metrics=self.kit.metrics))
         self.objects = self._objects()
-        self.app = Mounts(apis, [(is_for_objects, self.objects.app)] if self.objects else [])
+        proxy = Proxy(self.services.compute.consoles.resolve, tuple(self.config.compute.console_origins))
+        mounted = [(is_for_objects, self.objects.app)] if self.objects else []
+        self.app = Mounts(with_sockets(apis, {consoles.SOCKET: proxy}), mounted)
         for name in hosts.host_names(self.config):
             await self.add_host(name)
         self._periodic()

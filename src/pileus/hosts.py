@@ -33,7 +33,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 def qemu(place: Place) -> Hypervisor:
     from pileus.compute.hypervisor.qemu import Qemu
 
-    return Qemu(place.state, hostname=place.name)
+    return Qemu(place.state, hostname=place.name, drive_format=place.config.compute.config_drive_format)
 
 
 def simulated_hypervisor(place: Place) -> Hypervisor:

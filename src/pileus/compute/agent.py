@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from pileus.compute.hypervisor.base import (
+    ConsoleAddress,
     Diagnoses,
     Diagnostics,
     GuestSpec,
@@ -32,6 +33,7 @@ from pileus.compute.hypervisor.base import (
     Resizes,
     RootDisk,
     SetsPasswords,
+    ShowsConsoles,
 )
 from pileus.compute.hypervisor.topology import divide
 from pileus.compute.interface import CONTROL, Build, ComputeAgent, ComputeReports, Exported, HostReport, ImageRef, Rescue
@@ -103,6 +105,9 @@ class Agent:
 
     async def console_log(self, guest_id: str) -> bytes:
         return await self.driver.console_log(guest_id)
+
+    async def console(self, guest_id: str, kind: str) -> ConsoleAddress:
+        return await self._able(ShowsConsoles).console(guest_id, kind)
 
     async def plug(self, guest_id: str, nic: Nic) -> None:
         await self._able(PlugsNics).plug(guest_id, nic)

@@ -76,4 +76,7 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     default_availability_zone: str = "nova" # zone of hosts that are in no aggregate with one
     spawn_concurrency: int = 8              # guests that one host starts at the same time
     scheduler: SchedulerConfig = msgspec.field(default_factory=SchedulerConfig)     # what filters and weighers are told
+    console_token_ttl_s: float = 600        # how long a console's link can be opened
+    console_origins: list[str] = []         # web pages (https://host) of others that may show consoles in them
+    config_drive_format: Literal["iso9660", "vfat"] = "iso9660"      # what config drives are
     quota: QuotaDefaults = msgspec.field(default_factory=QuotaDefaults)     # what a project may have unless told otherwise

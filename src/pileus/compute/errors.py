@@ -76,6 +76,18 @@ class HardwareInvalid(Invalid):
     code, message = "server.hardware_invalid", "{why}"
 
 
+class ConsoleTypeUnavailable(Invalid):
+    code, message = "console.type_unavailable", "Unavailable console type {type}."
+
+
+class ConsoleTypeInvalid(Invalid):
+    code, message = "console.type_invalid", "Invalid console type {type}"
+
+
+class ConsoleTokenUnknown(NotFound):
+    code, message = "console.token_unknown", "Token not found"
+
+
 class KeypairInvalid(Invalid):
     code, message = "keypair.invalid", "Keypair data is invalid: {reason}"
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import msgspec
 
 from pileus.compute.hypervisor.base import (
+    ConsoleAddress,
     Diagnostics,
     GuestSpec,
     GuestState,
@@ -73,6 +74,9 @@ class ComputeAgent(Interface, topic="compute"):
 
     @takes(QUICK)
     async def console_log(self, guest_id: str) -> bytes: ...
+
+    @takes(QUICK)
+    async def console(self, guest_id: str, kind: str) -> ConsoleAddress: ...
 
     @takes(NORMAL)
     async def plug(self, guest_id: str, nic: Nic) -> None: ...

@@ -54,8 +54,15 @@ async def resume_sagas(compute: Compute) -> str | None:
     return await compute.kit.sagas.resume()
 
 
+async def drop_console_tokens(compute: Compute) -> str | None:
+    """Forget links to consoles that can no longer be opened."""
+    dropped = await compute.consoles.drop_expired()
+    return f"{dropped} expired" if dropped else None
+
+
 PERIODIC = [
     Periodic(resume_sagas, every_s=10),
     Periodic(free_stuck_servers, every_s=60),
     Periodic(drop_allocations_of_nobody, every_s=3600),
+    Periodic(drop_console_tokens, every_s=300),
 ]

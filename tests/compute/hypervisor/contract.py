@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from pileus.compute.hypervisor.base import (
     ABILITIES,
     REACHABLE,
+    ConsoleAbsent,
     Diagnoses,
     GuestInWrongState,
     GuestNotFound,
@@ -35,6 +36,7 @@ from pileus.compute.hypervisor.base import (
     RescueSpec,
     Resizes,
     SetsPasswords,
+    ShowsConsoles,
     TakesSnapshots,
 )
 
@@ -456,6 +458,26 @@ async def a_running_guest_tells_how_it_is(host: Host):
             await driver.diagnostics(spec.id)
 
 
+async def a_running_guest_shows_its_screen(host: Host):
+    async with running(host) as driver:
+        needs(driver, ShowsConsoles)
+        with pytest.raises(GuestNotFound):
+            await driver.console(STRANGER, "vnc")
+        await driver.spawn(host.spec(1))
+        address = await driver.console(host.spec(1).id, "vnc")
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        assert await reader.readexactly(4) == b"RFB "
+        with pytest.raises(ConsoleAbsent):
+            await driver.console(host.spec(1).id, "telepathy")
+        await driver.destroy(host.spec(1).id)
+        with contextlib.suppress(ConnectionError):
+            assert len(await reader.read()) < 20, "it ends with the guest"
+        writer.close()
+        await bring(driver, host.spec(1), Power.SHUTDOWN)
+        with pytest.raises(GuestInWrongState):
+            await driver.console(host.spec(1).id, "vnc")
+
+
 async def a_running_guest_can_be_interrupted(host: Host):
     async with running(host) as driver:
         needs(driver, InjectsInterrupts)
@@ -506,6 +528,7 @@ CHECKS = [
     a_resize_outlives_the_agent,
     a_guest_moves_with_its_disks,
     a_running_guest_tells_how_it_is,
+    a_running_guest_shows_its_screen,
     a_running_guest_can_be_interrupted,
     a_password_needs_a_running_guest,
 ]

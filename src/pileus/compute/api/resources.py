@@ -4,6 +4,7 @@
 from pileus.compute.api import (
     aggregates,
     availability_zones,
+    consoles,
     extensions,
     flavor_access,
     flavor_extra_specs,
@@ -36,5 +37,6 @@ ROUTES = [
     *aggregates.ROUTES,
     *availability_zones.ROUTES,
     *tenant_usage.ROUTES,
+    *consoles.ROUTES,
     *extensions.ROUTES,
 ]

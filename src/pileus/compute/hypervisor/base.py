@@ -23,7 +23,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from pileus.compute.hypervisor.topology import Cell, PciPool
-from pileus.core.errors import CloudError, Conflict, NotFound
+from pileus.core.errors import CloudError, Conflict, Invalid, NotFound
 
 
 class Power(enum.IntEnum):
@@ -136,6 +136,10 @@ class HypervisorFailed(CloudError):
 
 class GuestAgentSilent(Conflict):
     code, message = "guest.agent_silent", "The agent inside guest {id} does not answer."
+
+
+class ConsoleAbsent(Invalid):
+    code, message = "guest.console_absent", "Guest {id} has no {kind} console."
 
 
 class GuestInWrongState(Conflict):
@@ -364,6 +368,23 @@ class InjectsInterrupts(Protocol):
         """A non-maskable interrupt for the guest's system to write its crash dump. Raises GuestNotFound, GuestInWrongState."""
 
 
+class ConsoleAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a console of a guest is, for a proxy on the same host: an address and a port, or a unix socket."""
+
+    host: str
+    port: int
+    path: str = ""
+
+
+@runtime_checkable
+class ShowsConsoles(Protocol):
+    async def console(self, guest_id: str, kind: str) -> ConsoleAddress:
+        """Where the guest's `vnc` or `serial` console is at this moment. It says nothing about the next.
+
+        Raises GuestNotFound, GuestInWrongState for one that does not run, and ConsoleAbsent.
+        """
+
+
 #: Optional ability → the trait that says a host has it. Not an attribute of the Protocol: a driver with two abilities has
 #: two traits.
 ABILITIES: dict[type, str] = {
@@ -376,6 +397,7 @@ ABILITIES: dict[type, str] = {
     Diagnoses: "CUSTOM_COMPUTE_DIAGNOSTICS",
     SetsPasswords: "CUSTOM_COMPUTE_SET_PASSWORD",
     InjectsInterrupts: "CUSTOM_COMPUTE_INJECT_NMI",
+    ShowsConsoles: "CUSTOM_COMPUTE_CONSOLE",
 }
 
 

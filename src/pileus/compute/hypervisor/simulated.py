@@ -23,6 +23,8 @@ from msgspec.structs import replace
 
 from pileus.compute.hypervisor.base import (
     REACHABLE,
+    ConsoleAbsent,
+    ConsoleAddress,
     Diagnostics,
     DiskUse,
     GuestInWrongState,
@@ -40,6 +42,7 @@ from pileus.compute.hypervisor.base import (
     traits_of,
 )
 from pileus.compute.hypervisor.files import write_atomically
+from pileus.compute.hypervisor.simulated_screen import Screens
 from pileus.compute.hypervisor.topology import Cell
 from pileus.core.clock import Clock
 
@@ -92,6 +95,7 @@ class Simulated:
         self.delays = dict(delays or {})
         self._sleep = sleep
         self._folder = state / "guests" if state else None
+        self._screens = Screens()
         self._guests: dict[str, SimulatedGuest] = {}
         self._sending: dict[str, asyncio.Future[str]] = {}     # live migrations under way: "abort" or "force" ends the wait
 
@@ -110,6 +114,7 @@ class Simulated:
 
     async def stop(self) -> None:
         """Guests stay: in their files, and for a second `start` of the same object in memory too."""
+        self._screens.end_all()
 
     async def inventory(self) -> Inventory:
         await self._meet("inventory")
@@ -127,6 +132,7 @@ class Simulated:
 
     async def destroy(self, guest_id: str) -> None:
         await self._meet("destroy")
+        self._screens.end(guest_id)
         if self._guests.pop(guest_id, None) and self._folder:
             self._file(guest_id).unlink(missing_ok=True)
         self._lose_answer("destroy")
@@ -319,6 +325,14 @@ class Simulated:
         guest = self._running(guest_id, "take a password")
         self._keep(replace(guest, passwords={**guest.passwords, user: password}))
         self._lose_answer("set_password")
+
+    async def console(self, guest_id: str, kind: str) -> ConsoleAddress:
+        await self._meet("console")
+        guest = self._running(guest_id, "show its console")
+        if kind != "vnc":
+            raise ConsoleAbsent(id=guest_id, kind=kind)
+        host, port = await self._screens.of(guest_id, guest.spec.name)
+        return ConsoleAddress(host=host, port=port)
 
     async def inject_nmi(self, guest_id: str) -> None:
         await self._meet("inject_nmi")

@@ -23,10 +23,10 @@ RULES = {
              "os-lock-server:lock", "os-lock-server:unlock", "os-console-output", "os-deferred-delete:force", "os-deferred-delete:restore",
              "servers:create_image", "os-create-backup", "servers:rebuild", "servers:rebuild:trusted_certs", "servers:resize",
              "servers:confirm_resize", "servers:revert_resize", "os-rescue", "os-unrescue", "os-shelve:shelve", "os-shelve:unshelve",
-             "servers:trigger_crash_dump", "os-admin-password"],
+             "servers:trigger_crash_dump", "os-admin-password", "os-remote-consoles"],
     ADMIN: ["servers:index:get_all_tenants", "servers:detail:get_all_tenants", "servers:create:forced_host", "servers:show:host_status",
             "os-extended-server-attributes", "os-admin-actions:reset_state", "os-admin-actions:reset_network",
-            "os-admin-actions:inject_network_info", "os-instance-actions:events"],
+            "os-admin-actions:inject_network_info", "os-instance-actions:events", "os-console-auth-tokens"],
 }
 DEFAULTS: dict[str, Default] = {PREFIX + name: Default(rule, ("project",)) for rule, names in RULES.items() for name in names} | {
     "compute:servers:create:requested_destination": Default(ADMIN, ("project",)),

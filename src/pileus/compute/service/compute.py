@@ -15,6 +15,7 @@ from pileus.compute.sagas.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
 from pileus.compute.sagas.power import CHANGE_POWER
 from pileus.compute.sagas.rebuild import REBUILD
 from pileus.compute.sagas.snapshot import TAKE_SNAPSHOT
+from pileus.compute.service.consoles import Consoles
 from pileus.compute.service.fixed_ips import FixedIps
 from pileus.compute.service.floating_ips import FloatingIps
 from pileus.compute.service.interfaces import Interfaces
@@ -25,6 +26,7 @@ from pileus.compute.service.security_groups import SecurityGroups
 from pileus.compute.service.servers import Servers
 from pileus.compute.service.verbs.rebuilds import Rebuilds
 from pileus.compute.service.verbs.snapshots import Snapshots
+from pileus.compute.store.consoles import ConsoleTokens
 from pileus.compute.store.records import Records
 from pileus.core.kit import Kit
 
@@ -45,6 +47,7 @@ class Compute(Resources):
         self.snapshots = Snapshots(self.servers)
         self.rebuilds = Rebuilds(self.servers)
         self.interfaces = Interfaces(kit, servers=self.servers, network=network, actions=self.actions)
+        self.consoles = Consoles(kit, config, servers=self.servers, tokens=ConsoleTokens(kit.db))
         self.security_groups = SecurityGroups(servers=self.servers, network=network)
         self.floating_ips = FloatingIps(servers=self.servers, network=network)
         self.fixed_ips = FixedIps(servers=self.servers, network=network)

@@ -140,6 +140,13 @@ servers = sa.Table(
     sa.Column("deleted_at", Time),
     sa.Index("ix_compute_servers_page", "project_id", "deleted_at", "created_at", "id"),
 )
+console_tokens = sa.Table(
+    "compute_console_tokens", METADATA,
+    sa.Column("hash", sa.String(64), primary_key=True),
+    Id("server_id", nullable=False),
+    sa.Column("type", sa.String(16), nullable=False),
+    sa.Column("expires_at", Time, nullable=False, index=True),
+)
 server_actions = sa.Table(
     "compute_server_actions", METADATA,
     Id("request_id", primary_key=True),

@@ -17,7 +17,7 @@ class Server:
 
         # Not `pipeline_flush`: with it the server takes all of an answer into memory for a client that is slow to read it.
         self.granian = Granian(app, address=host, port=port, interface=Interfaces.ASGINL, http=HTTPModes.http1, log_enabled=False,
-                               backlog=2048, http1_settings=HTTP1Settings(keep_alive=True), websockets=False)
+                               backlog=2048, http1_settings=HTTP1Settings(keep_alive=True), websockets=True)
         self.host, self.port = host, port
         self.task: asyncio.Task | None = None
 

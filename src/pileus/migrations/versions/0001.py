@@ -22,6 +22,16 @@ def upgrade() -> None:
     sa.UniqueConstraint('name', name=op.f('uq_compute_aggregates_name')),
     sa.UniqueConstraint('uuid', name=op.f('uq_compute_aggregates_uuid'))
     )
+    op.create_table('compute_console_tokens',
+    sa.Column('hash', sa.String(length=64), nullable=False),
+    sa.Column('server_id', sa.String(length=64), nullable=False),
+    sa.Column('type', sa.String(length=16), nullable=False),
+    sa.Column('expires_at', sa.String(27), nullable=False),
+    sa.PrimaryKeyConstraint('hash', name=op.f('pk_compute_console_tokens'))
+    )
+    with op.batch_alter_table('compute_console_tokens', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_compute_console_tokens_expires_at'), ['expires_at'], unique=False)
+
     op.create_table('compute_flavors',
     sa.Column('id', sa.String(length=255), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -1176,5 +1186,9 @@ def downgrade() -> None:
     op.drop_table('compute_hosts')
     op.drop_table('compute_generations')
     op.drop_table('compute_flavors')
+    with op.batch_alter_table('compute_console_tokens', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_compute_console_tokens_expires_at'))
+
+    op.drop_table('compute_console_tokens')
     op.drop_table('compute_aggregates')
     # ### end Alembic commands ###

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from pileus.compute.api import consoles
 from pileus.compute.api.proxies.fixed_ips import AddFixedIp, RemoveFixedIp, add_fixed_ip, remove_fixed_ip
 from pileus.compute.api.proxies.floating_ips import AddFloatingIp, RemoveFloatingIp, add_floating_ip, remove_floating_ip
 from pileus.compute.api.servers.bodies import Closed
@@ -24,6 +25,8 @@ from pileus.core.http.microversion import refuse_foreign_fields
 
 #: From then on clients ask the network service.
 ADDRESSES_UNTIL = (2, 43)
+#: From then on consoles are made by `POST …/remote-consoles`.
+CONSOLES_UNTIL = (2, 5)
 
 
 class Reboot(Closed):
@@ -143,6 +146,10 @@ ACTIONS: dict[str, ServerAction] = {
     "forceDelete": ServerAction(run=force_delete, policy="os_compute_api:os-deferred-delete:force"),
     "restore": ServerAction(run=restore, policy="os_compute_api:os-deferred-delete:restore"),
     "os-getConsoleOutput": ServerAction(run=console_output, policy="os_compute_api:os-console-output", body=ConsoleOutput),
+    "os-getVNCConsole": ServerAction(run=consoles.get_console, policy=consoles.CONSOLES, body=consoles.VncType, last=CONSOLES_UNTIL),
+    "os-getSerialConsole": ServerAction(run=consoles.get_console, policy=consoles.CONSOLES, body=consoles.SerialType, last=CONSOLES_UNTIL),
+    "os-getSPICEConsole": ServerAction(run=consoles.get_console, policy=consoles.CONSOLES, body=consoles.SpiceType, last=CONSOLES_UNTIL),
+    "os-getRDPConsole": ServerAction(run=consoles.get_console, policy=consoles.CONSOLES, body=consoles.RdpType, last=CONSOLES_UNTIL),
     "addSecurityGroup": ServerAction(run=add_security_group, policy="os_compute_api:os-security-groups:add", body=dict[str, str]),
     "removeSecurityGroup": ServerAction(run=remove_security_group, policy="os_compute_api:os-security-groups:remove", body=dict[str, str]),
     "addFloatingIp": ServerAction(

@@ -12,6 +12,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pileus.compute.hypervisor.base import (
+    ConsoleAbsent,
+    ConsoleAddress,
     Diagnostics,
     GuestNotFound,
     GuestSpec,
@@ -215,6 +217,15 @@ class Qemu:
     async def inject_nmi(self, guest_id: str) -> None:
         async with self._turns.of(guest_id):
             await diagnoses.running(self._get(guest_id), "be interrupted").ask("inject-nmi")
+
+    async def console(self, guest_id: str, kind: str) -> ConsoleAddress:
+        guest = self._get(guest_id)
+        machine = diagnoses.running(guest, "show its console")
+        if kind == "serial":
+            return ConsoleAddress(host="", port=0, path=str(guest.folder.path / guest.folder.serial))
+        if kind != "vnc" or machine.vnc is None:
+            raise ConsoleAbsent(id=guest_id, kind=kind)
+        return ConsoleAddress(host=machine.vnc[0], port=machine.vnc[1])
 
     # -- helpers -------------------------------------------------------------------------------------------------------
 
