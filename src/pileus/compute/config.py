@@ -75,6 +75,7 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     max_attempts: int = 3                   # hosts that are tried for one server
     default_availability_zone: str = "nova" # zone of hosts that are in no aggregate with one
     spawn_concurrency: int = 8              # guests that one host starts at the same time
+    usage_audit_period: Literal["hour", "day", "month", "year"] = "month"       # for which usage is audited once it ended
     scheduler: SchedulerConfig = msgspec.field(default_factory=SchedulerConfig)     # what filters and weighers are told
     console_token_ttl_s: float = 600        # how long a console's link can be opened
     console_origins: list[str] = []         # web pages (https://host) of others that may show consoles in them

@@ -60,9 +60,16 @@ async def drop_console_tokens(compute: Compute) -> str | None:
     return f"{dropped} expired" if dropped else None
 
 
+async def audit_usage(compute: Compute) -> str | None:
+    """Count the servers of the last month, or what is configured, once per host."""
+    made = await compute.audits.run()
+    return f"audited {made} hosts" if made else None
+
+
 PERIODIC = [
     Periodic(resume_sagas, every_s=10),
     Periodic(free_stuck_servers, every_s=60),
     Periodic(drop_allocations_of_nobody, every_s=3600),
     Periodic(drop_console_tokens, every_s=300),
+    Periodic(audit_usage, every_s=600),
 ]

@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from pileus.compute.api import (
     aggregates,
+    assisted_snapshots,
     availability_zones,
     consoles,
     extensions,
+    external_events,
     flavor_access,
     flavor_extra_specs,
     flavors,
@@ -18,6 +20,7 @@ from pileus.compute.api import (
     quota_sets,
     server_groups,
     tenant_usage,
+    usage_audit,
     versions,
 )
 
@@ -39,4 +42,7 @@ ROUTES = [
     *tenant_usage.ROUTES,
     *consoles.ROUTES,
     *extensions.ROUTES,
+    *external_events.ROUTES,
+    *usage_audit.ROUTES,
+    *assisted_snapshots.ROUTES,
 ]

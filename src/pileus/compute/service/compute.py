@@ -16,8 +16,10 @@ from pileus.compute.sagas.power import CHANGE_POWER
 from pileus.compute.sagas.rebuild import REBUILD
 from pileus.compute.sagas.snapshot import TAKE_SNAPSHOT
 from pileus.compute.service.consoles import Consoles
+from pileus.compute.service.events import ExternalEvents
 from pileus.compute.service.fixed_ips import FixedIps
 from pileus.compute.service.floating_ips import FloatingIps
+from pileus.compute.service.insides import Insides
 from pileus.compute.service.interfaces import Interfaces
 from pileus.compute.service.reports import Reports
 from pileus.compute.service.resources import Resources
@@ -51,6 +53,8 @@ class Compute(Resources):
         self.security_groups = SecurityGroups(servers=self.servers, network=network)
         self.floating_ips = FloatingIps(servers=self.servers, network=network)
         self.fixed_ips = FixedIps(servers=self.servers, network=network)
+        self.insides = Insides(kit, servers=self.servers)
+        self.events = ExternalEvents(servers=self.store, network=network)
         self.reports = Reports(kit, config, hosts=self.hosts, placement=placement, servers=self.store)
         self.conductor = Conductor(kit=kit, config=config, servers=self.store, scheduling=self.scheduling, images=images, network=network,
                                    actions=self.actions, migrations=self.migrations)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pileus.compute.config import ComputeConfig
 from pileus.compute.service.aggregates import Aggregates
+from pileus.compute.service.audits import Audits
 from pileus.compute.service.flavors import Flavors
 from pileus.compute.service.hosts import Hosts
 from pileus.compute.service.keypairs import Keypairs
@@ -27,3 +28,4 @@ class Resources:
         self.aggregates = Aggregates(kit, config, hosts=self.hosts)
         self.server_groups = ServerGroups(kit, config, quotas=self.quotas)
         self.usage = Usage(kit, config)
+        self.audits = Audits(kit, config, hosts=self.hosts)

@@ -147,6 +147,16 @@ console_tokens = sa.Table(
     sa.Column("type", sa.String(16), nullable=False),
     sa.Column("expires_at", Time, nullable=False, index=True),
 )
+usage_audits = sa.Table(
+    "compute_usage_audits", METADATA,
+    sa.Column("host", sa.String(255), primary_key=True),
+    sa.Column("beginning", Time, primary_key=True),
+    sa.Column("ending", Time, primary_key=True),
+    sa.Column("servers", sa.Integer, nullable=False),
+    sa.Column("errors", sa.Integer, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("audited_at", Time, nullable=False),
+)
 server_actions = sa.Table(
     "compute_server_actions", METADATA,
     Id("request_id", primary_key=True),

@@ -198,6 +198,16 @@ def upgrade() -> None:
         batch_op.create_index('ix_compute_servers_page', ['project_id', 'deleted_at', 'created_at', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_compute_servers_reservation_id'), ['reservation_id'], unique=False)
 
+    op.create_table('compute_usage_audits',
+    sa.Column('host', sa.String(length=255), nullable=False),
+    sa.Column('beginning', sa.String(27), nullable=False),
+    sa.Column('ending', sa.String(27), nullable=False),
+    sa.Column('servers', sa.Integer(), nullable=False),
+    sa.Column('errors', sa.Integer(), nullable=False),
+    sa.Column('message', sa.Text(), nullable=False),
+    sa.Column('audited_at', sa.String(27), nullable=False),
+    sa.PrimaryKeyConstraint('host', 'beginning', 'ending', name=op.f('pk_compute_usage_audits'))
+    )
     op.create_table('identity_consumers',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('description', sa.Text(), nullable=True),
@@ -1162,6 +1172,7 @@ def downgrade() -> None:
     op.drop_table('identity_generations')
     op.drop_table('identity_endpoint_groups')
     op.drop_table('identity_consumers')
+    op.drop_table('compute_usage_audits')
     with op.batch_alter_table('compute_servers', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_compute_servers_reservation_id'))
         batch_op.drop_index('ix_compute_servers_page')

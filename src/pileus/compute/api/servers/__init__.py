@@ -2,6 +2,6 @@
 (metadata, tags, addresses, interfaces, action records); `bodies.py` and `views.py` what goes in and out."""
 
 # SPDX-License-Identifier: Apache-2.0
-from pileus.compute.api.servers import actions, crud, parts
+from pileus.compute.api.servers import actions, crud, inside, parts
 
-ROUTES = [*crud.ROUTES, *actions.ROUTES, *parts.ROUTES]
+ROUTES = [*crud.ROUTES, *actions.ROUTES, *parts.ROUTES, *inside.ROUTES]

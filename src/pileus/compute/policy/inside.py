@@ -1,0 +1,23 @@
+"""Who may look into servers, tell compute of what happened elsewhere, and read its own records."""
+
+# SPDX-License-Identifier: Apache-2.0
+from pileus.core.policy import Default
+
+ADMIN = Default("rule:admin_required", ("project",))
+READER = Default("rule:project_reader_or_admin", ("project",))
+MEMBER = Default("rule:project_member_or_admin", ("project",))
+SERVICE = Default("rule:admin_required or role:service", ("project",))
+
+P = "os_compute_api:"
+DEFAULTS = {
+    P + "os-server-diagnostics": ADMIN,
+    P + "os-server-password:show": READER,
+    P + "os-server-password:clear": MEMBER,
+    "compute:server:topology:index": READER,
+    "compute:server:topology:host:index": ADMIN,
+    P + "os-server-external-events:create": SERVICE,
+    P + "os-instance-usage-audit-log:list": ADMIN,
+    P + "os-instance-usage-audit-log:show": ADMIN,
+    P + "os-assisted-volume-snapshots:create": SERVICE,
+    P + "os-assisted-volume-snapshots:delete": SERVICE,
+}

@@ -1,0 +1,48 @@
+"""What is inside of a server: what its hypervisor tells of it, its NUMA cells, and the password it chose for its owner."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.compute.errors import ServerInWrongState
+from pileus.compute.hypervisor.base import Diagnostics
+from pileus.compute.interface import ComputeAgent
+from pileus.compute.model.numa import GuestCell, guest_cells
+from pileus.compute.model.server import ACTIVE, PAUSED, SUSPENDED, Server
+from pileus.compute.service.scheduling import image_properties
+from pileus.core.context import Context
+from pileus.core.kit import Kit
+
+#: Where a server keeps its password, which only its owner's private key can read.
+PASSWORD = "password"
+#: A guest that can be asked.
+THERE = (ACTIVE, PAUSED, SUSPENDED, "rescued")
+
+
+class Insides:
+    def __init__(self, kit: Kit, *, servers: Any):
+        self.kit, self.servers = kit, servers
+
+    async def diagnostics(self, id: str, who: Context) -> Diagnostics:
+        """Raises ServerInWrongState for one without a running guest, HostUnreachable for one whose host is away."""
+        server = await self.servers.get(id, who)
+        if server.host is None or server.vm_state not in THERE:
+            raise ServerInWrongState(action="get_diagnostics", id=id, attribute="vm_state", state=server.vm_state)
+        return await ComputeAgent.at(server.host, self.kit.bus).diagnostics(id)
+
+    def cells(self, server: Server) -> tuple[GuestCell, ...]:
+        """Its NUMA cells; () when it has none of its own."""
+        flavor = server.flavor
+        return guest_cells(flavor.vcpus, flavor.memory_mb, flavor.extra_specs, image_properties(server))
+
+    async def password(self, id: str, who: Context) -> str:
+        """What the guest said its password is, encrypted for the owner of its key pair; "" when it said nothing."""
+        return (await self.servers.get(id, who)).system_metadata.get(PASSWORD, "")
+
+    async def clear_password(self, id: str, who: Context) -> None:
+        """Forget it here; the guest is not told. One that is forgotten already is no error."""
+        async with self.kit.db.transaction():
+            server = await self.servers.get(id, who)
+            kept = {key: value for key, value in server.system_metadata.items() if key != PASSWORD}
+            await self.servers.store.update(id, self.kit.clock.now(), system_metadata=kept)
