@@ -80,4 +80,6 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     console_token_ttl_s: float = 600        # how long a console's link can be opened
     console_origins: list[str] = []         # web pages (https://host) of others that may show consoles in them
     config_drive_format: Literal["iso9660", "vfat"] = "iso9660"      # what config drives are
+    allow_resize_to_same_host: bool = True  # whether a resized server may stay where it is
+    resize_confirm_window_s: float = 0      # resizes that have waited so long are confirmed; 0: never
     quota: QuotaDefaults = msgspec.field(default_factory=QuotaDefaults)     # what a project may have unless told otherwise

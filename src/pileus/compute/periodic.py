@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pileus.compute.errors import ServerNotFound
+from pileus.compute.model.migration import OPEN
 from pileus.compute.model.server import BUILDING, DELETING, ERROR, Fault
 from pileus.compute.sagas.delete_server import DELETE_SERVER, DeleteServer
 from pileus.compute.service.compute import Compute
@@ -43,10 +44,20 @@ async def drop_allocations_of_nobody(compute: Compute) -> str | None:
             try:
                 await compute.store.get(consumer, EVERYONE)
             except ServerNotFound:
+                migration = await compute.migrations.find(consumer)
+                if migration is not None and migration.status in OPEN:
+                    continue
                 if not await compute.kit.sagas.open(consumer):
                     await compute.scheduling.placement.release(consumer)
                     dropped += 1
     return f"dropped {dropped}" if dropped else None
+
+
+async def confirm_resizes(compute: Compute) -> str | None:
+    """Confirm what has waited for longer than the configuration allows."""
+    window = compute.config.resize_confirm_window_s
+    confirmed = await compute.resizes.confirm_waiting(timedelta(seconds=window)) if window else 0
+    return f"confirmed {confirmed}" if confirmed else None
 
 
 async def resume_sagas(compute: Compute) -> str | None:
@@ -72,4 +83,5 @@ PERIODIC = [
     Periodic(drop_allocations_of_nobody, every_s=3600),
     Periodic(drop_console_tokens, every_s=300),
     Periodic(audit_usage, every_s=600),
+    Periodic(confirm_resizes, every_s=60),
 ]

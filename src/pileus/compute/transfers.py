@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pileus.compute.hypervisor.base import GuestNotFound, GuestSpec, GuestState, Hypervisor, Moves, TakesSnapshots
 from pileus.compute.interface import ComputeAgent, Exported
 from pileus.core.bus import Bus
 from pileus.core.errors import NotImplementedHere
 
+T = TypeVar("T")
 PIECE = 1 << 22
+#: What is shorter is read and written at once: a thread would take longer.
+SHORT = 1 << 16
 
 
 class Transfers:
@@ -67,10 +70,12 @@ class Transfers:
         path = self._export(guest_id) / Path(name).name
         if not path.is_file():
             raise GuestNotFound(id=guest_id)
-        return await asyncio.to_thread(_piece, path, offset)
+        return await _beside(path.stat().st_size - offset, _piece, path, offset)
 
     async def drop(self, guest_id: str) -> None:
-        await asyncio.to_thread(shutil.rmtree, self._export(guest_id), ignore_errors=True)
+        folder = self._export(guest_id)
+        if folder.exists():
+            await _beside(sum(file.stat().st_size for file in folder.iterdir()), shutil.rmtree, folder)
 
     async def _fetch(self, other: ComputeAgent, guest_id: str, file: Exported, folder: Path) -> None:
         """Pieces of nothing but zeros become holes."""
@@ -81,7 +86,7 @@ class Transfers:
                 piece = await other.read_export(guest_id, file.name, offset)
                 if piece.count(0) != len(piece):
                     to.seek(offset)
-                    await asyncio.to_thread(to.write, piece)
+                    await _beside(len(piece), to.write, piece)
 
     def _export(self, guest_id: str) -> Path:
         return self.work / f"export-{Path(guest_id).name}"
@@ -90,6 +95,11 @@ class Transfers:
         if not isinstance(self.driver, Moves):
             raise NotImplementedHere("The hypervisor of this server's host cannot hand guests to other hosts.")
         return self.driver
+
+
+async def _beside(size: int, work: Callable[..., T], *args: Any) -> T:
+    """Do the work in a thread when there is much of it."""
+    return await asyncio.to_thread(work, *args) if size > SHORT else work(*args)
 
 
 def _piece(path: Path, offset: int) -> bytes:

@@ -148,7 +148,7 @@ ACTIONS: dict[str, Action] = {
     "rebuild":      _action(ACTIVE, STOPPED, ERROR, task="rebuilding", then=None),
     "resize":       _action(ACTIVE, STOPPED, task="resize_prep", then=RESIZED),
     "confirmResize": _action(RESIZED, task="resize_confirming", then=None),
-    "revertResize": _action(RESIZED, task="resize_reverting", then=None),
+    "revertResize": _action(RESIZED, ERROR, task="resize_reverting", then=None),
     "rescue":       _action(ACTIVE, STOPPED, ERROR, task="rescuing", then=RESCUED),
     "unrescue":     _action(RESCUED, task="unrescuing", then=ACTIVE),
     "shelve":       _action(ACTIVE, STOPPED, PAUSED, SUSPENDED, task="shelving", then=SHELVED),

@@ -26,7 +26,11 @@ RULES = {
              "servers:trigger_crash_dump", "os-admin-password", "os-remote-consoles"],
     ADMIN: ["servers:index:get_all_tenants", "servers:detail:get_all_tenants", "servers:create:forced_host", "servers:show:host_status",
             "os-extended-server-attributes", "os-admin-actions:reset_state", "os-admin-actions:reset_network",
-            "os-admin-actions:inject_network_info", "os-instance-actions:events", "os-console-auth-tokens"],
+            "os-admin-actions:inject_network_info", "os-instance-actions:events", "os-console-auth-tokens",
+            "os-shelve:shelve_offload", "os-shelve:unshelve_to_host",
+            "os-migrate-server:migrate:host", "os-migrate-server:migrate_live:host", "os-evacuate"],
+    MANAGER: ["os-migrate-server:migrate", "os-migrate-server:migrate_live", "servers:migrations:index", "servers:migrations:show",
+              "servers:migrations:force_complete", "servers:migrations:delete"],
 }
 DEFAULTS: dict[str, Default] = {PREFIX + name: Default(rule, ("project",)) for rule, names in RULES.items() for name in names} | {
     "compute:servers:create:requested_destination": Default(ADMIN, ("project",)),

@@ -10,6 +10,7 @@ import msgspec
 from pileus.compute.config import ComputeConfig
 from pileus.compute.interface import ComputeAgent
 from pileus.compute.model.server import Fault, Server
+from pileus.compute.service.moving import Moving
 from pileus.compute.service.scheduling import Scheduling
 from pileus.compute.store.actions import ServerActions
 from pileus.compute.store.migrations import Migrations
@@ -23,6 +24,7 @@ class Conductor(msgspec.Struct, frozen=True, kw_only=True):
     config: ComputeConfig
     servers: Servers
     scheduling: Scheduling
+    moving: Moving
     images: Any
     network: Any
     actions: ServerActions

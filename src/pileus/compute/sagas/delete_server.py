@@ -31,6 +31,16 @@ async def destroy_guest(s: DeleteServer, c: Conductor) -> None:
         await end_guest(server.id, server.host, c)
 
 
+async def end_moves(s: DeleteServer, c: Conductor) -> None:
+    """A server that waits to be confirmed has a guest, and room held for it, in another place too."""
+    server = await c.server(s.server_id)
+    for m in await c.migrations.of_server(s.server_id) if server is not None else ():
+        for host in {m.source_host, m.dest_host} - {None, server.host}:
+            await end_guest(server.id, host, c)
+        await c.moving.confirm(m.uuid)
+        await c.migrations.update(m.uuid, c.now(), status="confirmed" if m.status in ("finished", "confirming") else "error")
+
+
 async def release_network(s: DeleteServer, c: Conductor) -> None:
     """Delete the server's own ports and let go of the others, also of those attached later."""
     server = await c.server(s.server_id)
@@ -60,6 +70,7 @@ async def mark_deleted(s: DeleteServer, c: Conductor) -> None:
 DELETE_SERVER = Saga(name="server.delete", state=DeleteServer, steps=[
     Step(stop_others),
     Step(destroy_guest),
+    Step(end_moves),
     Step(release_network),
     Step(release_resources),
     Step(mark_deleted),

@@ -14,6 +14,8 @@ from pileus.compute.sagas.delete_server import DELETE_SERVER
 from pileus.compute.sagas.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
 from pileus.compute.sagas.power import CHANGE_POWER
 from pileus.compute.sagas.rebuild import REBUILD
+from pileus.compute.sagas.resize import RESIZE
+from pileus.compute.sagas.resized import CONFIRM_RESIZE, REVERT_RESIZE
 from pileus.compute.sagas.snapshot import TAKE_SNAPSHOT
 from pileus.compute.service.consoles import Consoles
 from pileus.compute.service.events import ExternalEvents
@@ -21,18 +23,21 @@ from pileus.compute.service.fixed_ips import FixedIps
 from pileus.compute.service.floating_ips import FloatingIps
 from pileus.compute.service.insides import Insides
 from pileus.compute.service.interfaces import Interfaces
+from pileus.compute.service.moving import Moving
 from pileus.compute.service.reports import Reports
 from pileus.compute.service.resources import Resources
 from pileus.compute.service.scheduling import Scheduling
 from pileus.compute.service.security_groups import SecurityGroups
 from pileus.compute.service.servers import Servers
 from pileus.compute.service.verbs.rebuilds import Rebuilds
+from pileus.compute.service.verbs.resizes import Resizes
 from pileus.compute.service.verbs.snapshots import Snapshots
 from pileus.compute.store.consoles import ConsoleTokens
 from pileus.compute.store.records import Records
 from pileus.core.kit import Kit
 
-SAGAS = [CREATE_SERVER, DELETE_SERVER, CHANGE_POWER, ATTACH_INTERFACE, DETACH_INTERFACE, TAKE_SNAPSHOT, REBUILD]
+SAGAS = [CREATE_SERVER, DELETE_SERVER, CHANGE_POWER, ATTACH_INTERFACE, DETACH_INTERFACE, TAKE_SNAPSHOT, REBUILD, RESIZE, CONFIRM_RESIZE,
+         REVERT_RESIZE]
 
 
 class Compute(Resources):
@@ -48,6 +53,7 @@ class Compute(Resources):
         self.servers = Servers(kit, config, resources=self, records=self.records, images=images, network=network)
         self.snapshots = Snapshots(self.servers)
         self.rebuilds = Rebuilds(self.servers)
+        self.resizes = Resizes(self.servers)
         self.interfaces = Interfaces(kit, servers=self.servers, network=network, actions=self.actions)
         self.consoles = Consoles(kit, config, servers=self.servers, tokens=ConsoleTokens(kit.db))
         self.security_groups = SecurityGroups(servers=self.servers, network=network)
@@ -55,9 +61,10 @@ class Compute(Resources):
         self.fixed_ips = FixedIps(servers=self.servers, network=network)
         self.insides = Insides(kit, servers=self.servers)
         self.events = ExternalEvents(servers=self.store, network=network)
-        self.reports = Reports(kit, config, hosts=self.hosts, placement=placement, servers=self.store)
-        self.conductor = Conductor(kit=kit, config=config, servers=self.store, scheduling=self.scheduling, images=images, network=network,
-                                   actions=self.actions, migrations=self.migrations)
+        self.reports = Reports(kit, config, hosts=self.hosts, placement=placement, servers=self.store, migrations=self.migrations)
+        self.conductor = Conductor(
+            kit=kit, config=config, servers=self.store, scheduling=self.scheduling, moving=Moving(self.scheduling), images=images,
+            network=network, actions=self.actions, migrations=self.migrations)
 
     async def start(self) -> None:
         """Answer hosts and guests, and know the sagas. Raises ValueError for a configuration that names what there is not."""

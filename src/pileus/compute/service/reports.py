@@ -14,6 +14,7 @@ from pileus.compute.model.demand import USUAL
 from pileus.compute.model.host import Host
 from pileus.compute.model.server import BUILDING, SYNC, Server
 from pileus.compute.service.hosts import DISABLED
+from pileus.compute.store.migrations import Migrations
 from pileus.compute.store.servers import Servers
 from pileus.core.kit import Kit
 from pileus.core.log import Log
@@ -27,9 +28,9 @@ SETTLED = timedelta(seconds=5)
 class Reports:
     """Serves `ComputeReports` in the control plane."""
 
-    def __init__(self, kit: Kit, config: ComputeConfig, *, hosts: Any, placement: Any, servers: Servers):
+    def __init__(self, kit: Kit, config: ComputeConfig, *, hosts: Any, placement: Any, servers: Servers, migrations: Migrations):
         self.kit, self.config = kit, config
-        self.hosts, self.placement, self.servers = hosts, placement, servers
+        self.hosts, self.placement, self.servers, self.migrations = hosts, placement, servers, migrations
 
     async def report(self, report: HostReport) -> Verdict:
         aggregates = await self.hosts.aggregates.all()
@@ -76,7 +77,9 @@ class Reports:
             if server.task_state is None and server.vm_state != BUILDING and server.updated_at < before:
                 await self._sync(server, guests.get(server.id))
         destroy, unknown = [], []
-        for guest_id in guests.keys() - here.keys():
+        strays = guests.keys() - here.keys()
+        moving = {m.server_id for m in await self.migrations.on_host(report.host)} if strays else set()
+        for guest_id in strays - moving:
             record = await self.servers.find(guest_id)
             if record is None:
                 unknown.append(guest_id)

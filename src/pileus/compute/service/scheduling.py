@@ -75,7 +75,7 @@ class Scheduling:
 
     async def rank(self, server: Server, *, ignore: frozenset[str] = frozenset(), force_host: str | None = None,
                    force_node: str | None = None, destination: str | None = None,
-                   image_properties: dict[str, str] | None = None) -> list[Choice]:
+                   image_properties: dict[str, str] | None = None, required_traits: frozenset[str] = frozenset()) -> list[Choice]:
         """The hosts for a server, best first. Raises NoValidHost, saying which filter removed how many.
 
         A forced host is only asked for room and life; a `destination` must pass every filter."""
@@ -83,7 +83,7 @@ class Scheduling:
 
         snapshot = await self.snapshot.current()
         request = await self._request(server, image_properties, ignore_hosts=ignore, force_host=force_host, force_node=force_node,
-                                      requested_destination=destination)
+                                      requested_destination=destination, required_traits=required_traits)
         found = rank(snapshot, request, chance=self.kit.ids.random, filters=self._filters, weighers=self._weighers, plugins=self._plugins,
                      n=1, alternates=self.config.max_attempts - 1)
         if not found.chosen:
@@ -102,7 +102,7 @@ class Scheduling:
         """Hold the server's resources on the first of the hosts that has them. Raises NoValidHost."""
         for choice in choices:
             try:
-                amounts = await self._amounts(server, choice.id)
+                amounts = await self.amounts(server, choice.id)
                 await self.placement.claim(server.id, amounts, project_id=server.project_id, user_id=server.user_id)
             except Conflict:
                 self.snapshot.outdate()
@@ -118,7 +118,7 @@ class Scheduling:
             self.snapshot.count(server.host_id, server.id, resources(server), -1)
 
     # ---- placement ---------------------------------------------------------------------------------------------------
-    async def _amounts(self, server: Server, host_id: str) -> dict[str, dict[str, int]]:
+    async def amounts(self, server: Server, host_id: str) -> dict[str, dict[str, int]]:
         """What to claim for a server on a host. Raises Conflict when placement finds no way."""
         wanted = demand_of(server)
         if not wanted.unusual:
@@ -149,7 +149,7 @@ class Scheduling:
         return ServerRequest(
             vcpus=takes.get("VCPU", 0), pcpus=takes.get("PCPU", 0), memory_mb=takes.get("MEMORY_MB", 0), disk_gib=takes.get("DISK_GB", 0),
             project_id=server.project_id, flavor_name=flavor.name, extra_specs=flavor.extra_specs, image_id=server.image_id or "",
-            image_properties=properties, availability_zone=server.pinned_zone, group=await self._group(hints.get("group")),
+            image_properties=properties, availability_zone=server.pinned_zone, group=await self._group(hints.get("group"), server.id),
             same_host=_ids(hints.get("same_host")), different_host=_ids(hints.get("different_host")),
             build_near_host_ip=hints.get("build_near_host_ip"), cidr=hints.get("cidr", "/24"), query=hints.get("query"),
             cells=guest_cells(flavor.vcpus, flavor.memory_mb, flavor.extra_specs, properties), pci=self._pci(flavor.extra_specs),
@@ -169,14 +169,16 @@ class Scheduling:
                 PciDevice(vendor_id=k.vendor_id, product_id=k.product_id, device_type=k.device_type) for k in kinds)))
         return tuple(found)
 
-    async def _group(self, group_id: str | None):
+    async def _group(self, group_id: str | None, server_id: str):
+        """The server's group, without the server itself: one that moves does not stand in its own way."""
         from pileus.compute.scheduler.request import Group
 
         if group_id is None:
             return None
         group = await self.server_groups.get(group_id, "*")
         count: dict[str, int] = {}
-        for host in (await self.servers.hosts_of(await self.server_groups.members(group_id))).values():
+        others = set(await self.server_groups.members(group_id)) - {server_id}
+        for host in (await self.servers.hosts_of(others)).values():
             count[host] = count.get(host, 0) + 1
         return Group(policy=group.policy, max_server_per_host=int(group.rules.get("max_server_per_host", 1)), hosts=count)
 

@@ -7,6 +7,7 @@ which it exists.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import typing
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
@@ -17,10 +18,10 @@ from pileus.compute.api import consoles
 from pileus.compute.api.proxies.fixed_ips import AddFixedIp, RemoveFixedIp, add_fixed_ip, remove_fixed_ip
 from pileus.compute.api.proxies.floating_ips import AddFloatingIp, RemoveFloatingIp, add_floating_ip, remove_floating_ip
 from pileus.compute.api.servers.bodies import Closed
-from pileus.compute.api.servers.verbs import ServerAction, images, rebuild
+from pileus.compute.api.servers.verbs import ServerAction, images, rebuild, resize
 from pileus.compute.model.server import ACTIVE, ERROR
 from pileus.core.errors import Gone, Invalid
-from pileus.core.http import Reply, Request, Route
+from pileus.core.http import Reply, Request, Route, since
 from pileus.core.http.microversion import refuse_foreign_fields
 
 #: From then on clients ask the network service.
@@ -42,7 +43,7 @@ class ResetState(Closed):
 
 
 class Lock(Closed):
-    locked_reason: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    locked_reason: Annotated[Annotated[str, Meta(min_length=1, max_length=255)] | None, since(2, 73)] = None
 
 
 async def server_action(req: Request, server_id: str, body: dict[str, Any]):
@@ -61,7 +62,8 @@ async def server_action(req: Request, server_id: str, body: dict[str, Any]):
 def decoded(name: str, value: Any, kind: Any, req: Request) -> Any:
     """The value of an action as its type. Raises Invalid, also for fields that are of another microversion."""
     try:
-        refuse_foreign_fields(kind, value, req.version)
+        for one in (kind, *typing.get_args(kind)):     # of a union with None, too
+            refuse_foreign_fields(one, value, req.version)
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as problem:
         raise Invalid(f"Invalid input for {name}: {problem}") from problem
@@ -164,5 +166,6 @@ ACTIONS: dict[str, ServerAction] = {
     "injectNetworkInfo": ServerAction(run=inject_network_info, policy="os_compute_api:os-admin-actions:inject_network_info"),
     **images.ACTIONS,
     **rebuild.ACTIONS,
+    **resize.ACTIONS,
 }
 ROUTES = [Route("POST", "/v2.1/servers/{server_id}/action", server_action, policy="compute:server_action", body=dict[str, Any], ok=202)]
