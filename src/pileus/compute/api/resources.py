@@ -3,11 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from pileus.compute.api import (
     aggregates,
-    assisted_snapshots,
     availability_zones,
-    consoles,
     extensions,
-    external_events,
     flavor_access,
     flavor_extra_specs,
     flavors,
@@ -40,9 +37,6 @@ ROUTES = [
     *aggregates.ROUTES,
     *availability_zones.ROUTES,
     *tenant_usage.ROUTES,
-    *consoles.ROUTES,
     *extensions.ROUTES,
-    *external_events.ROUTES,
     *usage_audit.ROUTES,
-    *assisted_snapshots.ROUTES,
 ]

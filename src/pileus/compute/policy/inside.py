@@ -16,8 +16,6 @@ DEFAULTS = {
     "compute:server:topology:index": READER,
     "compute:server:topology:host:index": ADMIN,
     P + "os-server-external-events:create": SERVICE,
-    P + "os-instance-usage-audit-log:list": ADMIN,
-    P + "os-instance-usage-audit-log:show": ADMIN,
     P + "os-assisted-volume-snapshots:create": SERVICE,
     P + "os-assisted-volume-snapshots:delete": SERVICE,
 }
