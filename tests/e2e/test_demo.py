@@ -45,6 +45,7 @@ def test_demo_restart_and_reset(tmp_path):
         shown = pileus("demo", *where, "--listen", "127.0.0.1:18999")
         assert shown.returncode == 0, shown.stdout + shown.stderr
         assert "ssh through" in shown.stdout and "demo: Linux" in shown.stdout
+        assert "demo-copy: written in demo" in shown.stdout, "a server of the snapshot has what was on the disk of the first"
         login = next(line.split() for line in shown.stdout.splitlines() if line.strip().startswith("ssh -i"))
         options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                    "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=10"]

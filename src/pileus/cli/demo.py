@@ -1,4 +1,6 @@
-"""`pileus demo`: from nothing to a shell in a guest, saying what it does. Repeatable: a second run finds most of it done.
+"""`pileus demo`: from nothing to a shell in a guest, and in a second one that was made of the first; it says what it does.
+
+Repeatable: a second run finds most of it done.
 
 It works the cloud through openstacksdk, as any tool would, and prints the `openstack` command that does the same.
 """
@@ -20,6 +22,10 @@ from pileus.cli.options import STATE, State
 
 console = Console(highlight=False, soft_wrap=True)
 NAME, IMAGE, FLAVOR, NETWORK, EXTERNAL = "demo", "pileus-guest", "m1.nano", "private", "public"
+SNAPSHOT, COPY = f"{NAME}-snapshot", f"{NAME}-copy"
+#: What is written in the first guest, to be found in the second.
+NOTE, WORDS = "/home/cloud/note", "written in demo"
+ASK_WHO = "echo $(hostname): $(uname -sr), up $(cut -d. -f1 /proc/uptime) s"
 USER = "cloud"
 #: How long a guest may take to answer ssh: emulated ones boot in about ten seconds on a quiet machine.
 SSH_WAIT_S = 240.0
@@ -77,11 +83,17 @@ def run(state: Path, listen: str | None) -> str:
     with step("floating IP", f"openstack floating ip create {EXTERNAL}; openstack server add floating ip {NAME} …"):
         address = give_address(user, server)
     with step(f"ssh through {address}"):
-        said = wait_for_ssh(address, key, user, server)
+        said = wait_for_ssh(address, key, user, server, ASK_WHO)
+    with step(f"snapshot {SNAPSHOT} of the running guest", f"openstack server image create --name {SNAPSHOT} --wait {NAME}"):
+        snapshot = take_snapshot(user, server, address, key)
+    again = f"openstack server create --image {SNAPSHOT} --flavor {FLAVOR} --key-name {NAME} --network {NETWORK} --wait {COPY}"
+    with step(f"server {COPY} boots from it", again):
+        copy = boot_server(user, snapshot, COPY)
+        found = wait_for_ssh(give_address(user, copy), key, user, copy, f"echo $(hostname): $(cat {NOTE})")
     tail = user.compute.get_server_console_output(server.id, length=12)["output"]
     console.print("\n[bold]Console log, last lines[/]")
     console.print("\n".join("    " + line for line in tail.splitlines()), markup=False)
-    console.print(f"\n[bold]The guest says[/]\n    {said}")
+    console.print(f"\n[bold]The guests say[/]\n    {said}\n    {found}")
     console.print(what_next(state, address, key))
     return f"The cloud is running; `pileus down --state {state}` stops it, `pileus reset --state {state}` removes it."
 
@@ -150,11 +162,11 @@ def prepare_access(user: Any, state: Path) -> Path:
     return key
 
 
-def boot_server(user: Any, image: Any) -> Any:
-    server = user.compute.find_server(NAME)
+def boot_server(user: Any, image: Any, name: str = NAME) -> Any:
+    server = user.compute.find_server(name)
     if server is None:
         flavor, network = user.compute.find_flavor(FLAVOR), user.network.find_network(NETWORK)
-        server = user.compute.create_server(name=NAME, image_id=image.id, flavor_id=flavor.id, key_name=NAME,
+        server = user.compute.create_server(name=name, image_id=image.id, flavor_id=flavor.id, key_name=NAME,
                                             networks=[{"uuid": network.id}])
     else:
         server = user.compute.get_server(server.id)
@@ -171,17 +183,27 @@ def give_address(user: Any, server: Any) -> str:
     return user.network.create_ip(floating_network_id=external.id, port_id=port.id).floating_ip_address
 
 
+def take_snapshot(user: Any, server: Any, address: str, key: Path) -> Any:
+    """An image of the server's disk while it runs. What is on the disk is in it, so the note is written through to it."""
+    found = user.image.find_image(SNAPSHOT)
+    if found is not None and found.status == "active":
+        return found
+    wait_for_ssh(address, key, user, server, f"echo {WORDS} > {NOTE}; sync")
+    image = user.compute.create_server_image(server, SNAPSHOT)
+    return user.image.wait_for_status(image, "active", interval=0.2, wait=300)
+
+
 def ssh_command(address: str, key: Path) -> list[str]:
     return ["ssh", "-i", str(key), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o",
             "ConnectTimeout=4", "-o", "BatchMode=yes", f"{USER}@{address}"]
 
 
-def wait_for_ssh(address: str, key: Path, user: Any, server: Any) -> str:
-    """What the guest answers; tried until it does. Raises DemoFailed with the console's tail."""
+def wait_for_ssh(address: str, key: Path, user: Any, server: Any, command: str) -> str:
+    """What the guest answers to a command; tried until it does. Raises DemoFailed with the console's tail."""
     end = time.monotonic() + SSH_WAIT_S
     while time.monotonic() < end:
         try:
-            done = subprocess.run([*ssh_command(address, key), "echo $(hostname): $(uname -sr), up $(cut -d. -f1 /proc/uptime) s"],
+            done = subprocess.run([*ssh_command(address, key), command],
                                   capture_output=True, text=True, timeout=12, stdin=subprocess.DEVNULL)
         except subprocess.TimeoutExpired:
             continue
