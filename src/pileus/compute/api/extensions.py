@@ -47,6 +47,7 @@ EXTENSIONS = {
     "os-instance-actions": ("InstanceActions", "What was done to servers."),
     "os-keypairs": ("Keypairs", "Key pairs."),
     "os-lock-server": ("LockServer", "Locking servers."),
+    "os-migrations": ("Migrations", "Moves of servers."),
     "os-multinic": ("Multinic", "Fixed addresses of servers."),
     "os-networks": ("Networks", "Networks, of the network service."),
     "os-pause-server": ("PauseServer", "Pausing servers."),
