@@ -4,13 +4,14 @@ import re
 
 import pytest
 
-from pileus.identity.api import API
+from pileus.identity.api import API, federated_auth
 from pileus.identity.policy import DEFAULTS
 from tests.identity.booted import V3, booted
 from tests.identity.test_projects import create
 
 #: Routes that need no token, and those open to everybody with one; nothing else may be.
 PUBLIC = {("GET", "/"), ("GET", "/v3"), ("POST", "/v3/auth/tokens"), ("POST", "/v3/users/{user_id}/password")}
+PUBLIC |= {(r.method, r.path) for r in federated_auth.ROUTES}  # what proves who it is comes from an identity provider
 EVERYBODY = {
     ("GET", path)
     for path in (
@@ -20,6 +21,8 @@ EVERYBODY = {
         "/v3/auth/domains",
         "/v3/auth/system",
         "/v3/auth/catalog",
+        "/v3/OS-FEDERATION/projects",
+        "/v3/OS-FEDERATION/domains",
         "/v3/registered_limits",
         "/v3/registered_limits/{registered_limit_id}",
         "/v3/limits/model",

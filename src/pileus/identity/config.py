@@ -9,6 +9,22 @@ import msgspec
 from msgspec import Meta
 
 
+class OidcProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[identity.oidc.IDENTITY-PROVIDER]: how to speak OpenID Connect with an identity provider."""
+
+    # Its address; what it says about itself is found below it.
+    issuer: str
+    # What it calls us.
+    client_id: str
+    # What we prove to be ourselves with when we exchange a code; empty: a public client.
+    client_secret: str = ""
+    # Whom access tokens must be for; empty: for the client.
+    audience: str = ""
+    scopes: str = "openid email profile"
+    # Signatures that are taken. Never put a symmetric one or "none" here.
+    algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
+
+
 class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[identity]"""
 
@@ -47,3 +63,11 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     list_limit: Annotated[int, Meta(ge=0)] = 0
     # Most entries of a list in one answer, whatever the request says.
     max_list_limit: Annotated[int, Meta(ge=1)] = 1000
+    # Identity providers that speak OpenID Connect, by their id here: issuer, client_id, client_secret, audience, scopes, algorithms.
+    oidc: dict[str, OidcProvider] = {}
+    # Addresses (CIDR) of web servers in front that have identified people (SAML) and say so in headers. Empty: nobody is believed.
+    trusted_proxies: tuple[str, ...] = ()
+    # The attribute in which they name the identity provider, unless the protocol has its own: MELLON_IDP, Shib-Identity-Provider.
+    remote_id_attribute: str = ""
+    # Pages that may be handed a token after a login in the browser, whole: https://host/dashboard/auth/websso/.
+    trusted_dashboards: tuple[str, ...] = ()

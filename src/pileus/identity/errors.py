@@ -103,6 +103,22 @@ class PolicyAssociationNotFound(errors.NotFound):
     code, message = "identity.policy_association_not_found", "Could not find policy association."
 
 
+class IdentityProviderNotFound(errors.NotFound):
+    code, message = "identity.identity_provider_not_found", "Could not find Identity Provider: {id}."
+
+
+class ProtocolNotFound(errors.NotFound):
+    code, message = "identity.protocol_not_found", "Could not find federated protocol {id} for Identity Provider: {idp}."
+
+
+class MappingNotFound(errors.NotFound):
+    code, message = "identity.mapping_not_found", "Could not find mapping: {id}."
+
+
+class ServiceProviderNotFound(errors.NotFound):
+    code, message = "identity.service_provider_not_found", "Could not find Service Provider: {id}."
+
+
 class ConsumerNotFound(errors.NotFound):
     code, message = "identity.consumer_not_found", "Could not find Consumer: {id}."
 

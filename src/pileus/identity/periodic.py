@@ -29,7 +29,14 @@ async def remove_orphaned_application_credentials(identity: Identity) -> str | N
     return f"{gone} application credentials removed" if gone else None
 
 
+async def end_federated_memberships(identity: Identity) -> str | None:
+    """Take federated users out of groups when nobody has confirmed for long enough that they are in them."""
+    gone = await identity.federated_logins.end_memberships()
+    return f"{gone} memberships ended" if gone else None
+
+
 PERIODIC = [
+    Periodic(end_federated_memberships, every_s=60),
     Periodic(remove_orphaned_application_credentials, every_s=300),
     Periodic(purge_revocations, every_s=900),
     Periodic(rotate_keys, every_s=300),

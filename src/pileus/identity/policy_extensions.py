@@ -34,12 +34,15 @@ _OWN_LIMIT = (
 _FOR_ENDPOINTS = [f"policy_association_for_{place}" for place in ("endpoint", "service", "region_and_service")]
 _ENDPOINT_POLICY_READS = ("get_policy_for_endpoint", "list_endpoints_for_policy", *(f"check_{rule}" for rule in _FOR_ENDPOINTS))
 _ENDPOINT_POLICY_CHANGES = tuple(f"{verb}_{rule}" for rule in _FOR_ENDPOINTS for verb in ("create", "delete"))
+_FEDERATION = ("identity_provider", "protocol", "mapping", "service_provider")
 
 RULES: Rules = {
     **{rule: (ADMIN_OR_READER, GLOBAL) for rule in (*_CATALOG_READS, *_CONFIG_READS, *_ENDPOINT_POLICY_READS)},
     **{rule: (ADMIN_OR_READER, GLOBAL) for rule in ("list_consumers", "get_consumer")},
     **{rule: (ADMIN, GLOBAL) for rule in (*_CATALOG_CHANGES, *_CONFIG_CHANGES, *_ENDPOINT_POLICY_CHANGES)},
     **{f"{verb}_consumer": (ADMIN, GLOBAL) for verb in ("create", "update", "delete")},
+    **{rule: (ADMIN_OR_READER, GLOBAL) for kind in _FEDERATION for rule in (f"get_{kind}", f"list_{kind}s")},
+    **{f"{verb}_{kind}": (ADMIN, GLOBAL) for kind in _FEDERATION for verb in ("create", "update", "delete")},
     "get_limit_model": ("", ANY),
     "get_limit": (_OWN_LIMIT, ANY),
     "list_limits": ("", ANY),

@@ -237,7 +237,7 @@ def _finish(api: Api, req: Request, resp: falcon.asgi.Response, metrics: Metrics
     elif reply.body is not None:
         resp.data, resp.content_type = encode(reply.body), reply.content_type
     for name, value in reply.headers.items():
-        resp.set_header(name, value)
+        (resp.append_header if name == "set-cookie" else resp.set_header)(name, value)      # Falcon sets no cookies by `set_header`
     if metrics is not None and began is not None:
         metrics.request(api.name, req.method, reply.status, time.perf_counter() - began)
 

@@ -148,6 +148,12 @@ def show(v: Verified) -> dict[str, Any]:
         "expires_at": v.context.expires_at,
         "issued_at": stamp(p.issued_at),
     }
+    if m.federated is not None:
+        shown["user"]["OS-FEDERATION"] = {
+            "identity_provider": {"id": m.federated.idp_id},
+            "protocol": {"id": m.federated.protocol_id},
+            "groups": [{"id": id} for id in m.federated_groups],
+        }
     if m.project is not None and m.project_domain is not None:
         shown |= {"project": _named(m.project) | {"domain": _named(m.project_domain)}, "is_domain": m.project.is_domain}
     elif m.domain is not None:

@@ -70,6 +70,13 @@ def changes(known: msgspec.Struct, extra: dict[str, Any], *without: str) -> dict
     return given(known, *without) | ({"extra": extra} if extra else {})
 
 
+def path_id(id: str) -> str:
+    """An id that the caller chose by the path. Raises Invalid for one that cannot be kept."""
+    if not 1 <= len(id) <= 64:
+        raise Invalid("An id has between 1 and 64 characters.")
+    return id
+
+
 def required(value: Any, field: str) -> Any:
     """The value, which must have been given. Raises Invalid."""
     if value is UNSET or value is None:

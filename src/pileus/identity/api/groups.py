@@ -14,6 +14,7 @@ from pileus.identity.api.bodies import Description, Id, Name, changes, parse, re
 from pileus.identity.api.users import show_user
 from pileus.identity.api.views import asked, domain_or_own, filters, links, listing, own_domain, own_list_limit
 from pileus.identity.model import Group
+from pileus.identity.service.tokens import stamp
 
 
 class GroupFields(msgspec.Struct, kw_only=True):
@@ -63,8 +64,10 @@ async def list_members(req: Request, group_id: str) -> dict[str, Any]:
 
 
 async def list_user_groups(req: Request, user_id: str) -> dict[str, Any]:
-    groups = await req.services.identity.groups.of_user(user_id)
-    return listing(req, "groups", [show_group(req, g) | {"membership_expires_at": None} for g in groups])
+    groups = req.services.identity.groups
+    ends = {id: stamp(at) for id, at in (await groups.expiries(user_id)).items()}
+    found = await groups.of_user(user_id)
+    return listing(req, "groups", [show_group(req, g) | {"membership_expires_at": ends.get(g.id)} for g in found])
 
 
 async def add_member(req: Request, group_id: str, user_id: str) -> None:

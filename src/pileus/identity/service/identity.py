@@ -13,6 +13,8 @@ from pileus.core.errors import Unauthenticated
 from pileus.core.kit import Kit
 from pileus.identity.config import IdentityConfig
 from pileus.identity.errors import NotByAccessRules, RoleNotFound
+from pileus.identity.federation.assertions import Assertions
+from pileus.identity.federation.websso import WebSso
 from pileus.identity.keys import Keys
 from pileus.identity.model import DEFAULT_DOMAIN, SERVICE_ROLE, Assignment, Project, User
 from pileus.identity.passwords import Passwords
@@ -27,6 +29,8 @@ from pileus.identity.service.domain_configs import DomainConfigs
 from pileus.identity.service.effective import Lister
 from pileus.identity.service.endpoint_filters import EndpointFilters
 from pileus.identity.service.endpoint_policies import EndpointPolicies
+from pileus.identity.service.federated_logins import FederatedLogins
+from pileus.identity.service.federation import Federation
 from pileus.identity.service.limits import Limits
 from pileus.identity.service.logins import Logins
 from pileus.identity.service.meanings import Meanings
@@ -60,6 +64,7 @@ class Identity:
         self.consumers = Consumers(self.core, self.credential_keys)
         self.domain_configs = DomainConfigs(self.core, self.credential_keys)
         self.endpoint_policies = EndpointPolicies(self.core)
+        self.federation = Federation(self.core)
         self.limits = Limits(self.core)
         self.policies = Policies(self.core)
         self.credentials = Credentials(self.core, self.credential_keys)
@@ -68,6 +73,9 @@ class Identity:
         self.meanings = Meanings(self.core, self.assignments)
         self.tokens = Tokens(self.core, self.keys, self.meanings)
         self.logins = Logins(self.core, self.passwords, self.tokens, self.assignments)
+        self.federated_logins = FederatedLogins(self.core, self.federation, self.logins)
+        self.assertions = Assertions(config, kit.clock)
+        self.websso = WebSso(config, self.keys, kit.clock, kit.ids)
 
     async def start(self) -> None:
         """Raises OSError when the folder of keys cannot be used."""

@@ -10,6 +10,7 @@ import msgspec
 
 from pileus.core.errors import Unauthenticated
 from pileus.identity.access_rules import Gate, gate
+from pileus.identity.federation.model import FederatedUser
 from pileus.identity.model import AccessRule, ApplicationCredential, Project, Role, Trust, User
 from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, UNSCOPED, Payload
 from pileus.identity.service.assignments import Assignments
@@ -28,6 +29,8 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     gate: Gate | None = None  # the same, compiled
     roles: list[Role] = []
     role_names: frozenset[str] = frozenset()  # in lower case
+    federated: FederatedUser | None = None
+    federated_groups: list[str] = []
     generation: int
 
 
@@ -54,6 +57,9 @@ class Meanings:
         store, scope, target_id = self.core.store, p.scope, p.target_id or ""
         user = _usable(await store.users.find(p.user_id))
         user_domain = _usable(await store.projects.find(user.domain_id))
+        federated = await store.federated_users.of_user(user.id)
+        if federated is not None:
+            _usable(await store.identity_providers.find(federated.idp_id))
         project = project_domain = domain = trust = app_cred = rules = None
         roles: list[Role] = []
         if p.app_cred_id is not None and scope != PROJECT:
@@ -84,6 +90,8 @@ class Meanings:
             domain=domain,
             trust=trust,
             app_cred=app_cred,
+            federated=federated,
+            federated_groups=[g.id for g in await store.groups.of_user(user.id)] if federated is not None else [],
             access_rules=rules,
             gate=gate(rules) if rules is not None else None,
             roles=roles,

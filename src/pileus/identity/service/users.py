@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pileus.core.errors import Invalid, Unauthenticated
@@ -187,6 +188,10 @@ class Groups:
     async def of_user(self, user_id: str) -> list[Group]:
         await self.core.store.users.get(user_id)
         return await self.store.of_user(user_id)
+
+    async def expiries(self, user_id: str) -> dict[str, datetime]:
+        """Of those of a user's memberships that end by themselves."""
+        return await self.store.expiries(user_id)
 
     async def add_member(self, id: str, user_id: str) -> None:
         """Repeatable."""

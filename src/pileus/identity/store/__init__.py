@@ -11,6 +11,7 @@ from pileus.identity.store.consumers import Consumers
 from pileus.identity.store.credentials import Credentials
 from pileus.identity.store.domain_configs import DomainConfigs
 from pileus.identity.store.endpoint_filters import Associations, EndpointGroups, project_endpoint_groups, project_endpoints
+from pileus.identity.store.federation import FederatedUsers, IdentityProviders, Mappings, Protocols, ServiceProviders
 from pileus.identity.store.limits import Limits, RegisteredLimits
 from pileus.identity.store.policy_associations import PolicyAssociations
 from pileus.identity.store.projects import Projects
@@ -37,6 +38,11 @@ class Store:
         self.registered_limits = RegisteredLimits(db)
         self.limits = Limits(db)
         self.policy_associations = PolicyAssociations(db)
+        self.identity_providers = IdentityProviders(db)
+        self.protocols = Protocols(db)
+        self.mappings = Mappings(db)
+        self.service_providers = ServiceProviders(db)
+        self.federated_users = FederatedUsers(db)
         self.regions = Regions(db)
         self.policies = Policies(db)
         self.credentials = Credentials(db)

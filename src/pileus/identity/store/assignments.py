@@ -95,7 +95,7 @@ class Assignments:
     async def anybody_has(self, role_name: str) -> bool:
         """Whether an enabled user of an enabled domain has a global role of this name anywhere, by themselves or by a group."""
         usable = sa.select(users.c.id).join(projects, projects.c.id == users.c.domain_id).where(users.c.enabled, projects.c.enabled)
-        grouped = sa.select(members.c.group_id).where(members.c.user_id.in_(usable))
+        grouped = sa.select(members.c.group_id).where(members.c.user_id.in_(usable), members.c.expires_at.is_(None))
         query = (
             sa.select(t.actor_id)
             .join(roles, roles.c.id == t.role_id)

@@ -60,6 +60,7 @@ members = sa.Table(
     METADATA,
     Id("user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), primary_key=True),
     Id("group_id", sa.ForeignKey(groups.c.id, ondelete="CASCADE"), primary_key=True, index=True),
+    sa.Column("expires_at", Time, index=True),  # of a federated user, who is a member as long as somebody else says so
 )
 
 roles = sa.Table(

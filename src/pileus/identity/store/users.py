@@ -3,8 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
 
+from pileus.core.clock import parse_iso
 from pileus.core.db import Duplicate
 from pileus.identity.errors import GroupNotFound, UserNotFound
 from pileus.identity.model import Group, Secret, User
@@ -47,12 +50,19 @@ class Groups(Table[Group]):
         )
 
     async def add_member(self, group_id: str, user_id: str) -> bool:
-        """Whether the user was not a member already."""
+        """For good. Whether the user was not a member already."""
         try:
             await self.db.execute(members.insert(), {"group_id": group_id, "user_id": user_id})
             return True
         except Duplicate:
+            same = (members.c.group_id == group_id, members.c.user_id == user_id)
+            await self.db.execute(members.update().where(*same).values(expires_at=None))
             return False
+
+    async def expiries(self, user_id: str) -> dict[str, datetime]:
+        """When a user stops being a member, of those groups where they do."""
+        query = sa.select(members.c.group_id, members.c.expires_at).where(members.c.user_id == user_id)
+        return {r.group_id: parse_iso(r.expires_at) for r in await self.db.rows(query.where(members.c.expires_at.is_not(None)))}
 
     async def remove_member(self, group_id: str, user_id: str) -> bool:
         return bool(await self.db.execute(members.delete().where(members.c.group_id == group_id, members.c.user_id == user_id)))

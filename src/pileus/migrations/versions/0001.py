@@ -227,6 +227,12 @@ def upgrade() -> None:
     sa.Column('value', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_identity_generations'))
     )
+    op.create_table('identity_mappings',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('rules', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('schema_version', sa.String(length=5), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_mappings'))
+    )
     op.create_table('identity_policies',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('type', sa.String(length=255), nullable=False),
@@ -280,6 +286,15 @@ def upgrade() -> None:
     sa.Column('extra', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_roles')),
     sa.UniqueConstraint('domain_id', 'name', name=op.f('uq_identity_roles_domain_id_name'))
+    )
+    op.create_table('identity_service_providers',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('auth_url', sa.String(length=256), nullable=False),
+    sa.Column('sp_url', sa.String(length=256), nullable=False),
+    sa.Column('enabled', sa.Boolean(), nullable=False),
+    sa.Column('description', sa.Text(), nullable=True),
+    sa.Column('relay_state_prefix', sa.String(length=256), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_service_providers'))
     )
     op.create_table('identity_services',
     sa.Column('id', sa.String(length=64), nullable=False),
@@ -531,6 +546,16 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['domain_id'], ['identity_projects.id'], name=op.f('fk_identity_groups_domain_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_groups')),
     sa.UniqueConstraint('domain_id', 'name', name=op.f('uq_identity_groups_domain_id_name'))
+    )
+    op.create_table('identity_identity_providers',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('domain_id', sa.String(length=64), nullable=False),
+    sa.Column('enabled', sa.Boolean(), nullable=False),
+    sa.Column('description', sa.Text(), nullable=True),
+    sa.Column('remote_ids', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('authorization_ttl', sa.Integer(), nullable=True),
+    sa.ForeignKeyConstraint(['domain_id'], ['identity_projects.id'], name=op.f('fk_identity_identity_providers_domain_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_identity_providers'))
     )
     op.create_table('identity_implied_roles',
     sa.Column('prior_role_id', sa.String(length=64), nullable=False),
@@ -818,6 +843,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_identity_credentials_project_id'), ['project_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_credentials_user_id'), ['user_id'], unique=False)
 
+    op.create_table('identity_federated_users',
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('idp_id', sa.String(length=64), nullable=False),
+    sa.Column('protocol_id', sa.String(length=64), nullable=False),
+    sa.Column('unique_id', sa.String(length=255), nullable=False),
+    sa.ForeignKeyConstraint(['idp_id'], ['identity_identity_providers.id'], name=op.f('fk_identity_federated_users_idp_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_federated_users_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('user_id', name=op.f('pk_identity_federated_users')),
+    sa.UniqueConstraint('idp_id', 'unique_id', name=op.f('uq_identity_federated_users_idp_id_unique_id'))
+    )
     op.create_table('identity_limits',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('registered_limit_id', sa.String(length=64), nullable=False),
@@ -836,11 +871,13 @@ def upgrade() -> None:
     op.create_table('identity_members',
     sa.Column('user_id', sa.String(length=64), nullable=False),
     sa.Column('group_id', sa.String(length=64), nullable=False),
+    sa.Column('expires_at', sa.String(27), nullable=True),
     sa.ForeignKeyConstraint(['group_id'], ['identity_groups.id'], name=op.f('fk_identity_members_group_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_members_user_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('user_id', 'group_id', name=op.f('pk_identity_members'))
     )
     with op.batch_alter_table('identity_members', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_members_expires_at'), ['expires_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_members_group_id'), ['group_id'], unique=False)
 
     op.create_table('identity_passwords',
@@ -859,6 +896,24 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('identity_project_endpoints', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_identity_project_endpoints_endpoint_id'), ['endpoint_id'], unique=False)
+
+    op.create_table('identity_protocols',
+    sa.Column('idp_id', sa.String(length=64), nullable=False),
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('mapping_id', sa.String(length=64), nullable=False),
+    sa.Column('remote_id_attribute', sa.String(length=64), nullable=True),
+    sa.ForeignKeyConstraint(['idp_id'], ['identity_identity_providers.id'], name=op.f('fk_identity_protocols_idp_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['mapping_id'], ['identity_mappings.id'], name=op.f('fk_identity_protocols_mapping_id')),
+    sa.PrimaryKeyConstraint('idp_id', 'id', name=op.f('pk_identity_protocols'))
+    )
+    op.create_table('identity_remote_ids',
+    sa.Column('remote_id', sa.String(length=255), nullable=False),
+    sa.Column('idp_id', sa.String(length=64), nullable=False),
+    sa.ForeignKeyConstraint(['idp_id'], ['identity_identity_providers.id'], name=op.f('fk_identity_remote_ids_idp_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('remote_id', name=op.f('pk_identity_remote_ids'))
+    )
+    with op.batch_alter_table('identity_remote_ids', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_remote_ids_idp_id'), ['idp_id'], unique=False)
 
     op.create_table('identity_trusts',
     sa.Column('id', sa.String(length=64), nullable=False),
@@ -1012,6 +1067,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identity_trusts_project_id'))
 
     op.drop_table('identity_trusts')
+    with op.batch_alter_table('identity_remote_ids', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_remote_ids_idp_id'))
+
+    op.drop_table('identity_remote_ids')
+    op.drop_table('identity_protocols')
     with op.batch_alter_table('identity_project_endpoints', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_project_endpoints_endpoint_id'))
 
@@ -1019,12 +1079,14 @@ def downgrade() -> None:
     op.drop_table('identity_passwords')
     with op.batch_alter_table('identity_members', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_members_group_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_members_expires_at'))
 
     op.drop_table('identity_members')
     with op.batch_alter_table('identity_limits', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_limits_target_id'))
 
     op.drop_table('identity_limits')
+    op.drop_table('identity_federated_users')
     with op.batch_alter_table('identity_credentials', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_credentials_user_id'))
         batch_op.drop_index(batch_op.f('ix_identity_credentials_project_id'))
@@ -1098,6 +1160,7 @@ def downgrade() -> None:
 
     op.drop_table('identity_policy_associations')
     op.drop_table('identity_implied_roles')
+    op.drop_table('identity_identity_providers')
     op.drop_table('identity_groups')
     with op.batch_alter_table('identity_endpoints', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_endpoints_service_id'))
@@ -1155,6 +1218,7 @@ def downgrade() -> None:
 
     op.drop_table('image_images')
     op.drop_table('identity_services')
+    op.drop_table('identity_service_providers')
     op.drop_table('identity_roles')
     with op.batch_alter_table('identity_revocations', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_revocations_expires_at'))
@@ -1169,6 +1233,7 @@ def downgrade() -> None:
 
     op.drop_table('identity_projects')
     op.drop_table('identity_policies')
+    op.drop_table('identity_mappings')
     op.drop_table('identity_generations')
     op.drop_table('identity_endpoint_groups')
     op.drop_table('identity_consumers')
