@@ -139,7 +139,8 @@ class Cloud:
                                          self.state / "work" / name,
                                          spawn_concurrency=self.config.compute.spawn_concurrency,
                                          cpu_shared_set=self.config.compute.cpu_shared_set,
-                                         cpu_dedicated_set=self.config.compute.cpu_dedicated_set))
+                                         cpu_dedicated_set=self.config.compute.cpu_dedicated_set,
+                                         host_ip=hosts.own_address(self.config)))
         await host.network.start()
         await host.compute.start()
         self.hosts[name] = host
@@ -165,7 +166,7 @@ class Cloud:
         images = Images(kit, config.image, self.state)
         placement = Placement(kit, config.placement)
         network = Network(kit, config.network)
-        compute = Compute(kit, config.compute, images=images, placement=placement, network=network)
+        compute = Compute(kit, config.compute, images=images, placement=placement, network=network, identity=identity)
         for service in (identity, images, placement, network, compute):
             await service.start()
         return Services(identity=identity, image=images, placement=placement, compute=compute, network=network, kit=kit)

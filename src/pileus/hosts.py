@@ -78,6 +78,18 @@ def host_names(config: CloudConfig) -> list[str]:
     return [own] if count == 1 else [f"{own}-{i:04d}" for i in range(1, count + 1)]
 
 
+def own_address(config: CloudConfig) -> str:
+    """This host's address towards others: as configured, or the one it would send from. Nothing is sent to find out."""
+    if config.network.underlay:
+        return config.network.underlay
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return probe.getsockname()[0]
+        except OSError:
+            return "127.0.0.1"
+
+
 def tag(state: Path) -> str:
     """A short word that sets what this cloud makes on a host apart from what another one makes."""
     return "c" + hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:4]

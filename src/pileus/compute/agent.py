@@ -65,7 +65,8 @@ class Agent:
     """`work` is a folder of this agent's own, for files that it is making or fetching."""
 
     def __init__(self, host: str, driver: Hypervisor, images: ImageSource, bus: Bus, work: Path, *, spawn_concurrency: int = 8,
-                 cpu_shared_set: str = "", cpu_dedicated_set: str = ""):
+                 cpu_shared_set: str = "", cpu_dedicated_set: str = "", host_ip: str = ""):
+        self.host_ip = host_ip
         self.cpus = cpu_shared_set, cpu_dedicated_set
         self.host, self.driver, self.images, self.bus = host, driver, images, bus
         self.transfers = Transfers(driver, images, bus, work)
@@ -213,6 +214,8 @@ class Agent:
 async def report_host(agent: Agent) -> str:
     """Tell the control plane what this host has, and end the guests it disowns."""
     inventory, guests = divided(await agent.driver.inventory(), *agent.cpus), await agent.driver.guests()
+    if not inventory.host_ip:
+        inventory = msgspec.structs.replace(inventory, host_ip=agent.host_ip)
     verdict = await ComputeReports.at(CONTROL, agent.bus).report(HostReport(host=agent.host, inventory=inventory, guests=tuple(guests)))
     for guest_id in verdict.destroy:
         log.warning("destroying a guest whose server is gone", host=agent.host, guest=guest_id)

@@ -82,4 +82,5 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     config_drive_format: Literal["iso9660", "vfat"] = "iso9660"      # what config drives are
     allow_resize_to_same_host: bool = True  # whether a resized server may stay where it is
     resize_confirm_window_s: float = 0      # resizes that have waited so long are confirmed; 0: never
+    unified_limits: bool = False            # whether identity keeps the limits of projects (registered limits and limits)
     quota: QuotaDefaults = msgspec.field(default_factory=QuotaDefaults)     # what a project may have unless told otherwise

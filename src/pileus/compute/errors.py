@@ -204,3 +204,11 @@ class PciAliasUnknown(Invalid):
     """A flavor asks for devices that the configuration does not name."""
 
     code, message = "compute.pci_alias_unknown", "PCI alias {alias} is not defined."
+
+
+class ProjectUnknown(Invalid):
+    code, message = "quota.project_unknown", "Project ID {id} is not a valid project."
+
+
+class LimitsElsewhere(Invalid):
+    code, message = "quota.limits_elsewhere", "Limits are kept by the identity service in this cloud: change them there."

@@ -138,7 +138,7 @@ def _detail(host: Host) -> dict[str, Any]:
     return {
         "hypervisor_type": has.hypervisor_type,
         "hypervisor_version": has.hypervisor_version,
-        "host_ip": None,
+        "host_ip": has.host_ip or None,
         "service": {"id": host.service_id, "number": host.number, "host": host.host, "disabled_reason": host.disabled_reason},
         "cpu_info": has.cpu_info,
     }

@@ -45,12 +45,14 @@ DEFAULTS = Parameters({}, strict=(2, 102))
 
 
 async def show_quota_set(req: Request, project_id: str) -> dict[str, Any]:
+    await req.services.compute.quotas.check_project(project_id)
     limits = await req.services.compute.quotas.limits(project_id, ONE.read(req).get("user_id"))
     return {"quota_set": {"id": project_id} | limits}
 
 
 async def show_quota_set_in_detail(req: Request, project_id: str) -> dict[str, Any]:
     user_id, quotas = ONE.read(req).get("user_id"), req.services.compute.quotas
+    await quotas.check_project(project_id)
     limits, used = await quotas.limits(project_id, user_id), await quotas.usage(project_id, user_id)
     shown = {name: {"limit": limit, "in_use": used.get(name, 0), "reserved": 0} for name, limit in limits.items()}
     return {"quota_set": {"id": project_id} | shown}
@@ -58,11 +60,13 @@ async def show_quota_set_in_detail(req: Request, project_id: str) -> dict[str, A
 
 async def show_defaults(req: Request, project_id: str) -> dict[str, Any]:
     DEFAULTS.read(req)
+    await req.services.compute.quotas.check_project(project_id)
     return {"quota_set": {"id": project_id} | await req.services.compute.quotas.defaults()}
 
 
 async def update_quota_set(req: Request, project_id: str, body: QuotaSetUpdate) -> dict[str, Any]:
     user_id, asked = ONE.read(req).get("user_id"), body.quota_set
+    await req.services.compute.quotas.check_project(project_id)
     limits = await req.services.compute.quotas.set(project_id, user_id, given(asked), force=flag(asked.force))
     return {"quota_set": limits}
 

@@ -43,8 +43,8 @@ SAGAS = [CREATE_SERVER, DELETE_SERVER, CHANGE_POWER, ATTACH_INTERFACE, DETACH_IN
 class Compute(Resources):
     """Nova: `flavors`, `keypairs`, `hosts`, … come with `Resources`; servers and what is done to them are added here."""
 
-    def __init__(self, kit: Kit, config: ComputeConfig, *, images: Any, placement: Any, network: Any):
-        super().__init__(kit, config, placement=placement)
+    def __init__(self, kit: Kit, config: ComputeConfig, *, images: Any, placement: Any, network: Any, identity: Any = None):
+        super().__init__(kit, config, placement=placement, identity=identity)
         self.kit, self.config, self.network = kit, config, network
         self.records = Records.of(kit)
         self.store, self.actions, self.migrations = self.records.servers, self.records.actions, self.records.migrations

@@ -8,12 +8,14 @@ counted, in the transaction that adds to it, so it cannot drift.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from pileus.compute.config import ComputeConfig
-from pileus.compute.errors import ComputeOverQuota, QuotaOutOfRange, TooManyServerGroups
+from pileus.compute.errors import ComputeOverQuota, LimitsElsewhere, ProjectUnknown, QuotaOutOfRange, TooManyServerGroups
 from pileus.compute.model.quota import DEFAULT_CLASS, LEGACY, UNLIMITED, Limit, over
+from pileus.compute.service.unified_limits import UnifiedLimits
 from pileus.compute.store.quotas import Quotas as Store
 from pileus.compute.store.quotas import class_id
 from pileus.core.kit import Kit
@@ -22,8 +24,10 @@ SERVERS = ("instances", "cores", "ram")
 
 
 class Quotas:
-    def __init__(self, kit: Kit, config: ComputeConfig):
-        self.kit = kit
+    def __init__(self, kit: Kit, config: ComputeConfig, *, identity: Any = None):
+        """`identity` knows which projects there are, and keeps the limits when the configuration says so."""
+        self.kit, self.identity = kit, identity
+        self.unified = UnifiedLimits(identity) if config.unified_limits and identity is not None else None
         self.configured = msgspec.to_builtins(config.quota) | LEGACY
         self.store = Store(kit.db)
 
@@ -31,6 +35,8 @@ class Quotas:
     async def limits(self, project_id: str, user_id: str | None = None) -> dict[str, int]:
         """resource → limit, for a project or for one of its users; -1 is without limit."""
         found = dict(self.configured)
+        if self.unified is not None:
+            return found | await self.unified.of(project_id)
         rows = await self.store.limits(project_id)
         for owner, user in ((class_id(DEFAULT_CLASS), ""), (project_id, ""), (project_id, user_id)):
             found |= {row.resource: row.limit for row in rows if row.project_id == owner and row.user_id == user}
@@ -39,7 +45,17 @@ class Quotas:
     async def defaults(self, quota_class: str = DEFAULT_CLASS) -> dict[str, int]:
         return self.configured | await self.store.class_limits(quota_class)
 
+    async def check_project(self, project_id: str) -> None:
+        """Raise ProjectUnknown for a project that there is not."""
+        if self.identity is not None and await self.identity.projects.find(project_id) is None:
+            raise ProjectUnknown(id=project_id)
+
+    def _check_ours(self) -> None:
+        if self.unified is not None:
+            raise LimitsElsewhere()
+
     async def set_class(self, quota_class: str, limits: Mapping[str, int]) -> dict[str, int]:
+        self._check_ours()
         async with self.kit.db.transaction():
             for resource, limit in limits.items():
                 await self.store.set(Limit(project_id=class_id(quota_class), resource=resource, limit=limit))
@@ -51,6 +67,7 @@ class Quotas:
         Raises QuotaOutOfRange, and changes nothing, for one that is below what is used (unless forced) or, for a user, above
         the project's.
         """
+        self._check_ours()
         async with self.kit.db.transaction():
             if not force:
                 await self._check_range(project_id, user_id, limits)

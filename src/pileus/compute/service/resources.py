@@ -20,9 +20,9 @@ from pileus.core.kit import Kit
 class Resources:
     """The attributes that `req.services.compute` has besides the servers'."""
 
-    def __init__(self, kit: Kit, config: ComputeConfig, *, placement: Any = None):
+    def __init__(self, kit: Kit, config: ComputeConfig, *, placement: Any = None, identity: Any = None):
         self.flavors = Flavors(kit, config)
-        self.quotas = Quotas(kit, config)
+        self.quotas = Quotas(kit, config, identity=identity)
         self.keypairs = Keypairs(kit, config, quotas=self.quotas)
         self.hosts = Hosts(kit, config, placement=placement)
         self.aggregates = Aggregates(kit, config, hosts=self.hosts)
