@@ -32,6 +32,9 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     reseller_prefix: str = "AUTH_"          # what accounts of projects begin with
     #: Roles that may do everything in their project's account.
     operator_roles: list[str] = msgspec.field(default_factory=lambda: ["admin", "manager", "member", "swiftoperator"])
+    reader_roles: list[str] = []            # roles that may read everything in their project's account
+    service_prefix: str = "SERVICE_"        # what accounts begin with that only services touch, on a user's behalf
+    service_roles: list[str] = msgspec.field(default_factory=lambda: ["service"])  # one of which such a service has
     reseller_admin_role: str = "ResellerAdmin"  # may do everything in every account
     replicas: int = 1                       # copies of each object when the rings are made for this process alone
     devices: int = 1                        # folders that stand for disks then

@@ -1,12 +1,23 @@
-"""Who asks, by Keystone's tokens, and what that lets them do: the operators of a project own its account."""
+"""Who asks, by Keystone's tokens, and what that lets them do.
+
+Operators of a project own its account. Accounts with the services' prefix want a service's token beside the user's, so that
+users cannot touch what a service keeps for them. Everybody else needs an access list, or is an administrator of all accounts.
+"""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from pileus.core.context import Context
 from pileus.core.errors import Unauthenticated
+from pileus.object_store.pipeline import acl
 from pileus.object_store.pipeline.feature import Feature
-from pileus.object_store.wire.message import Request, Response
+from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
+
+DEFAULT_DOMAIN = "default"
+LISTS = ("x-container-read", "x-container-write")
+#: In which domain the project was when a list was set: names in it mean nothing elsewhere.
+DOMAIN = "x-container-sysmeta-acl-domain"
 
 
 class Auth(Feature):
@@ -16,28 +27,75 @@ class Auth(Feature):
                 req.who = await self.store.identify(token, req.header("x-service-token") or None, request_id=req.id)
             except Unauthenticated:
                 return self.challenge(req)
-        if req.authorize is None:
+        if req.authorize is None and not req.facts.get("auth.trusted"):
             self._owns(req)
             req.authorize = self.authorize
-        return await self.app(req)
+        self._keep_lists(req)
+        response = await self.app(req)
+        if req.owner and req.who is not None and req.who.project_domain_id and _account(req) and req.path.count("/") == 2:
+            response.headers["x-account-project-domain-id"] = req.who.project_domain_id
+        return response
 
     def _owns(self, req: Request) -> None:
         """Whether the caller may do everything in the account."""
         config, who = self.store.config, req.who
         if who is None:
             return
-        account = req.path.split("/", 3)[2] if req.path.count("/") >= 2 else ""
-        roles = {r.lower() for r in who.roles}
-        if config.reseller_admin_role.lower() in roles:
+        if config.reseller_admin_role.lower() in {r.lower() for r in who.roles}:
             req.owner = True
             req.facts["auth.reseller"] = True
-        elif who.project_id and account == config.reseller_prefix + who.project_id:
-            req.owner = bool(roles & {r.lower() for r in config.operator_roles})
+        elif self._is_of(who, _account(req)):
+            req.owner = bool(who.roles & {r.lower() for r in config.operator_roles}) and self._vouched(who, _account(req))
+
+    def _is_of(self, who: Context, account: str) -> bool:
+        """Whether the account is that of the caller's project."""
+        return bool(who.project_id) and account in (self.store.config.reseller_prefix + who.project_id,  # type: ignore[operator]
+                                                    self.store.config.service_prefix + who.project_id)   # type: ignore[operator]
+
+    def _vouched(self, who: Context, account: str) -> bool:
+        """Whether a service vouches for the request, where that is needed."""
+        config = self.store.config
+        if not config.service_prefix or not account.startswith(config.service_prefix):
+            return True
+        return bool({r.lower() for r in who.service_roles} & {r.lower() for r in config.service_roles})
 
     async def authorize(self, req: Request) -> Response | None:
         if req.owner:
             return None
+        allowed = acl.parse(req.acl)
+        if req.who is not None and self._lets_in(req, req.who, allowed):
+            return None
+        has_object = req.path.count("/") >= 4 and not req.path.endswith("/")
+        if (has_object or allowed.listings) and allowed.lets_in_referrer(req.header("referer")):
+            return None
         return plain(403) if req.who is not None else self.challenge(req)
 
+    def _lets_in(self, req: Request, who: Context, allowed: acl.AccessList) -> bool:
+        if not self._vouched(who, _account(req)):
+            return False
+        domains = {who.user_domain_id, who.project_domain_id, req.facts.get("acl.domain") or DEFAULT_DOMAIN}
+        if allowed.lets_in_user(who, by_name=domains == {DEFAULT_DOMAIN}):
+            return True
+        if not self._is_of(who, _account(req)):
+            return False
+        reads = req.method in ("GET", "HEAD") and who.roles & {r.lower() for r in self.store.config.reader_roles}
+        return bool(reads) or allowed.names_role(who.roles)
+
+    def _keep_lists(self, req: Request) -> None:
+        """Access lists in the form in which they are kept. Raises Stop for what is none."""
+        for name in LISTS:
+            if req.method in ("PUT", "POST") and req.path.count("/") == 3 and (text := req.header(name)):
+                try:
+                    req.headers[name] = acl.clean(name, text)
+                except ValueError as problem:
+                    raise Stop(plain(400, f"{name} : {problem}")) from None
+                if req.who is not None and req.who.project_domain_id:
+                    req.headers[DOMAIN] = req.who.project_domain_id
+
     def challenge(self, req: Request) -> Response:
-        return plain(401, headers={"www-authenticate": 'Swift realm="unknown"'})
+        account = _account(req) or "unknown"
+        return plain(401, headers={"www-authenticate": f'Swift realm="{account}"'})
+
+
+def _account(req: Request) -> str:
+    return req.path.split("/", 3)[2] if req.path.count("/") >= 2 else ""

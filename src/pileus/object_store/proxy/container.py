@@ -27,6 +27,7 @@ async def show(proxy: Proxy, req: Request, account: str, container: str) -> Resp
     if req.method == "GET":
         check_limit(req, proxy.limits.container_listing_limit)
     info = await proxy.container_info(account, container)
+    req.facts["acl.domain"] = info.sysmeta("container", "acl-domain")
     await proxy.authorized(req, info.headers.get("x-container-read"))
     await _account(proxy, account)
     ring = proxy.rings["container"]

@@ -55,6 +55,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 async def locate(proxy: Proxy, req: Request, account: str, container: str, obj: str, acl: str) -> Place:
     """Where it is, once the caller is known to be allowed. Raises Stop for a container that is not there."""
     info = await proxy.container_info(account, container)
+    req.facts["acl.domain"] = info.sysmeta("container", "acl-domain")
     await proxy.authorized(req, info.headers.get(acl))
     if not info.exists:
         raise Stop(plain(404 if info.status < 500 else 503))

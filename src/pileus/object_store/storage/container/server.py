@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pileus.object_store.model.timestamp import iso, normal
+from pileus.object_store.model.timestamp import http_date, iso, normal
 from pileus.object_store.storage.container.updates import tell_accounts
 from pileus.object_store.storage.database.broker import Absent
 from pileus.object_store.storage.database.container import ContainerBroker
@@ -128,7 +128,7 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
         broker = self.alive(target)
         info = broker.info()
         headers = {"x-container-object-count": str(info["object_count"]), "x-container-bytes-used": str(info["bytes_used"]),
-                   **timestamps(info), "x-timestamp": normal(info["created_at"]),
+                   **timestamps(info), "x-timestamp": normal(info["created_at"]), "last-modified": http_date(info["put_timestamp"]),
                    "x-backend-storage-policy-index": str(info["storage_policy_index"]), **visible(broker.metadata())}
         if page is None:
             return Response(204, headers | {"content-type": "text/plain; charset=utf-8"})

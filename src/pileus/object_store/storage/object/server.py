@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from pileus.core.clock import Clock
@@ -16,7 +17,7 @@ from pileus.object_store.storage.object.metadata import expired, kept_of, shown
 from pileus.object_store.storage.object.updates import tell_containers
 from pileus.object_store.storage.server import StorageServer, Target, number_of, stamp_of
 from pileus.object_store.transport import Transport
-from pileus.object_store.wire import ranges
+from pileus.object_store.wire import conditional, multipart, ranges
 from pileus.object_store.wire.body import CHUNK
 from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
@@ -61,15 +62,21 @@ class ObjectServer(StorageServer):
     async def head(self, req: Request, target: Target) -> Response:
         found = await self.find(req, target)
         found.close()
-        return Response(200, shown(found) | {"content-length": str(found.size)})
+        headers = shown(found)
+        return conditional.refused(req, headers) or Response(200, headers | {"content-length": str(found.size)})
 
     async def get(self, req: Request, target: Target) -> Response:
         found = await self.find(req, target)
         headers = shown(found)
+        if (refusal := conditional.refused(req, headers)) is not None:
+            found.close()
+            return refusal
         pieces = ranges.parse(req.header("range"), found.size) if "range" in req.headers else None
         if pieces == []:
             found.close()
             return plain(416, headers=headers | {"content-type": "text/html; charset=UTF-8", "content-range": f"bytes */{found.size}"})
+        if pieces is not None and len(pieces) > 1 and multipart.sensible(pieces):
+            return several(self, target, found, headers, pieces)
         if pieces is None or len(pieces) > 1:
             start, length, status = 0, found.size, 200
         else:
@@ -124,6 +131,27 @@ class ObjectServer(StorageServer):
 
     def now(self) -> str:
         return timestamp.stamp(self.clock.now().timestamp())
+
+
+def several(server: ObjectServer, target: Target, found: Found, headers: dict[str, str], pieces: list[tuple[int, int]]) -> Response:
+    """More than one piece of an object."""
+    boundary = hashlib.md5(f"{found.timestamp}{pieces}".encode(), usedforsecurity=False).hexdigest()
+    kind = headers.get("content-type", "application/octet-stream")
+    headers["content-length"] = str(multipart.length(pieces, found.size, kind, boundary))
+    headers["content-type"] = f"multipart/byteranges;boundary={boundary}"
+
+    async def read(start: int, amount: int) -> AsyncIterator[bytes]:
+        for at in range(start, start + amount, 4 * CHUNK):
+            yield await server.run(target, found.content.read, at, min(4 * CHUNK, start + amount - at))
+
+    async def body() -> AsyncIterator[bytes]:
+        try:
+            async for part in multipart.body(pieces, found.size, kind, boundary, read):
+                yield part
+        finally:
+            found.close()
+
+    return Response(206, headers, body())
 
 
 def _all(found: Found, start: int, length: int) -> bytes:
