@@ -60,6 +60,13 @@ async def confirm_resizes(compute: Compute) -> str | None:
     return f"confirmed {confirmed}" if confirmed else None
 
 
+async def offload_shelved(compute: Compute) -> str | None:
+    """Have hosts forget servers that have been shelved for long; also those that could not be offloaded at once."""
+    after = compute.config.shelved_offload_time_s
+    offloaded = await compute.shelving.offload_waiting(timedelta(seconds=max(after, 60))) if after >= 0 else 0
+    return f"offloaded {offloaded}" if offloaded else None
+
+
 async def resume_sagas(compute: Compute) -> str | None:
     """Take up what a conductor that is gone left behind, and retry undos that failed."""
     return await compute.kit.sagas.resume()
@@ -84,4 +91,5 @@ PERIODIC = [
     Periodic(drop_console_tokens, every_s=300),
     Periodic(audit_usage, every_s=600),
     Periodic(confirm_resizes, every_s=60),
+    Periodic(offload_shelved, every_s=60),
 ]

@@ -12,6 +12,7 @@ from pileus.compute.hypervisor.base import Power
 from pileus.compute.model.server import DELETED
 from pileus.compute.sagas.conductor import Conductor
 from pileus.compute.sagas.guest import end_guest, release_port
+from pileus.compute.sagas.shelve import IMAGE_KEY
 from pileus.core.saga import Saga, Step
 
 
@@ -39,6 +40,13 @@ async def end_moves(s: DeleteServer, c: Conductor) -> None:
             await end_guest(server.id, host, c)
         await c.moving.confirm(m.uuid)
         await c.migrations.update(m.uuid, c.now(), status="confirmed" if m.status in ("finished", "confirming") else "error")
+
+
+async def forget_image(s: DeleteServer, c: Conductor) -> None:
+    """The image of a shelved server is nobody's without it."""
+    server = await c.server(s.server_id)
+    if server is not None and (image_id := server.system_metadata.get(IMAGE_KEY)):
+        await c.images.snapshots.cancel(image_id)
 
 
 async def release_network(s: DeleteServer, c: Conductor) -> None:
@@ -71,6 +79,7 @@ DELETE_SERVER = Saga(name="server.delete", state=DeleteServer, steps=[
     Step(stop_others),
     Step(destroy_guest),
     Step(end_moves),
+    Step(forget_image),
     Step(release_network),
     Step(release_resources),
     Step(mark_deleted),

@@ -14,6 +14,7 @@ from pileus.compute.model import hardware
 from pileus.compute.model.server import PAUSED, STOPPED, SUSPENDED, Nic, Server
 from pileus.compute.sagas.conductor import Conductor
 from pileus.core.bus import HostUnreachable
+from pileus.core.errors import Conflict, NotFound
 from pileus.core.log import Log
 from pileus.network.datapath.base import tap_name
 
@@ -111,3 +112,17 @@ async def power_again(server: Server, vm_state: str, host: str, c: Conductor) ->
         await power_as(server, vm_state, host, c)
     except (GuestNotFound, HostUnreachable) as gone:
         log.warning("a guest could not be started again", host=host, server=server.id, error=str(gone))
+
+
+async def in_task(server_id: str, c: Conductor, *tasks: str) -> Server:
+    """The server while it is in one of these tasks. Raises NotFound when somebody, a delete most likely, took over."""
+    server = await c.server(server_id)
+    if server is None or server.task_state not in tasks:
+        raise NotFound("The server was deleted in the meantime.")
+    return server
+
+
+def host_of(server: Server) -> str:
+    if server.host is None:
+        raise Conflict("The server is on no host.")
+    return server.host

@@ -11,10 +11,10 @@ import msgspec
 
 from pileus.compute.hypervisor.base import Power
 from pileus.compute.interface import Build, ImageRef
-from pileus.compute.model.server import ACTIVE, STOPPED, Server
+from pileus.compute.model.server import ACTIVE, STOPPED
 from pileus.compute.sagas.conductor import Conductor
-from pileus.compute.sagas.guest import guest_spec
-from pileus.core.errors import CloudError, Conflict, NotFound
+from pileus.compute.sagas.guest import guest_spec, host_of, in_task
+from pileus.core.errors import CloudError
 from pileus.core.saga import Saga, Step
 
 
@@ -28,12 +28,12 @@ class Rebuild(msgspec.Struct, kw_only=True):
 
 
 async def end_old(s: Rebuild, c: Conductor) -> None:
-    server = await rebuilding(s.server_id, c)
+    server = await in_task(s.server_id, c, "rebuilding")
     await c.agent(host_of(server)).destroy(server.id)
 
 
 async def start_new(s: Rebuild, c: Conductor) -> None:
-    server = await rebuilding(s.server_id, c)
+    server = await in_task(s.server_id, c, "rebuilding")
     host = host_of(server)
     if server.nics:
         await c.network.wire(host)
@@ -53,19 +53,6 @@ async def finish(s: Rebuild, c: Conductor) -> None:
 async def failed(s: Rebuild, c: Conductor, error: CloudError) -> None:
     await c.servers.fail(s.server_id, c.now(), c.fault(error))
     await c.actions.finish(s.request_id, s.server_id, error=str(error))
-
-
-async def rebuilding(server_id: str, c: Conductor) -> Server:
-    server = await c.server(server_id)
-    if server is None or server.task_state != "rebuilding":
-        raise NotFound("The server was deleted while it was rebuilt.")
-    return server
-
-
-def host_of(server: Server) -> str:
-    if server.host is None:
-        raise Conflict("The server is on no host.")
-    return server.host
 
 
 REBUILD = Saga(name="server.rebuild", state=Rebuild, failed=failed, abortable=True, steps=[

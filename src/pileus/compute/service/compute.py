@@ -14,9 +14,12 @@ from pileus.compute.sagas.delete_server import DELETE_SERVER
 from pileus.compute.sagas.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
 from pileus.compute.sagas.power import CHANGE_POWER
 from pileus.compute.sagas.rebuild import REBUILD
+from pileus.compute.sagas.rescue import RESCUE, UNRESCUE
 from pileus.compute.sagas.resize import RESIZE
 from pileus.compute.sagas.resized import CONFIRM_RESIZE, REVERT_RESIZE
+from pileus.compute.sagas.shelve import OFFLOAD, SHELVE
 from pileus.compute.sagas.snapshot import TAKE_SNAPSHOT
+from pileus.compute.sagas.unshelve import UNSHELVE
 from pileus.compute.service.consoles import Consoles
 from pileus.compute.service.events import ExternalEvents
 from pileus.compute.service.fixed_ips import FixedIps
@@ -30,14 +33,16 @@ from pileus.compute.service.scheduling import Scheduling
 from pileus.compute.service.security_groups import SecurityGroups
 from pileus.compute.service.servers import Servers
 from pileus.compute.service.verbs.rebuilds import Rebuilds
+from pileus.compute.service.verbs.rescues import Rescues
 from pileus.compute.service.verbs.resizes import Resizes
+from pileus.compute.service.verbs.shelving import Shelving
 from pileus.compute.service.verbs.snapshots import Snapshots
 from pileus.compute.store.consoles import ConsoleTokens
 from pileus.compute.store.records import Records
 from pileus.core.kit import Kit
 
 SAGAS = [CREATE_SERVER, DELETE_SERVER, CHANGE_POWER, ATTACH_INTERFACE, DETACH_INTERFACE, TAKE_SNAPSHOT, REBUILD, RESIZE, CONFIRM_RESIZE,
-         REVERT_RESIZE]
+         REVERT_RESIZE, RESCUE, UNRESCUE, SHELVE, OFFLOAD, UNSHELVE]
 
 
 class Compute(Resources):
@@ -54,6 +59,8 @@ class Compute(Resources):
         self.snapshots = Snapshots(self.servers)
         self.rebuilds = Rebuilds(self.servers)
         self.resizes = Resizes(self.servers)
+        self.rescues = Rescues(self.servers)
+        self.shelving = Shelving(self.servers, self.snapshots)
         self.interfaces = Interfaces(kit, servers=self.servers, network=network, actions=self.actions)
         self.consoles = Consoles(kit, config, servers=self.servers, tokens=ConsoleTokens(kit.db))
         self.security_groups = SecurityGroups(servers=self.servers, network=network)

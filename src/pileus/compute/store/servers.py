@@ -172,6 +172,11 @@ class Servers:
         """(id, tags) of every live server."""
         return [(r[0], r[1]) for r in await self.db.rows(sa.select(servers.c.id, servers.c.tags).where(LIVE))]
 
+    async def resting_since(self, vm_state: str, before: datetime) -> list[Server]:
+        """Servers in a state, with nothing being done to them, since before a moment."""
+        idle = (servers.c.vm_state == vm_state, servers.c.task_state.is_(None), servers.c.updated_at < before)
+        return await self.db.all(Server, sa.select(servers).where(LIVE, *idle))
+
     async def stuck(self, before: datetime) -> list[Server]:
         """Servers in a task since before a moment."""
         return await self.db.all(Server, sa.select(servers).where(LIVE, servers.c.task_state.is_not(None), servers.c.updated_at < before))

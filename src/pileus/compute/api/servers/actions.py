@@ -7,22 +7,19 @@ which it exists.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import typing
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta
 
 from pileus.compute.api import consoles
 from pileus.compute.api.proxies.fixed_ips import AddFixedIp, RemoveFixedIp, add_fixed_ip, remove_fixed_ip
 from pileus.compute.api.proxies.floating_ips import AddFloatingIp, RemoveFloatingIp, add_floating_ip, remove_floating_ip
 from pileus.compute.api.servers.bodies import Closed
-from pileus.compute.api.servers.verbs import ServerAction, images, rebuild, resize
+from pileus.compute.api.servers.verbs import ServerAction, decoded, images, rebuild, rescue, resize, shelve
 from pileus.compute.model.server import ACTIVE, ERROR
 from pileus.core.errors import Gone, Invalid
 from pileus.core.http import Reply, Request, Route, since
-from pileus.core.http.microversion import refuse_foreign_fields
 
 #: From then on clients ask the network service.
 ADDRESSES_UNTIL = (2, 43)
@@ -57,16 +54,6 @@ async def server_action(req: Request, server_id: str, body: dict[str, Any]):
     req.enforce(action.policy, {"project_id": server.project_id, "user_id": server.user_id})
     args = () if action.body is None else (decoded(name, value, action.body, req),)
     return await action.run(req, server_id, *args)
-
-
-def decoded(name: str, value: Any, kind: Any, req: Request) -> Any:
-    """The value of an action as its type. Raises Invalid, also for fields that are of another microversion."""
-    try:
-        for one in (kind, *typing.get_args(kind)):     # of a union with None, too
-            refuse_foreign_fields(one, value, req.version)
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as problem:
-        raise Invalid(f"Invalid input for {name}: {problem}") from problem
 
 
 def power(action: str) -> Callable[[Request, str], Awaitable[None]]:
@@ -167,5 +154,7 @@ ACTIONS: dict[str, ServerAction] = {
     **images.ACTIONS,
     **rebuild.ACTIONS,
     **resize.ACTIONS,
+    **rescue.ACTIONS,
+    **shelve.ACTIONS,
 }
 ROUTES = [Route("POST", "/v2.1/servers/{server_id}/action", server_action, policy="compute:server_action", body=dict[str, Any], ok=202)]
