@@ -119,6 +119,22 @@ async def test_configured_cpu_sets_divide_a_host():
         assert [(await put(cloud, flavorRef=pinned))["status"] for _ in range(2)] == ["ACTIVE", "ERROR"]
 
 
+async def test_a_report_leaves_alone_what_is_not_the_hosts_and_what_is_still_held(cloud):
+    from pileus.placement.model import Inventory
+
+    placement, (host,) = cloud.cloud.services.placement, await cloud.cloud.services.compute.hosts.all()
+    await placement.ensure_class("CUSTOM_KEY")
+    await placement.set_inventory(host.id, {n: s.plain for n, s in (await placement.inventory(host.id)).items()} | {
+        "CUSTOM_KEY": Inventory(total=3), "PCPU": Inventory(total=2)})
+    await placement.claim(host.service_id, {host.id: {"PCPU": 1}}, project_id="p", user_id="u")
+    before = (await placement.get_provider(host.id)).generation
+    await report(cloud, "h1")
+    assert (await placement.get_provider(host.id)).generation == before
+    await placement.release(host.service_id)
+    await report(cloud, "h1")
+    assert set(await placement.inventory(host.id)) == {"VCPU", "MEMORY_MB", "DISK_GB", "CUSTOM_KEY"}
+
+
 def test_processors_are_divided():
     cells = (Cell(id=0, cpus=(0, 1)), Cell(id=1, cpus=(2, 3)))
     assert divide(cells, 4, None, ()) == (4, 0, cells)

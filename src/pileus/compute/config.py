@@ -69,7 +69,7 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     reserved_host_disk_gib: int = 0         # disk kept back from guests, GiB
     report_interval_s: float = 60           # how often a host audits and reports its inventory
     service_down_s: float = 180             # a host that has not reported for so long is down
-    power_sync_interval_s: float = 600      # how often power states are compared with the hypervisor's
+    build_timeout_s: float = 0              # servers that are being built for so long become ERROR; 0: never
     filters: list[str] = []                 # scheduler filters by Nova's names; empty: the defaults
     weighers: dict[str, float] = {}         # weigher → multiplier; those not named keep their default
     max_attempts: int = 3                   # hosts that are tried for one server

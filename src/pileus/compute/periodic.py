@@ -10,8 +10,13 @@ from pileus.compute.model.migration import OPEN
 from pileus.compute.model.server import BUILDING, DELETING, ERROR, Fault
 from pileus.compute.sagas.delete_server import DELETE_SERVER, DeleteServer
 from pileus.compute.service.compute import Compute
+from pileus.compute.store.servers import ServerFilter
 from pileus.core.context import EVERYONE
+from pileus.core.errors import CloudError
+from pileus.core.log import Log
 from pileus.core.periodic import Periodic
+
+log = Log("pileus.compute.periodic")
 
 #: How long a server may be in a task that no saga is working on.
 STUCK = timedelta(seconds=120)
@@ -53,6 +58,39 @@ async def drop_allocations_of_nobody(compute: Compute) -> str | None:
     return f"dropped {dropped}" if dropped else None
 
 
+async def heal_allocations(compute: Compute) -> str | None:
+    """Hold in placement what servers take and placement does not know of. A host that is full stays so, and is told of."""
+    placement, healed, missing = compute.scheduling.placement, 0, []
+    holders = {consumer for host in await compute.hosts.all() for consumer in await placement.allocations_on(host.id)}
+    for seat in await compute.store.seats():
+        if seat.id not in holders and not await compute.kit.sagas.open(seat.id):
+            missing.append(seat.id)
+    for server_id in missing:
+        server = await compute.store.find(server_id)
+        if server is None or server.host_id is None or server.deleted_at is not None:
+            continue
+        try:
+            amounts = await compute.scheduling.amounts(server, server.host_id)
+            await placement.claim(server.id, amounts, project_id=server.project_id, user_id=server.user_id)
+            healed += 1
+        except CloudError as refused:
+            log.warning("a server's host has no room for what it takes", server=server.id, host=server.host, error=str(refused))
+    return f"healed {healed} of {len(missing)}" if missing else None
+
+
+async def time_out_builds(compute: Compute) -> str | None:
+    """End builds that take longer than the configuration allows: what they made is undone, the server says why."""
+    timeout, now, ended = compute.config.build_timeout_s, compute.kit.clock.now(), 0
+    if not timeout:
+        return None
+    for server in await compute.store.list(ServerFilter(scope=EVERYONE, vm_states=[BUILDING])):
+        if server.created_at + timedelta(seconds=timeout) < now and server.task_state != DELETING:
+            await compute.kit.sagas.abort(server.id)
+            fault = Fault(code=500, message=f"The build took longer than {timeout:g} seconds.", created=now)
+            ended += await compute.store.fail(server.id, compute.kit.clock.now(), fault)
+    return f"ended {ended}" if ended else None
+
+
 async def confirm_resizes(compute: Compute) -> str | None:
     """Confirm what has waited for longer than the configuration allows."""
     window = compute.config.resize_confirm_window_s
@@ -87,7 +125,9 @@ async def audit_usage(compute: Compute) -> str | None:
 PERIODIC = [
     Periodic(resume_sagas, every_s=10),
     Periodic(free_stuck_servers, every_s=60),
+    Periodic(time_out_builds, every_s=60),
     Periodic(drop_allocations_of_nobody, every_s=3600),
+    Periodic(heal_allocations, every_s=3600),
     Periodic(drop_console_tokens, every_s=300),
     Periodic(audit_usage, every_s=600),
     Periodic(confirm_resizes, every_s=60),

@@ -75,6 +75,11 @@ class Stock(Inventory, frozen=True, kw_only=True):
     used: int = 0
     updated_at: datetime
 
+    @property
+    def plain(self) -> Inventory:
+        """Only what an inventory says."""
+        return Inventory(**{field: getattr(self, field) for field in Inventory.__struct_fields__})
+
     def has_room(self, amount: int) -> bool:
         return self.fits(amount) and self.used + amount <= self.capacity
 

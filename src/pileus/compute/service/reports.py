@@ -46,8 +46,10 @@ class Reports:
         has = host.inventory
         await self.placement.ensure_provider(host.id, has.hypervisor_hostname)
         known = await self.placement.inventory(host.id)
-        kept = {name: stock for name, stock in known.items() if name not in USUAL}
-        await self.placement.set_inventory(host.id, kept | self._stock(has, {name: s.allocation_ratio for name, s in known.items()}))
+        stock = self._stock(has, {name: s.allocation_ratio for name, s in known.items()})
+        # What servers still hold of a class that the host has no longer goes with the last of them.
+        kept = {name: s.plain for name, s in known.items() if name not in USUAL or (name not in stock and s.used)}
+        await self.placement.set_inventory(host.id, kept | stock)
         operators = {trait for trait in await self.placement.traits(host.id) if trait.startswith("CUSTOM_")} - set(ABILITIES.values())
         disabled = {DISABLED} if host.disabled else set()
         await self.placement.set_traits(host.id, operators | disabled | set(has.traits))

@@ -12,7 +12,7 @@ from pileus.placement.errors import ReshapedProviderUnknown
 from pileus.placement.model import Claim, Inventory
 from pileus.placement.service.claims import Claims
 from pileus.placement.service.names import Names
-from pileus.placement.service.providers import Providers, plain
+from pileus.placement.service.providers import Providers
 
 __all__ = ["Placement"]
 
@@ -35,7 +35,7 @@ class Placement(Providers, Claims, Names):
             for id, (generation, wanted) in inventories.items():
                 if await self.providers.find(id) is None:
                     raise ReshapedProviderUnknown(id=id)
-                known = {n: plain(s) for n, s in (await self.inventory(id)).items()}
+                known = {n: s.plain for n, s in (await self.inventory(id)).items()}
                 await self.set_inventory(id, known | wanted, generation)
             await self._claim_all(claims)             # not tried again: the transaction around it would be gone
             for id, (_, wanted) in inventories.items():

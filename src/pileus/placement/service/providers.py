@@ -135,7 +135,7 @@ class Providers:
         Raises ConcurrentUpdate for another generation than the provider's, NoSuchClass, and InventoryInUse for a class that would go."""
         async with self.kit.db.transaction():
             now, provider, known = self.kit.clock.now(), await self.get_provider(id), await self.stocks.of(id)
-            if generation is None and {n: plain(s) for n, s in known.items()} == dict(wanted):
+            if generation is None and {n: s.plain for n, s in known.items()} == dict(wanted):
                 return
             await self._check_classes(id, wanted)
             await self._bump(provider, generation)
@@ -147,7 +147,7 @@ class Providers:
             for name, inventory in wanted.items():
                 if name not in known:
                     await self.stocks.insert(id, name, inventory, now)
-                elif plain(known[name]) != inventory:
+                elif known[name].plain != inventory:
                     await self.stocks.update(id, name, inventory, now)
 
     async def add_inventory(self, id: str, name: str, inventory: Inventory, generation: int | None = None) -> None:
@@ -156,7 +156,7 @@ class Providers:
             known = await self.inventory(id)
             if name in known:
                 raise InventoryExists(resource_class=name)
-            await self.set_inventory(id, {n: plain(s) for n, s in known.items()} | {name: inventory}, generation)
+            await self.set_inventory(id, {n: s.plain for n, s in known.items()} | {name: inventory}, generation)
 
     async def put_inventory(self, id: str, name: str, inventory: Inventory, generation: int | None) -> None:
         """One class. Raises InventoryAbsent when the provider has none of it."""
@@ -166,7 +166,7 @@ class Providers:
                 raise ConcurrentUpdate()
             if name not in known:
                 raise InventoryAbsent(resource_class=name, provider=id)
-            await self.set_inventory(id, {n: plain(s) for n, s in known.items()} | {name: inventory}, generation)
+            await self.set_inventory(id, {n: s.plain for n, s in known.items()} | {name: inventory}, generation)
 
     async def delete_inventory(self, id: str, name: str) -> None:
         async with self.kit.db.transaction():
@@ -222,10 +222,6 @@ class Providers:
         if not await self.providers.bump(provider.id, provider.generation if generation is None else generation, self.kit.clock.now()):
             raise ConcurrentUpdate("resource provider generation conflict: Resource provider's generation already changed. Please update "
                                    f"the generation and try again. (actual: {provider.generation}, given: {generation})")
-
-
-def plain(stock: Stock) -> Inventory:
-    return Inventory(**{f: getattr(stock, f) for f in Inventory.__struct_fields__})
 
 
 def in_order(name: str) -> tuple[int, str]:
