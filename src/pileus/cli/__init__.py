@@ -23,6 +23,11 @@ COMMANDS = {
 }
 SCHEDULER = {"explain": "pileus.cli.scheduler:explain"}
 POLICY = {"check": "pileus.cli.policy:check"}
+#: What `swift-init` does, and what it needs.
+OBJECT_STORE = {name: f"pileus.cli.object_store:{function}" for name, function in (
+    ("run", "run"), ("no-daemon", "run"), ("dev-cluster", "dev_cluster"), ("status", "status"), ("start", "start"), ("no-wait", "no_wait"),
+    ("once", "once_"), ("stop", "stop_"), ("shutdown", "stop_"), ("restart", "restart"), ("reload", "reload"),
+    ("force-reload", "force_reload"), ("kill", "kill"))}
 IMAGE = {"build": "pileus.cli.image:build"}
 
 
@@ -43,4 +48,8 @@ def main() -> None:
     for name, target in POLICY.items():
         policy.command(target, name=name)
     app.command(policy)
+    objects = cyclopts.App(name="object-store", help="The object store's servers and daemons.")
+    for name, target in OBJECT_STORE.items():
+        objects.command(target, name=name)
+    app.command(objects)
     sys.exit(app() or 0)

@@ -41,8 +41,13 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     part_power: int = 8                     # partitions then: two to the power of this
     fsync: Literal["always", "never"] = "always"  # whether an object is on the disk before it is acknowledged
     threads: int = 4                        # threads of each device; 0: none, files are handled in the event loop
+    reclaim_age_s: float = 604_800.0        # how long deletions are remembered; a device that was away for longer must come back empty
     mount_check: bool = False               # refuse devices that are not mount points
-    ring_folder: str = ""                   # where the rings are; empty: in the state folder, made when missing
+    ring_folder: str = ""                   # where a cluster's rings are; empty: in the state folder, made when missing
+    device_folder: str = ""                 # the folder that devices are in; empty: in the state folder
+    storage_listen: str = "127.0.0.1:6200"  # where the rings say that this process's devices are; only a cluster's servers listen there
+    proxy_listen: str = "127.0.0.1:8080"    # where a cluster's proxy listens
+    identity_url: str = ""                  # where a cluster's proxy asks who holds a token: the URL of identity's version 3
     healthcheck_disable_path: str = ""      # a file that, when it is there, takes this proxy out of a load balancer
     policies: list[StoragePolicy] = []      # storage policies; none: one, of whole copies
     #: The front: how storage servers are asked, and for how long.

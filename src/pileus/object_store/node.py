@@ -9,6 +9,7 @@ from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.object_store.model.names import Hashing
 from pileus.object_store.model.policy import Policies, StoragePolicy
+from pileus.object_store.model.timestamp import stamp
 from pileus.object_store.storage.account.server import AccountServer
 from pileus.object_store.storage.container.server import ContainerServer
 from pileus.object_store.storage.database.account import AccountBroker
@@ -24,24 +25,32 @@ from pileus.object_store.wire.status import plain
 
 
 class StorageNode:
-    """`kinds`: which of the servers it runs."""
+    """All three servers over one set of devices."""
 
     def __init__(self, root: Path, hashing: Hashing, policies: Policies, transport: Transport, clock: Clock, ids: Ids, *,
-                 threads: int = 4, fsync: bool = True, mount_check: bool = False,
-                 kinds: tuple[str, ...] = ("account", "container", "object")):
+                 threads: int = 4, fsync: bool = True, mount_check: bool = False, reclaim_age_s: float = 604_800.0):
         self.devices = Devices(root, threads=threads, mount_check=mount_check)
         self.accounts = Databases(AccountBroker, "accounts")
         self.containers = Databases(ContainerBroker, "containers")
-        self.fsync = fsync
-        servers = {
+        self.fsync, self.clock, self.reclaim_age_s = fsync, clock, reclaim_age_s
+        self.objects = ObjectServer(self.devices, hashing, ids, policies=policies, make_files=self._files, transport=transport, clock=clock)
+        self.servers = {
             "account": AccountServer(self.devices, self.accounts, hashing, ids),
             "container": ContainerServer(self.devices, self.containers, hashing, ids, transport=transport),
-            "object": ObjectServer(self.devices, hashing, ids, policies=policies, make_files=self.files, transport=transport, clock=clock),
+            "object": self.objects,
         }
-        self.servers = {kind: servers[kind] for kind in kinds}
 
-    def files(self, device: str, policy: StoragePolicy) -> Files:
-        return DiskFiles(self.devices.path(device), policy.folder, run=self.devices.threads_of(device).run, fsync=self.fsync)
+    def files_of(self, device: str, policy: StoragePolicy) -> Files:
+        """The files of a policy on a device of this node, the same ones that its object server uses."""
+        return self.objects.files_of(device, policy)
+
+    def _files(self, device: str, policy: StoragePolicy) -> Files:
+        return DiskFiles(self.devices.path(device), policy.folder, run=self.devices.threads_of(device).run, fsync=self.fsync,
+                         reclaim_before=self.reclaim_before)
+
+    def reclaim_before(self) -> str:
+        """What was deleted before this is known everywhere, and forgotten."""
+        return stamp(max(0.0, self.clock.now().timestamp() - self.reclaim_age_s))
 
     async def __call__(self, req: Request) -> Response:
         server = self.servers.get(req.path.split("/", 2)[1])

@@ -1,6 +1,7 @@
-"""The object store of this process: rings, storage servers, proxy and pipeline, put together.
+"""The object store of one process: rings, storage servers, proxy and pipeline, put together.
 
 Without rings of its own a process makes itself some: devices that are folders of its state folder, all served by itself.
+With `ring_folder` it takes part in a cluster: what the rings place at its own address is its own, the rest is reached by HTTP.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -23,53 +24,55 @@ from pileus.object_store.pipeline.identity import Identify
 from pileus.object_store.proxy.proxy import Proxy
 from pileus.object_store.ring import file, simple
 from pileus.object_store.ring.device import Device
-from pileus.object_store.ring.ring import Ring
-from pileus.object_store.transport import Address, Network
+from pileus.object_store.ring.rings import Rings
+from pileus.object_store.transport import Address, Network, address
 from pileus.object_store.wire.asgi import Application
 from pileus.object_store.wire.client import Client
 from pileus.object_store.wire.message import Handler
 
-#: The address of the servers of this process in rings of its own. Nobody listens there: they are called.
-HERE: Address = ("127.0.0.1", 6200)
-
 
 class ObjectStore:
-    """`state`: the folder of devices and rings. `app` is what an HTTP server serves."""
+    """`state`: the folder of devices and rings. `app` is what an HTTP server serves to clients, `node_app` to other proxies.
 
-    def __init__(self, config: ObjectStoreConfig, state: Path, clock: Clock, ids: Ids, identify: Identify | None = None):
+    `serves_storage`: whether the devices at `config.storage_listen` are this process's own.
+    """
+
+    def __init__(self, config: ObjectStoreConfig, state: Path, clock: Clock, ids: Ids, identify: Identify | None = None, *,
+                 serves_storage: bool = True):
         self.config, self.state, self.clock, self.ids = config, state, clock, ids
         self.policies = Policies(config.policies)
-        self.hashing = load_hashing(state / "cluster.json", ids)
+        folder = Path(config.ring_folder) if config.ring_folder else state / "rings"
+        self.hashing = load_hashing(folder / "cluster.json", ids)
         self.client = Client(connect_s=config.proxy.conn_timeout_s, step_s=config.proxy.node_timeout_s)
+        self.address = address(config.storage_listen)
+        self.devices = Path(config.device_folder) if config.device_folder else state / "devices"
+        if not config.ring_folder:
+            self._make_rings(folder)
         local: dict[Address, Handler] = {}
+        self.rings = Rings(folder, self.hashing, clock)
         self.transport = Network(local, self.client)
-        self.node = StorageNode(state / "devices", self.hashing, self.policies, self.transport, clock, ids, threads=config.threads,
-                                fsync=config.fsync == "always", mount_check=config.mount_check)
-        local[HERE] = self.node
-        self.proxy = Proxy(config.proxy, config.limits, self.policies, self._rings(), self.transport, clock, ids)
+        self.node = StorageNode(self.devices, self.hashing, self.policies, self.transport, clock, ids, threads=config.threads,
+                                fsync=config.fsync == "always", mount_check=config.mount_check, reclaim_age_s=config.reclaim_age_s)
+        if serves_storage:
+            local[self.address] = self.node
+        self.proxy = Proxy(config.proxy, config.limits, self.policies, self.rings, self.transport, clock, ids)
         self.store = Store(config, self.proxy, clock, ids, identify)
         pipeline.build(self.store)
         self.app = Application(self.store.pipeline)
+        self.node_app = Application(self.node)
 
     async def stop(self) -> None:
         await self.transport.close()
         self.node.close()
 
-    def _rings(self) -> dict[str, Ring]:
-        folder = Path(self.config.ring_folder) if self.config.ring_folder else self.state / "rings"
-        names = ["account", "container", *(p.ring for p in self.policies)]
-        if not self.config.ring_folder:
-            self._make_rings(folder, names)
-        return {name: Ring.load(folder / f"{name}.ring", self.hashing) for name in names}
-
-    def _make_rings(self, folder: Path, names: list[str]) -> None:
-        devices = [Device(id=n, zone=n + 1, ip=HERE[0], port=HERE[1], device=f"d{n + 1}") for n in range(self.config.devices)]
+    def _make_rings(self, folder: Path) -> None:
+        ip, port = self.address
+        devices = [Device(id=n, zone=n + 1, ip=ip, port=port, device=f"d{n + 1}") for n in range(self.config.devices)]
         for device in devices:
-            (self.state / "devices" / device.device).mkdir(parents=True, exist_ok=True)
-        for name in names:
+            (self.devices / device.device).mkdir(parents=True, exist_ok=True)
+        for name in ("account", "container", *(p.ring for p in self.policies)):
             if not (folder / f"{name}.ring").exists():
-                table = simple.deal(devices, self.config.replicas, self.config.part_power)
-                file.write(folder / f"{name}.ring", list(devices), table, 1)
+                file.write(folder / f"{name}.ring", list(devices), simple.deal(devices, self.config.replicas, self.config.part_power), 1)
 
 
 def load_hashing(path: Path, ids: Ids) -> Hashing:

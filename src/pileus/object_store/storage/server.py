@@ -55,19 +55,29 @@ class StorageServer:
         method = self.methods.get(req.method)
         if method is None:
             return plain(405, headers={"allow": ", ".join(sorted(self.methods))})
+        return await self.guarded(self._handled, method, req)
+
+    async def _handled(self, method: Callable[[Request, Target], Awaitable[Response]], req: Request) -> Response:
+        return await method(req, self.target(req))
+
+    async def guarded(self, function: Callable[..., Awaitable[Response]], *args: Any) -> Response:
+        """The function's answer; failures of the device and of databases as answers, too."""
         try:
-            return await method(req, self.target(req))
+            return await function(*args)
         except Stop as stop:
             return stop.response
         except DeviceUnavailable:
             return plain(507)
         except sqlite3.OperationalError as problem:
-            log.error("database failed", path=req.path, error=str(problem))
-            return plain(507 if "disk" in str(problem) or "full" in str(problem) or "unable to open" in str(problem) else 503)
+            log.error("database failed", error=str(problem))
+            return plain(507 if any(word in str(problem) for word in ("disk", "full", "unable to open")) else 503)
+        except sqlite3.DatabaseError as damage:
+            log.error("database damaged", error=str(damage))
+            return plain(507)               # somebody else's is asked; the auditor puts this one away
         except OSError as problem:
             if problem.errno not in DEVICE_FAILS:
                 raise
-            log.error("device failed", path=req.path, error=str(problem))
+            log.error("device failed", error=str(problem))
             return plain(507)
 
     def target(self, req: Request) -> Target:

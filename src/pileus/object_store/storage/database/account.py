@@ -72,6 +72,9 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, container_co
                        " container_count=container_count+excluded.container_count, object_count=object_count+excluded.object_count,"
                        " bytes_used=bytes_used+excluded.bytes_used", (row[6], sign, sign * row[3], sign * row[4]))
 
+    def reclaim(self, before: str) -> None:
+        self._reclaim(before, "delete_timestamp < ?", "name, put_timestamp, delete_timestamp, object_count, bytes_used")
+
     def list(self, page: Page) -> list[tuple]:
         """Rows of name, objects, bytes, when it was put, policy; of a folder, its name only."""
         def fetch(bounds: str, values: list[Any], reverse: bool, limit: int) -> list[tuple]:

@@ -50,6 +50,7 @@ class Broker:
     def __init__(self, path: Path | str):
         self.path = str(path)
         self.lock = RLock()
+        self.inode = os.stat(path).st_ino
         self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10, cached_statements=64)
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.db.execute("PRAGMA case_sensitive_like=ON")
@@ -86,11 +87,35 @@ class Broker:
         with self.lock:
             self.db.execute("BEGIN IMMEDIATE")
             try:
+                if not self.in_place():
+                    raise sqlite3.OperationalError("disk: the database was taken away")
                 yield self.db
             except BaseException:
                 self.db.execute("ROLLBACK")
                 raise
             self.db.execute("COMMIT")
+
+    def in_place(self) -> bool:
+        """Whether this is still the file at its path: what is written to one that was taken away is lost."""
+        try:
+            return os.stat(self.path).st_ino == self.inode
+        except FileNotFoundError:
+            return False
+
+    def remove(self, as_it_was: str | None = None) -> bool:
+        """Take the database away; not when its hash is no longer `as_it_was`. Nobody can be writing to it meanwhile."""
+        with self.writing() as db:
+            if as_it_was is not None and db.execute("SELECT hash FROM info").fetchone()[0] != as_it_was:
+                return False
+            for ending in ("", "-wal", "-shm"):
+                Path(self.path + ending).unlink(missing_ok=True)
+        self.close()
+        for folder in list(Path(self.path).parents)[:3]:
+            try:
+                folder.rmdir()
+            except OSError:
+                break
+        return True
 
     def all(self, sql: str, values: Sequence[Any] = ()) -> list[tuple]:
         with self.lock:
@@ -166,6 +191,51 @@ class Broker:
             cursor = self.db.execute(f"SELECT ROWID AS row, * FROM {self.rows} WHERE ROWID > ? ORDER BY ROWID LIMIT ?", (number, limit))
             names = [c[0] for c in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    # ---- replication -------------------------------------------------------------------------------------------------
+    def merge_info(self, other: Mapping[str, Any], metadata: Metadata) -> None:
+        """Take in what another replica knows of when it was put and deleted, and its metadata."""
+        with self.writing() as db:
+            known = self.info()
+            db.execute("UPDATE info SET created_at=min(created_at, ?), put_timestamp=max(put_timestamp, ?),"
+                       " delete_timestamp=max(delete_timestamp, ?)",
+                       (other["created_at"], other["put_timestamp"], other["delete_timestamp"]))
+            if self.is_deleted(known) != self.is_deleted():
+                db.execute("UPDATE info SET status_changed_at=?", (max(other["status_changed_at"], known["status_changed_at"]),))
+            self._merge_metadata(db, metadata)
+
+    def point(self, remote_id: str) -> int:
+        """How far the rows of another replica have been taken in."""
+        found = self.all("SELECT sync_point FROM incoming_sync WHERE remote_id=?", (remote_id,))
+        return found[0][0] if found else -1
+
+    def copy(self, path: str, id: str) -> None:
+        """A copy of the whole, as it is at one moment, under another id: the replica of another device."""
+        with self.lock:
+            other = sqlite3.connect(path, isolation_level=None)
+            try:
+                self.db.backup(other)
+                source, last = self.info()["id"], self.max_row()
+                other.execute("PRAGMA journal_mode=WAL")
+                other.execute("DELETE FROM outgoing_sync")
+                other.execute("UPDATE info SET id=?, reported_put_timestamp=?, reported_delete_timestamp=?", (id, ZERO, ZERO))
+                other.execute("INSERT OR REPLACE INTO incoming_sync (remote_id, sync_point) VALUES (?,?)", (source, last))
+            finally:
+                other.close()
+
+    def reclaim(self, before: str) -> None:
+        """Forget what was deleted before this."""
+        raise AssertionError("each kind of database has rows of its own")
+
+    def _reclaim(self, before: str, condition: str, hash_of: str) -> None:
+        with self.writing() as db:
+            rows = db.execute(f"SELECT ROWID, {hash_of} FROM {self.rows} WHERE deleted=1 AND {condition} LIMIT 10000", (before,)).fetchall()
+            digest = int(db.execute("SELECT hash FROM info").fetchone()[0], 16)
+            for number, *parts in rows:
+                digest ^= row_hash(*parts)
+                db.execute(f"DELETE FROM {self.rows} WHERE ROWID=?", (number,))
+            if rows:
+                db.execute("UPDATE info SET hash=?", (f"{digest:032x}",))
 
     def max_row(self) -> int:
         return self.all(f"SELECT coalesce(max(ROWID), -1) FROM {self.rows}")[0][0]

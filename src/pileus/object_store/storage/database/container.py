@@ -72,6 +72,15 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
                            " DO UPDATE SET sync_point=max(sync_point, excluded.sync_point)", (source, last))
         return changed
 
+    def reported(self, info: Mapping[str, Any]) -> None:
+        """The account has been told this state."""
+        with self.writing() as db:
+            names = ("put_timestamp", "delete_timestamp", "object_count", "bytes_used")
+            db.execute("UPDATE info SET " + ", ".join(f"reported_{name}=?" for name in names), [info[name] for name in names])
+
+    def reclaim(self, before: str) -> None:
+        self._reclaim(before, "created_at < ?", "name, max(created_at, ctype_at, meta_at), deleted")
+
     def list(self, page: Page, policy: int) -> list[tuple]:
         """Rows of name, newest timestamp, size, content type and hash; of a folder, its name only."""
         def fetch(bounds: str, values: list[Any], reverse: bool, limit: int) -> list[tuple]:

@@ -8,12 +8,13 @@ from typing import Any, Generic, TypeVar
 
 from pileus.core.ids import Ids
 from pileus.object_store.model.names import Hashing
+from pileus.object_store.storage.database import replicate
 from pileus.object_store.storage.database.broker import Broker, Metadata
 from pileus.object_store.storage.database.files import Databases
 from pileus.object_store.storage.database.listing import Page
 from pileus.object_store.storage.device import Devices
 from pileus.object_store.storage.server import StorageServer, Target
-from pileus.object_store.wire.message import Request, Stop
+from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
 B = TypeVar("B", bound=Broker)
@@ -23,6 +24,11 @@ class DatabaseServer(StorageServer, Generic[B]):
     def __init__(self, devices: Devices, databases: Databases[B], hashing: Hashing, ids: Ids):
         super().__init__(devices, hashing, ids)
         self.databases = databases
+
+    async def __call__(self, req: Request) -> Response:
+        if req.method == "REPLICATE":
+            return await self.guarded(replicate.receive, self, req)
+        return await super().__call__(req)
 
     def broker(self, target: Target) -> B:
         """Raises Absent."""

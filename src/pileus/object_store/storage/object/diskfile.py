@@ -8,13 +8,13 @@ name. Whoever opens the folder finds the old files or the new one. A crash leave
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pileus.core.log import Log
 from pileus.object_store.model.names import folder
-from pileus.object_store.storage.object import attrs
+from pileus.object_store.storage.object import attrs, hashes
 from pileus.object_store.storage.object.files import Found, Metadata, Missing, Quarantined
 from pileus.object_store.storage.object.history import History, ctype_time, data_time, resolve
 from pileus.object_store.wire.body import FileBody
@@ -26,9 +26,13 @@ OF_THE_BODY = ("name", "content-length", "etag", "x-timestamp")
 
 
 class DiskFiles:
-    """`root`: the device's folder; `place`: that of the policy in it; `run`: how reading is done in threads."""
+    """`root`: the device's folder; `place`: that of the policy in it; `run`: how reading is done in threads.
 
-    def __init__(self, root: Path, place: str, *, run: Callable[..., Any], fsync: bool = True):
+    `reclaim_before`: tombstones from before this are forgotten."""
+
+    def __init__(self, root: Path, place: str, *, run: Callable[..., Any], fsync: bool = True,
+                 reclaim_before: Callable[[], str] = lambda: ""):
+        self.reclaim_before = reclaim_before
         self.root, self.place, self.run, self.fsync = root, root / place, run, fsync
         self.temporary = root / "tmp"
 
@@ -132,17 +136,21 @@ class DiskFiles:
         if self.fsync:
             os.fsync(fd)
         new_folders = not where.is_dir()
-        where.mkdir(parents=True, exist_ok=True)
-        if beside is not None:
-            self._sidecar(where, name, beside)
-        self.changed(part, hash)
-        try:
-            os.link(f"/proc/self/fd/{fd}", f"{where}/{name}", src_dir_fd=0, follow_symlinks=True)
-        except FileExistsError:
-            return                          # the same thing said twice
+        while True:
+            where.mkdir(parents=True, exist_ok=True)
+            try:
+                if beside is not None:
+                    self._sidecar(where, name, beside)
+                os.link(f"/proc/self/fd/{fd}", f"{where}/{name}", src_dir_fd=0, follow_symlinks=True)
+                break
+            except FileExistsError:
+                return                      # the same thing said twice
+            except FileNotFoundError:
+                continue                    # the folder was empty, and a replicator has just removed it
         if self.fsync:
             for path in (where, *(where.parents[:3] if new_folders else ())):
                 sync_folder(path)
+        self.changed(part, hash)
         self.clean(part, hash)
 
     def _sidecar(self, where: Path, name: str, content: bytes) -> None:
@@ -169,14 +177,71 @@ class DiskFiles:
         return history
 
     # ---- for replication ---------------------------------------------------------------------------------------------
+    def hashes(self, part: int, *, all_again: bool = False) -> dict[str, str]:
+        """suffix → hash of what is in it."""
+        return hashes.hashes(self.place / str(part), self._reckon, all_again=all_again)
+
+    def suffix(self, part: int, suffix: str) -> dict[str, list[str]]:
+        """The files that count of each object in a suffix; what does not is removed on the way."""
+        where = self.place / str(part) / suffix
+        return self._suffix(where) if where.is_dir() else {}
+
+    def _reckon(self, suffix: Path) -> str | None:
+        return hashes.of_names(self._suffix(suffix))
+
+    def _suffix(self, where: Path) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for hash in os.listdir(where):
+            history = self.clean(int(where.parent.name), hash, self.reclaim_before())
+            if names := history.counting:
+                found[hash] = names
+            else:
+                self._remove_folder(where / hash)
+        if not found:
+            self._remove_folder(where)
+        return found
+
+    def _remove_folder(self, path: Path) -> None:
+        try:
+            path.rmdir()
+        except OSError:
+            pass                            # somebody just put something into it
+
+    def read_file(self, part: int, hash: str, name: str) -> tuple[Metadata, OpenFile, int]:
+        """One file as it is: metadata, content and length. Raises FileNotFoundError, and ValueError for a damaged one."""
+        path = f"{self.folder(part, hash)}/{name}"
+        fd = os.open(path, os.O_RDONLY)
+        content = OpenFile(fd, self.run)
+        return attrs.read(fd, path), content, os.fstat(fd).st_size
+
+    def store_file(self, part: int, hash: str, name: str, writer: FileWriter | None, metadata: Mapping[str, str]) -> None:
+        """Keep a file that another replica has, under its own name."""
+        if writer is None:
+            self._mark(part, hash, name, metadata)
+        else:
+            writer.commit_as(name, metadata)
+
+    def remove(self, part: int, hash: str, names: Iterable[str]) -> None:
+        """Remove files that are safe elsewhere."""
+        for name in names:
+            for suffix in ("", attrs.SUFFIX):
+                (self.folder(part, hash) / (name + suffix)).unlink(missing_ok=True)
+        hashes.invalidate(self.place / str(part), hash[-3:])
+        self._remove_folder(self.folder(part, hash))
+
+    def remove_partition(self, part: int) -> bool:
+        """Remove a partition in which nothing is left."""
+        where = self.place / str(part)
+        if self.hashes(part):
+            return False
+        for name in (".lock", "hashes.json", "hashes.invalid"):
+            (where / name).unlink(missing_ok=True)
+        self._remove_folder(where)
+        return not where.exists()
+
     def changed(self, part: int, hash: str) -> None:
         """Note that a suffix's hash is no longer what was reckoned."""
-        where = f"{self.place}/{part}/hashes.invalid"
-        fd = os.open(where, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(fd, (hash[-3:] + "\n").encode())
-        finally:
-            os.close(fd)
+        hashes.invalidate(self.place / str(part), hash[-3:])
 
     def quarantine(self, part: int, hash: str, why: str) -> None:
         """Put what is damaged away, where nothing looks but a person: replication brings a good copy."""
@@ -229,9 +294,12 @@ class FileWriter:
             view = view[done:]
 
     def commit(self, timestamp: str, metadata: Mapping[str, str]) -> None:
+        self.commit_as(f"{timestamp}.data", metadata)
+
+    def commit_as(self, name: str, metadata: Mapping[str, str]) -> None:
         try:
             os.ftruncate(self.fd, self.size)
-            self.files.link(self.part, self.hash, self.fd, f"{timestamp}.data", metadata)
+            self.files.link(self.part, self.hash, self.fd, name, metadata)
         finally:
             self.abort()
 

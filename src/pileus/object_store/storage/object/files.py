@@ -6,7 +6,7 @@ Everything here blocks, and is called in a thread of the device.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -69,3 +69,19 @@ class Files(Protocol):
 
     def update(self, part: int, hash: str, timestamp: str, metadata: Mapping[str, str], ctype_timestamp: str = "") -> None:
         """Replace the metadata; with `ctype_timestamp`, the content type as well."""
+
+    # ---- for replication ---------------------------------------------------------------------------------------------
+    def hashes(self, part: int, *, all_again: bool = False) -> dict[str, str]: ...
+
+    def suffix(self, part: int, suffix: str) -> dict[str, list[str]]: ...
+
+    def read_file(self, part: int, hash: str, name: str) -> tuple[Metadata, Any, int]: ...
+
+    def store_file(self, part: int, hash: str, name: str, writer: Writer | None, metadata: Mapping[str, str]) -> None:
+        """Keep a file that another replica has, under its name; `writer` holds the body of a `.data`."""
+
+    def remove(self, part: int, hash: str, names: Iterable[str]) -> None: ...
+
+    def remove_partition(self, part: int) -> bool: ...
+
+    def quarantine(self, part: int, hash: str, why: str) -> None: ...

@@ -29,9 +29,14 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         return data_time(name) if name else None
 
     @property
+    def counting(self) -> list[str]:
+        """The names of the files that count."""
+        return [n for n in (self.data, self.tombstone, self.meta, self.ctype) if n]
+
+    @property
     def newest(self) -> str | None:
         """When anything about it changed last."""
-        times = [data_time(n) for n in (self.data, self.tombstone, self.meta) if n]
+        times = [data_time(n) for n in self.counting]
         return max(times) if times else None
 
 

@@ -11,7 +11,7 @@ from pileus.core.clock import Clock
 from pileus.object_store.model import timestamp
 from pileus.object_store.model.policy import Policies, StoragePolicy
 from pileus.object_store.storage.device import Devices
-from pileus.object_store.storage.object import put
+from pileus.object_store.storage.object import put, replicate
 from pileus.object_store.storage.object.files import Files, Found, Missing
 from pileus.object_store.storage.object.metadata import expired, kept_of, shown
 from pileus.object_store.storage.object.updates import tell_containers
@@ -34,6 +34,7 @@ class ObjectServer(StorageServer):
         self.policies, self.make_files, self.transport, self.clock = policies, make_files, transport, clock
         self.known: dict[tuple[str, int], Files] = {}
         self.methods = {"PUT": self.put, "POST": self.post, "DELETE": self.delete, "HEAD": self.head, "GET": self.get}
+        self.replication = {"REPLICATE": replicate.compare, "SYNC": replicate.receive}
 
     def files(self, req: Request, target: Target) -> Files:
         """Raises Stop for a policy that is not known."""
@@ -87,6 +88,10 @@ class ObjectServer(StorageServer):
             # What fits into one read is read at once: its file need not stay open.
             return Response(status, headers, await self.run(target, _all, found, start, length))
         return Response(status, headers, found.body(start, length))
+
+    async def __call__(self, req: Request) -> Response:
+        handle = self.replication.get(req.method)
+        return await self.guarded(handle, self, req) if handle else await super().__call__(req)
 
     async def put(self, req: Request, target: Target) -> Response:
         return await put.put(self, req, target)

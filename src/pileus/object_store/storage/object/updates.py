@@ -54,7 +54,7 @@ async def tell_containers(server: ObjectServer, req: Request, target: Target, me
     if not all(told):
         assert target.container is not None and target.object is not None
         pending = Pending(method=method, account=target.account, container=target.container, object=target.object, headers=headers,
-                          told=[device for device, heard in zip(devices, told, strict=False) if heard])
+                          told=[f"{host}/{device}" for host, device, heard in zip(hosts, devices, told, strict=False) if heard])
         await server.run(target, keep, target.root, target.hash, headers["x-timestamp"], pending)
 
 

@@ -1,0 +1,147 @@
+"""`pileus object-store …`: the processes of an object store's cluster."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from pileus.cli.options import STATE
+from pileus.core.clock import Clock
+from pileus.core.ids import Ids
+
+Node = Annotated[Path, Parameter(name="--state", help="The node's folder.")]
+HERE = STATE / "object_store"
+
+
+def run(*names: str, state: Node = HERE, once: bool = False) -> int:
+    """Run servers and daemons in this process, in the foreground.
+
+    Parameters
+    ----------
+    names
+        proxy-server, storage-server, and daemons by name.
+    once
+        Run the daemons once and end.
+    """
+    from pileus.core import log as logs
+    from pileus.object_store.cluster.manager import Marker
+    from pileus.object_store.cluster.run import run as run_process
+
+    logs.setup(as_json=False, level="INFO")
+    marks = []
+    try:
+        marks = [] if once else [Marker(state, name) for name in names]
+    except BlockingIOError:
+        print(f"{' '.join(names)}: already running", file=sys.stderr)
+        return 1
+
+    def ready() -> None:
+        for mark in marks:
+            mark.ready()
+
+    asyncio.run(run_process(configuration(state), state, names, once=once, ready=ready))
+    return 0
+
+
+def configuration(state: Path):
+    """The options of a node: `node.json` or [object_store] of `pileus.toml` in its folder."""
+    from pileus.object_store.config import ObjectStoreConfig
+
+    if (state / "node.json").exists():
+        return msgspec.json.decode((state / "node.json").read_bytes(), type=ObjectStoreConfig)
+    from pileus.cli.options import configuration as whole
+
+    return whole(state).object_store
+
+
+def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int = 3, devices: int = 1, port: int = 8080,
+                identity: str = "http://127.0.0.1:8787/identity/v3", stop: bool = False) -> int:
+    """Start a cluster of several nodes on this machine, each of a storage server, a proxy and daemons in processes of their own.
+
+    Parameters
+    ----------
+    port
+        The first proxy's port; the others follow. Storage servers have those from 200 below.
+    identity
+        Where proxies ask who holds a token.
+    stop
+        Stop it instead.
+    """
+    from pileus.object_store.cluster.layout import lay_out
+    from pileus.object_store.cluster.manager import TOGETHER, Manager
+
+    clock = Clock()
+    ports = range(nodes)
+    places = lay_out(state, Ids(), nodes=nodes, devices=devices, replicas=replicas, part_power=8,
+                     storage_ports=[port - 200 + n for n in ports], proxy_ports=[port + n for n in ports], identity_url=identity)
+
+    async def each() -> int:
+        failed = 0
+        for place in places:
+            manager = Manager(place.state, clock, say=lambda text, name=place.name: print(f"{name}: {text}"))
+            names = ["storage-server", "proxy-server", TOGETHER]
+            failed += await manager.stop(names[::-1]) if stop else await manager.start(names)
+        return failed
+
+    failed = asyncio.run(each())
+    if not stop and not failed:
+        print("ready: " + ", ".join(f"http://{place.config.proxy_listen}/v1" for place in places))
+    return 1 if failed else 0
+
+
+def _managed(action: str):
+    def command(*names: str, state: Node = HERE) -> int:
+        from pileus.object_store.cluster.manager import Manager, named
+
+        manager = Manager(state, Clock())
+        try:
+            chosen = named(names or ["main"])
+        except ValueError as unknown:
+            print(unknown, file=sys.stderr)
+            return 1
+
+        async def act() -> int:
+            match action:
+                case "status":
+                    return await manager.status(chosen)
+                case "start":
+                    return await manager.start(chosen)
+                case "no-wait":
+                    return await manager.start(chosen, wait=False)
+                case "once":
+                    return await manager.start([n for n in chosen if not n.endswith("-server")], once=True)
+                case "stop":
+                    return await manager.stop(chosen[::-1], kill=False)
+                case "restart":
+                    return await manager.stop(chosen[::-1]) or await manager.start(chosen)
+                case "kill":
+                    return await manager.stop(chosen[::-1], kill=True)
+                case _:
+                    return await manager.reload(chosen)
+
+        return 1 if asyncio.run(act()) else 0
+
+    command.__doc__ = ACTIONS[action]
+    command.__name__ = action.replace("-", "_")
+    return command
+
+
+#: What `swift-init` does, by the same words; servers by name, or main, rest, all.
+ACTIONS = {
+    "status": "Say which servers run.",
+    "start": "Start servers and wait until they are up.",
+    "no-wait": "Start servers without waiting.",
+    "once": "Run daemons once and wait for them.",
+    "stop": "Stop servers when what they are doing is done.",
+    "restart": "Stop servers, and start them again.",
+    "reload": "Stop and start servers one after another.",
+    "force-reload": "Stop and start servers one after another.",
+    "kill": "End servers at once.",
+}
+status, start, no_wait, once_, stop_, restart, reload, force_reload, kill = (_managed(action) for action in ACTIONS)

@@ -1,0 +1,48 @@
+"""A cluster on one machine: folders, rings and configurations of its nodes."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pileus.core.ids import Ids
+from pileus.object_store.config import ObjectStoreConfig
+from pileus.object_store.model.policy import Policies
+from pileus.object_store.ring import file, simple
+from pileus.object_store.ring.device import Device
+from pileus.object_store.service import load_hashing
+
+
+class NodePlace(msgspec.Struct, frozen=True, kw_only=True):
+    """One node: its folder, and the configuration that its processes run with."""
+
+    name: str
+    state: Path
+    config: ObjectStoreConfig
+
+
+def lay_out(folder: Path, ids: Ids, *, nodes: int, devices: int, replicas: int, part_power: int, storage_ports: list[int],
+            proxy_ports: list[int], host: str = "127.0.0.1", **options: Any) -> list[NodePlace]:
+    """Make folders and rings, as far as they are missing. `options` are those of every node's [object_store]."""
+    rings = folder / "rings"
+    load_hashing(rings / "cluster.json", ids)
+    places, found = [], []
+    for n in range(nodes):
+        state = folder / f"node{n + 1}"
+        for d in range(devices):
+            device = Device(id=n * devices + d, zone=n + 1, ip=host, port=storage_ports[n], device=f"d{d + 1}")
+            (state / "devices" / device.device).mkdir(parents=True, exist_ok=True)
+            found.append(device)
+        config = msgspec.convert({"ring_folder": str(rings), "storage_listen": f"{host}:{storage_ports[n]}",
+                                  "proxy_listen": f"{host}:{proxy_ports[n]}", **options}, ObjectStoreConfig)
+        (state / "node.json").write_bytes(msgspec.json.encode(config))
+        places.append(NodePlace(name=state.name, state=state, config=config))
+    # Devices in the order d1 of all nodes, d2 of all nodes …: dealt out in turn, replicas are on different nodes.
+    dealt = sorted(found, key=lambda d: (d.device, d.zone))
+    for name in ("account", "container", *(p.ring for p in Policies(places[0].config.policies))):
+        if not (rings / f"{name}.ring").exists():
+            file.write(rings / f"{name}.ring", list(found), simple.deal(dealt, replicas, part_power), 1)
+    return places

@@ -1,0 +1,162 @@
+"""Starting and stopping the processes of a node: what `swift-init` does, with the same commands.
+
+A process is known by its file in STATE/run: its number, and a lock that it holds as long as it lives. A lock cannot be left
+behind, so a number that another process has meanwhile is never taken for ours.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from pileus.core.clock import Clock
+from pileus.object_store.daemons import DAEMONS
+
+MAIN = ["storage-server", "proxy-server"]
+REST = list(DAEMONS)
+#: All daemons in one process: for small nodes.
+TOGETHER = "daemons"
+GROUPS = {"main": MAIN, "rest": REST, "all": MAIN + REST}
+#: How long a process has to come up, and to go.
+START_S, STOP_S = 10.0, 15.0
+
+
+def named(names: Sequence[str]) -> list[str]:
+    """Servers by name, by group, or by the beginning of a name (`proxy`). Raises ValueError for others."""
+    found: list[str] = []
+    for name in names:
+        group = GROUPS.get(name) or [s for s in [*GROUPS["all"], TOGETHER] if s in (name, f"{name}-server")] \
+            or [s for s in GROUPS["all"] if name.rstrip("*") and s.startswith(name.rstrip("*")) and name.endswith("*")]
+        if not group:
+            raise ValueError(f"{name} is none of {', '.join([*GROUPS, *GROUPS['all']])}")
+        found += [s for s in group if s not in found]
+    return found
+
+
+class Manager:
+    """The processes of one node. `command` is how one is started: what is given, then the server's name."""
+
+    def __init__(self, state: Path, clock: Clock, command: Sequence[str] = (), say: Callable[[str], None] = print):
+        self.state, self.clock, self.say = state, clock, say
+        self.command = [*(command or [sys.executable, "-m", "pileus", "object-store", "run"]), "--state", str(state)]
+
+    def pid(self, name: str) -> int | None:
+        """The process that is this server, if one is."""
+        try:
+            with open(self.state / "run" / f"{name}.pid") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    return int(file.read())
+        except (OSError, ValueError):
+            pass
+        return None
+
+    async def status(self, names: Sequence[str]) -> int:
+        """Say which run; how many do not."""
+        missing = 0
+        for name in names:
+            pid = self.pid(name)
+            self.say(f"{name} running ({pid})" if pid else f"No {name} running")
+            missing += pid is None
+        return missing
+
+    async def start(self, names: Sequence[str], *, wait: bool = True, once: bool = False) -> int:
+        """Start what does not run; how many did not come up. Without `wait` none is waited for."""
+        begun: list[tuple[str, subprocess.Popen]] = []
+        failed = 0
+        for name in names:
+            if (pid := self.pid(name)) and not once:
+                self.say(f"{name} running ({pid})")
+                continue
+            begun.append((name, self.spawn(name, once=once)))
+            self.say(f"Starting {name}")
+        for name, process in begun:
+            if once:
+                failed += await asyncio.to_thread(process.wait) != 0
+            elif wait and not await self.until(partial(self.up, name, process), START_S):
+                failed += 1
+            elif wait and process.poll() is not None:
+                self.say(f"{name} ended at once; see {self.state / 'log' / (name + '.log')}")
+                failed += 1
+        return failed
+
+    def spawn(self, name: str, *, once: bool = False) -> subprocess.Popen:
+        log = self.state / "log" / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "ab") as out:
+            return subprocess.Popen([*self.command, name, *(["--once"] if once else [])], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                    start_new_session=True)
+
+    async def stop(self, names: Sequence[str], *, kill: bool = False) -> int:
+        """End them: at once, or when what they are doing is done. How many are still there."""
+        ending: list[tuple[str, int]] = []
+        for name in names:
+            if (pid := self.pid(name)) is None:
+                self.say(f"No {name} running")
+                continue
+            self.say(f"Stopping {name} ({pid})")
+            self.signal(pid, signal.SIGKILL if kill else signal.SIGTERM)
+            ending.append((name, pid))
+        left = 0
+        for name, pid in ending:
+            if not await self.until(partial(self.gone, name), STOP_S):
+                self.say(f"{name} does not end; killing {pid}")
+                self.signal(pid, signal.SIGKILL)
+                left += not await self.until(partial(self.gone, name), STOP_S)
+        return left
+
+    async def reload(self, names: Sequence[str]) -> int:
+        """Stop and start anew, one after another: each is back before the next goes."""
+        failed = 0
+        for name in names:
+            failed += await self.stop([name]) or await self.start([name])
+        return failed
+
+    def up(self, name: str, process: subprocess.Popen) -> bool:
+        """Whether it serves, or never will."""
+        return process.poll() is not None or (self.pid(name) is not None and (self.state / "run" / f"{name}.ready").exists())
+
+    def gone(self, name: str) -> bool:
+        return self.pid(name) is None
+
+    def signal(self, pid: int, number: int) -> None:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+    async def until(self, holds: Callable[[], bool], seconds: float) -> bool:
+        end = self.clock.monotonic() + seconds
+        while not holds():
+            if self.clock.monotonic() > end:
+                return False
+            await self.clock.sleep(0.05)
+        return True
+
+
+class Marker:
+    """The file that says that a server runs; held for as long as the process lives."""
+
+    def __init__(self, state: Path, name: str):
+        path = state / "run" / f"{name}.pid"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = open(path, "a+")        # noqa: SIM115 held until the process ends
+        fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.file.truncate(0)
+        self.file.write(str(os.getpid()))
+        self.file.flush()
+        self.serving = path.with_suffix(".ready")
+        self.serving.unlink(missing_ok=True)
+
+    def ready(self) -> None:
+        """It serves now."""
+        self.serving.touch()

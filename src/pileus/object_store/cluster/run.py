@@ -1,0 +1,74 @@
+"""One process of a cluster: the servers and daemons that it is told to run, until it is told to stop."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pileus.core.clock import Clock
+from pileus.core.http.server import Server
+from pileus.core.ids import Ids
+from pileus.core.log import Log
+from pileus.object_store.config import ObjectStoreConfig
+from pileus.object_store.daemons import DAEMONS
+from pileus.object_store.daemons.daemon import Daemon
+from pileus.object_store.identity import RemoteIdentity
+from pileus.object_store.service import ObjectStore
+from pileus.object_store.transport import address
+
+log = Log("pileus.object_store")
+
+
+class Process:
+    """`names`: servers (`proxy-server`, `storage-server` for all three kinds) and daemons."""
+
+    def __init__(self, config: ObjectStoreConfig, state: Path, names: Sequence[str], *, once: bool = False):
+        self.config, self.once = config, once
+        self.names = [each for name in names for each in (DAEMONS if name == "daemons" else [name])]
+        self.store = ObjectStore(config, state, Clock(), Ids(), serves_storage="storage-server" in names)
+        if config.identity_url:
+            self.store.store.identify = RemoteIdentity(config.identity_url, self.store.client, self.store.clock)
+        self.servers: list[Server] = []
+        self.daemons: list[Daemon] = [DAEMONS[name](self.store) for name in self.names if name in DAEMONS]
+
+    async def run(self, until: asyncio.Event, ready: Callable[[], Any] = lambda: None) -> None:
+        """Serve until the event is set; with `once`, run every daemon once."""
+        if self.once:
+            for daemon in self.daemons:
+                log.info("ran once", daemon=daemon.name, **await daemon.run_once())
+            await self.store.stop()
+            return
+        for name, app, at in (("proxy-server", self.store.app, self.config.proxy_listen),
+                              ("storage-server", self.store.node_app, self.config.storage_listen)):
+            if name in self.names:
+                server = Server(app, *address(at))
+                await server.start()
+                self.servers.append(server)
+                await server.listening()
+        tasks = [asyncio.create_task(daemon.run_forever(), name=daemon.name) for daemon in self.daemons]
+        ready()
+        await until.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for server in self.servers:
+            await server.stop()
+        await self.store.stop()
+
+
+async def run(config: ObjectStoreConfig, state: Path, names: Sequence[str], *, once: bool = False,
+              ready: Callable[[], Any] = lambda: None) -> None:
+    """Run a process until SIGTERM or SIGINT."""
+    until = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, until.set)
+
+    def up() -> None:
+        log.info("ready", servers=" ".join(names))
+        ready()
+
+    await Process(config, state, names, once=once).run(until, up)

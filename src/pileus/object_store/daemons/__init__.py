@@ -1,0 +1,22 @@
+"""What heals: replicators, auditors, updaters, the reaper, the expirer. Each runs once or forever."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.object_store.daemons.auditor import AccountAuditor, ContainerAuditor, ObjectAuditor
+from pileus.object_store.daemons.daemon import Daemon
+from pileus.object_store.daemons.db_replicator import AccountReplicator, ContainerReplicator
+from pileus.object_store.daemons.object_replicator import ObjectReplicator
+from pileus.object_store.daemons.updater import ContainerUpdater, ObjectUpdater
+
+#: name → the daemon, in the order in which a pass of all of them heals most
+DAEMONS: dict[str, type[Daemon]] = {kind.name: kind for kind in (
+    ObjectAuditor,
+    ContainerAuditor,
+    AccountAuditor,
+    ObjectReplicator,
+    ContainerReplicator,
+    AccountReplicator,
+    ObjectUpdater,
+    ContainerUpdater,
+)}

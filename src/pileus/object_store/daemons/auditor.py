@@ -1,0 +1,101 @@
+"""Reads everything that is kept, and puts away what is damaged: replication brings a good copy in its place."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import sqlite3
+from hashlib import md5
+from pathlib import Path
+from typing import ClassVar
+
+from pileus.object_store.daemons.daemon import Daemon, partitions
+from pileus.object_store.daemons.db_replicator import hashes_of
+from pileus.object_store.model.policy import StoragePolicy
+from pileus.object_store.ring.device import Device
+from pileus.object_store.storage.database.broker import Absent
+from pileus.object_store.storage.object.files import Files, Missing
+
+READ = 1 << 20
+
+
+class ObjectAuditor(Daemon):
+    """Bodies whose hash is not what it was."""
+
+    name = "object-auditor"
+    every_s = 3600.0
+    patience = 4.0
+
+    async def work(self) -> None:
+        for policy in self.store.policies:
+            for device, root in self.own_devices(self.store.rings[policy.ring]):
+                await self.device(policy, device, root)
+
+    async def device(self, policy: StoragePolicy, device: Device, root: Path) -> None:
+        files = self.store.node.files_of(device.device, policy)
+        run = self.store.node.devices.threads_of(device.device).run
+        for part in await run(partitions, root / policy.folder):
+            # What was reckoned may be as old as the damage: replication has to see what is really there.
+            for suffix in await run(lambda p: files.hashes(p, all_again=True), part):
+                for hash in await run(files.suffix, part, suffix):
+                    async with self.piece():
+                        await run(self.audit, files, part, hash)
+
+    def audit(self, files: Files, part: int, hash: str) -> None:
+        try:
+            found = files.open(part, hash)
+        except Missing as missing:
+            self.did["quarantined"] += missing.timestamp is None
+            return
+        self.did["objects"] += 1
+        try:
+            digest = md5(usedforsecurity=False)
+            for at in range(0, found.size, READ):
+                digest.update(found.content.read(at, min(READ, found.size - at)))
+            self.did["bytes"] += found.size
+        finally:
+            found.close()
+        if digest.hexdigest() != found.metadata.get("x-fragment-etag", found.metadata["etag"]):
+            files.quarantine(part, hash, "its body is not what it was")
+            self.did["quarantined"] += 1
+
+
+class DatabaseAuditor(Daemon):
+    """Databases that SQLite finds damaged."""
+
+    kind: ClassVar[str]
+    every_s = 1800.0
+
+    async def work(self) -> None:
+        databases = self.store.node.accounts if self.kind == "account" else self.store.node.containers
+        for device, root in self.own_devices(self.store.rings[self.kind]):
+            run = self.store.node.devices.threads_of(device.device).run
+            for part, hash in await run(hashes_of, root / databases.place):
+                async with self.piece():
+                    await run(self.audit, databases, root, part, hash)
+
+    def audit(self, databases, root: Path, part: int, hash: str) -> None:
+        self.did["databases"] += 1
+        try:
+            broker = databases.get(root, part, hash)
+            sound = broker.all("PRAGMA quick_check") == [("ok",)]
+            broker.info()
+        except Absent:
+            return
+        except (sqlite3.DatabaseError, TypeError):
+            sound = False
+        if not sound:
+            path = databases.path(root, part, hash)
+            databases.forget(str(path))
+            away = root / "quarantined" / databases.place / f"{hash}-{self.store.ids.hex()}"
+            away.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(path.parent, away)
+            self.did["quarantined"] += 1
+
+
+class AccountAuditor(DatabaseAuditor):
+    name, kind = "account-auditor", "account"
+
+
+class ContainerAuditor(DatabaseAuditor):
+    name, kind = "container-auditor", "container"

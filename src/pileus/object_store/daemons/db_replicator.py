@@ -1,0 +1,137 @@
+"""Brings databases to the devices that should have them, and their rows to each other.
+
+For each database on each own device every other device of its partition is told of its timestamps and metadata, then sent the rows
+that it has not had from here; one that has no such database gets a copy of the whole.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+
+from pileus.object_store.daemons.daemon import Daemon, partitions
+from pileus.object_store.ring.device import Device, Node
+from pileus.object_store.ring.ring import Ring
+from pileus.object_store.storage.database.broker import Absent, Broker
+from pileus.object_store.storage.database.files import Databases
+from pileus.object_store.storage.database.replicate import DO, ROWS, Rows, State, state
+from pileus.object_store.wire.body import FileBody, stream
+from pileus.object_store.wire.message import Request
+
+
+class DatabaseReplicator(Daemon):
+    kind: ClassVar[str]
+
+    @property
+    def databases(self) -> Databases[Any]:
+        return self.store.node.accounts if self.kind == "account" else self.store.node.containers
+
+    async def work(self) -> None:
+        ring = self.store.rings[self.kind]
+        for device, root in self.own_devices(ring):
+            run = self.store.node.devices.threads_of(device.device).run
+            for part, hash in await run(hashes_of, root / self.databases.place):
+                if part < ring.partitions:
+                    async with self.piece():
+                        await self.database(ring, device, root, part, hash, run)
+
+    async def database(self, ring: Ring, device: Device, root: Path, part: int, hash: str, run: Callable[..., Any]) -> None:
+        try:
+            broker = await run(self.databases.get, root, part, hash)
+        except Absent:
+            return
+        self.did["databases"] += 1
+        primaries = ring.primaries(part)
+        others = [n for n in primaries if n.device.id != device.id]
+        before = (await run(broker.info))["hash"]
+        heard = [await self.bring(node, broker, part, hash, run, root) for node in others]
+        if len(others) == len(primaries):
+            if all(heard) and await run(broker.remove, before):
+                self.databases.forget(broker.path)
+                self.did["removed"] += 1
+            return
+        await run(self.reclaim, broker, all(heard))
+
+    def reclaim(self, broker: Broker, all_know: bool) -> None:
+        """Forget old deletions; and the whole database, when it was deleted long ago and all replicas know."""
+        before = self.store.node.reclaim_before()
+        broker.reclaim(before)
+        info = broker.info()
+        if all_know and broker.is_deleted(info) and info["delete_timestamp"] < before and broker.is_empty(info):
+            broker.remove(info["hash"])
+            self.databases.forget(broker.path)
+            self.did["reclaimed"] += 1
+
+    async def bring(self, node: Node, broker: Broker, part: int, hash: str, run: Callable[..., Any], root: Path) -> bool:
+        """Whether the other device now knows everything that is known here."""
+        path = f"/{self.kind}/{node.device.device}/{part}/{hash}"
+        try:
+            own = await run(state, broker)
+            theirs = await self.ask(node, path, "info", msgspec.json.encode(own))
+            if theirs is None:
+                return await self.send_file(node, path, broker, run, root)
+            while theirs.hash != own.hash:
+                rows = await run(broker.since, theirs.point, ROWS)
+                if not rows:
+                    break                   # they know something that is not known here: they will tell
+                again = await self.ask(node, path, "rows", msgspec.json.encode(Rows(source=own.id, rows=rows)))
+                if again is None or again.point <= theirs.point:
+                    return False
+                theirs = again
+                self.did["rows"] += len(rows)
+            return True
+        except OSError:
+            self.did["unreachable"] += 1
+            return False
+
+    async def ask(self, node: Node, path: str, what: str, body: bytes) -> State | None:
+        """None when there is no such database. Raises OSError when the other cannot answer."""
+        req = Request("REPLICATE", path, {DO: what, "content-length": str(len(body))}, body=stream(body))
+        answer = await self.store.transport(node.key, req)
+        data = await answer.read()
+        if answer.status == 404:
+            return None
+        if not answer.ok:
+            raise OSError(f"{node.device} answers {answer.status}")
+        return msgspec.json.decode(data, type=State)
+
+    async def send_file(self, node: Node, path: str, broker: Broker, run: Callable[..., Any], root: Path) -> bool:
+        copy = root / "tmp" / f"{Path(broker.path).name}.{self.store.ids.uuid()}"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            await run(broker.copy, str(copy), (await run(broker.info))["id"])
+            fd = await run(os.open, copy, os.O_RDONLY)
+            size = os.fstat(fd).st_size
+            req = Request("REPLICATE", path, {DO: "file", "content-length": str(size)}, body=FileBody(fd, 0, size, run))
+            answer = await self.store.transport(node.key, req)
+            await answer.close()
+        finally:
+            copy.unlink(missing_ok=True)
+        self.did["files"] += answer.ok
+        return answer.ok
+
+
+class AccountReplicator(DatabaseReplicator):
+    name, kind = "account-replicator", "account"
+
+
+class ContainerReplicator(DatabaseReplicator):
+    name, kind = "container-replicator", "container"
+
+
+def hashes_of(place: Path) -> list[tuple[int, str]]:
+    """Partition and hash of every database below a folder."""
+    return [(part, hash) for part in partitions(place) for suffix in _names(place / str(part))
+            for hash in _names(place / str(part) / suffix)]
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        return os.listdir(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,119 @@
+"""What replicators of other servers ask of databases: REPLICATE /KIND/DEVICE/PARTITION/HASH, with what to do as a header.
+
+    info   take in timestamps and metadata; the answer says how far this replica has read the other
+    rows   take in rows
+    file   take in a whole database: as the own one when there is none, else its rows
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pileus.object_store.storage.database.broker import Absent, Broker, Metadata
+from pileus.object_store.wire.message import Request, Response
+from pileus.object_store.wire.status import plain
+
+if TYPE_CHECKING:
+    from pileus.object_store.storage.database.server import DatabaseServer
+
+DO = "x-backend-replicate"
+#: Bytes of JSON that are taken at a time.
+MOST = 1 << 26
+ROWS = 1000
+
+
+class State(msgspec.Struct, kw_only=True):
+    """One replica as another sees it."""
+
+    id: str
+    hash: str
+    point: int
+    info: dict[str, Any] = {}
+    metadata: Metadata = {}
+
+
+class Rows(msgspec.Struct, kw_only=True):
+    source: str
+    rows: list[dict[str, Any]]
+
+
+async def receive(server: DatabaseServer, req: Request) -> Response:
+    device, part, hash = req.path.split("/")[2:5]
+    root = server.devices.path(device)
+    run = server.devices.threads_of(device).run
+    what = req.header(DO)
+    if what == "file":
+        beside = root / "tmp" / f"{hash}.{server.ids.uuid()}"
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            await _save(req, beside, run)
+            await run(_take_file, server, root, int(part), hash, beside)
+        finally:
+            beside.unlink(missing_ok=True)
+        return plain(201)
+    body = b"".join([chunk async for chunk in req.body]) if req.body is not None else b""
+    try:
+        answer = await run(_take_info if what == "info" else _take_rows, server, root, int(part), hash, body)
+    except Absent:
+        return plain(404)
+    return Response(200, {"content-type": "application/json"}, msgspec.json.encode(answer))
+
+
+def state(broker: Broker, remote_id: str = "") -> State:
+    info = broker.info()
+    point = broker.point(remote_id) if remote_id else -1
+    return State(id=info["id"], hash=info["hash"], point=point, info=info, metadata=broker.metadata())
+
+
+def _take_info(server: DatabaseServer, root: Path, part: int, hash: str, body: bytes) -> State:
+    broker, theirs = server.databases.get(root, part, hash), msgspec.json.decode(body, type=State)
+    broker.merge_info(theirs.info, theirs.metadata)
+    return state(broker, theirs.id)
+
+
+def _take_rows(server: DatabaseServer, root: Path, part: int, hash: str, body: bytes) -> State:
+    broker, theirs = server.databases.get(root, part, hash), msgspec.json.decode(body, type=Rows)
+    broker.merge(theirs.rows, theirs.source)
+    return state(broker, theirs.source)
+
+
+async def _save(req: Request, path: Path, run: Callable[..., Any]) -> None:
+    with open(path, "wb") as out:
+        if req.body is not None:
+            async for chunk in req.body:
+                await run(out.write, chunk)
+
+
+def _take_file(server: DatabaseServer, root: Path, part: int, hash: str, beside: Path) -> None:
+    """Raises sqlite3.DatabaseError when what came is damaged."""
+    theirs = server.databases.kind(beside)
+    try:
+        if theirs.all("PRAGMA quick_check") != [("ok",)]:
+            raise ValueError("a damaged database came")
+        path = server.databases.path(root, part, hash)
+        if not path.exists():
+            copy = beside.with_name(beside.name + ".own")
+            try:
+                theirs.copy(str(copy), server.ids.uuid())
+                path.parent.mkdir(parents=True, exist_ok=True)
+                os.link(copy, path)
+                return
+            except FileExistsError:
+                pass                        # somebody else brought one at the same time: then its rows are taken in
+            finally:
+                copy.unlink(missing_ok=True)
+        mine, at = server.databases.get(root, part, hash), -1
+        mine.merge_info(theirs.info(), theirs.metadata())
+        while rows := theirs.since(at, ROWS):
+            mine.merge(rows)
+            at = rows[-1]["row"]
+    finally:
+        theirs.close()
+        for ending in ("-wal", "-shm"):
+            Path(str(beside) + ending).unlink(missing_ok=True)
