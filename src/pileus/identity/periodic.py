@@ -35,7 +35,13 @@ async def end_federated_memberships(identity: Identity) -> str | None:
     return f"{gone} memberships ended" if gone else None
 
 
+async def ask_directories(identity: Identity) -> str | None:
+    """Take over what has changed in the directories of domains."""
+    return await identity.directories.refresh_all()
+
+
 PERIODIC = [
+    Periodic(ask_directories, every_s=300),
     Periodic(end_federated_memberships, every_s=60),
     Periodic(remove_orphaned_application_credentials, every_s=300),
     Periodic(purge_revocations, every_s=900),

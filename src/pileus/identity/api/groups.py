@@ -12,7 +12,7 @@ from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Description, Id, Name, changes, parse, required
 from pileus.identity.api.users import show_user
-from pileus.identity.api.views import asked, domain_or_own, filters, links, listing, own_domain, own_list_limit
+from pileus.identity.api.views import asked, domain_of, domain_or_own, filters, links, listing, own_domain, own_list_limit
 from pileus.identity.model import Group
 from pileus.identity.service.tokens import stamp
 
@@ -29,6 +29,7 @@ class GroupBody(msgspec.Struct):
 
 async def list_groups(req: Request) -> dict[str, Any]:
     wanted = [*own_domain(req.who), *filters(req, ("name", "domain_id"))]
+    await req.services.identity.directories.freshen(domain_of(wanted))
     page = asked(req, await own_list_limit(req, wanted))
     found, more = await req.services.identity.groups.page(wanted, page.limit, page.marker)
     return listing(req, "groups", [show_group(req, g) for g in found], page=page, more=more)

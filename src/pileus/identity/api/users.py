@@ -12,7 +12,7 @@ from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Id, Name, UserOptions, changes, parse, required
 from pileus.identity.api.projects import show_project
-from pileus.identity.api.views import asked, domain_or_own, filters, links, listing, own_domain, own_list_limit
+from pileus.identity.api.views import asked, domain_of, domain_or_own, filters, links, listing, own_domain, own_list_limit
 from pileus.identity.model import User
 
 
@@ -40,6 +40,7 @@ class PasswordBody(msgspec.Struct):
 
 async def list_users(req: Request) -> dict[str, Any]:
     wanted = [*own_domain(req.who), *filters(req, ("name", "domain_id"), ("enabled",))]
+    await req.services.identity.directories.freshen(domain_of(wanted))
     page = asked(req, await own_list_limit(req, wanted))
     found, more = await req.services.identity.users.page(wanted, page.limit, page.marker)
     return listing(req, "users", [show_user(req, u) for u in found], page=page, more=more)

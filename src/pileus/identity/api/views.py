@@ -31,9 +31,14 @@ def asked(req: Request, own_limit: int | None = None) -> Page:
     return Page(min(limit, config.max_list_limit) if limit else None, req.query.get("marker") or None)
 
 
+def domain_of(wanted: list[Filter]) -> str | None:
+    """The domain that a list is limited to."""
+    return next((f.value for f in wanted if f.column == "domain_id" and f.comparison == "equals"), None)
+
+
 async def own_list_limit(req: Request, wanted: list[Filter]) -> int | None:
     """What the domain that a list of users or groups is of has configured for it."""
-    domain_id = next((f.value for f in wanted if f.column == "domain_id" and f.comparison == "equals"), None)
+    domain_id = domain_of(wanted)
     options = await req.services.identity.domain_configs.effective(domain_id) if domain_id is not None else None
     limit = options["identity"]["list_limit"] if options is not None else None
     return limit if isinstance(limit, int) and limit > 0 else None

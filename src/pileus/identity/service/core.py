@@ -6,7 +6,7 @@ from __future__ import annotations
 from pileus.core.errors import Invalid
 from pileus.core.kit import Kit
 from pileus.identity.config import IdentityConfig
-from pileus.identity.errors import LastAdmin
+from pileus.identity.errors import LastAdmin, Refused
 from pileus.identity.service.generations import Generations
 from pileus.identity.store import Store
 
@@ -22,6 +22,12 @@ class Core:
     def max_project_depth(self) -> int:
         """Levels of projects below a domain: one, when a project's limits hang on its domain's."""
         return 1 if self.config.limit_enforcement_model == "strict_two_level" else self.config.max_project_depth
+
+    async def check_writable(self, domain_id: str) -> None:
+        """Raise Refused when the users and groups of a domain are kept in a directory: they are changed there."""
+        config = await self.store.domain_configs.find(domain_id)
+        if config is not None and config.options.get("identity", {}).get("driver") == "ldap":
+            raise Refused(why=f"The users and groups of domain {domain_id} are kept in a directory and cannot be changed here.")
 
     async def keep_an_admin(self) -> None:
         """Raise LastAdmin, undoing the transaction around, when nobody who can log in has the role admin any more."""

@@ -25,6 +25,7 @@ from pileus.identity.service.catalog import Catalog
 from pileus.identity.service.consumers import Consumers
 from pileus.identity.service.core import Core
 from pileus.identity.service.credentials import Credentials
+from pileus.identity.service.directories import Directories
 from pileus.identity.service.domain_configs import DomainConfigs
 from pileus.identity.service.effective import Lister
 from pileus.identity.service.endpoint_filters import EndpointFilters
@@ -63,6 +64,7 @@ class Identity:
         self.endpoint_filters = EndpointFilters(self.core)
         self.consumers = Consumers(self.core, self.credential_keys)
         self.domain_configs = DomainConfigs(self.core, self.credential_keys)
+        self.directories = Directories(self.core, self.domain_configs)
         self.endpoint_policies = EndpointPolicies(self.core)
         self.federation = Federation(self.core)
         self.limits = Limits(self.core)
@@ -72,7 +74,7 @@ class Identity:
         self.application_credentials = ApplicationCredentials(self.core, self.passwords, self.assignments)
         self.meanings = Meanings(self.core, self.assignments)
         self.tokens = Tokens(self.core, self.keys, self.meanings)
-        self.logins = Logins(self.core, self.passwords, self.tokens, self.assignments)
+        self.logins = Logins(self.core, self.passwords, self.tokens, self.assignments, self.directories)
         self.federated_logins = FederatedLogins(self.core, self.federation, self.logins)
         self.assertions = Assertions(config, kit.clock)
         self.websso = WebSso(config, self.keys, kit.clock, kit.ids)
@@ -85,6 +87,7 @@ class Identity:
 
     async def stop(self) -> None:
         self.passwords.close()
+        self.directories.close()
 
     # ---- who asks ----------------------------------------------------------------------------------------------------
     async def authenticate(self, token: str, service_token: str | None = None, *, request_id: str = "") -> Context:

@@ -18,6 +18,7 @@ from pileus.identity.passwords import Passwords
 from pileus.identity.payload import LONGEST_CHAIN, PROJECT, UNSCOPED, Payload, audit_id
 from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.core import Core
+from pileus.identity.service.directories import Directories
 from pileus.identity.service.generations import TOKENS
 from pileus.identity.service.proofs import Proofs
 from pileus.identity.service.scopes import Scopes, trust_of
@@ -48,10 +49,10 @@ class Proven(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Logins:
-    def __init__(self, core: Core, passwords: Passwords, tokens: Tokens, assignments: Assignments):
+    def __init__(self, core: Core, passwords: Passwords, tokens: Tokens, assignments: Assignments, directories: Directories):
         self.core, self.passwords, self.tokens = core, passwords, tokens
         self.scopes = Scopes(core, assignments)
-        self.proofs = Proofs(core, passwords, self.scopes)
+        self.proofs = Proofs(core, passwords, self.scopes, directories)
         self.cache: dict[tuple[UserRef, Scope | str | None], Resolved] = {}
 
     async def log_in(self, login: Login) -> Verified:
@@ -102,7 +103,7 @@ class Logins:
             return await self._issue(proven, known.scope, known.target_id)
         user_id, hashed = await self.proofs.password(given)
         verified = await self._for_scope(Proven(user_id=user_id, methods=PASSWORD, generation=generation), wanted)
-        if verified.payload.trust_id is None:
+        if verified.payload.trust_id is None and hashed:
             self.cache.pop(key, None)
             if len(self.cache) >= REMEMBERED:
                 del self.cache[next(iter(self.cache))]

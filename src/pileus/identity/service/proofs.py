@@ -4,23 +4,41 @@
 from __future__ import annotations
 
 from pileus.core.errors import Invalid, Unauthenticated
+from pileus.identity.directory.ldap import Ldap
 from pileus.identity.model import ApplicationCredential, ApplicationCredentialRef, PasswordUser
 from pileus.identity.passwords import Passwords
 from pileus.identity.service.core import Core
+from pileus.identity.service.directories import Directories
 from pileus.identity.service.scopes import Scopes
 
 
 class Proofs:
-    def __init__(self, core: Core, passwords: Passwords, scopes: Scopes):
-        self.core, self.passwords, self.scopes = core, passwords, scopes
+    def __init__(self, core: Core, passwords: Passwords, scopes: Scopes, directories: Directories):
+        self.core, self.passwords, self.scopes, self.directories = core, passwords, scopes, directories
 
     async def password(self, given: PasswordUser) -> tuple[str, str]:
-        """(user, hash) of who this is. Disabled or not: issuing a token refuses them, after the same work."""
+        """(user, hash) of who this is. Disabled or not: issuing a token refuses them, after the same work.
+
+        The hash is empty for those of a directory, which is asked about them every time.
+        """
+        if (kept := await self._in_directory(given)) is not None:
+            return await self.directories.prove(*kept, given.password), ""
         user = await self.scopes.user(given)
         secret = await self.core.store.users.password(user.id) if user is not None else None
         if not await self.passwords.verify(given.password, secret.hash if secret is not None else None) or secret is None:
             raise Unauthenticated()
         return secret.user_id, secret.hash
+
+    async def _in_directory(self, given: PasswordUser) -> tuple[Ldap, str, str] | None:
+        """(directory, domain, name) of somebody whose domain is kept in a directory."""
+        if given.id is not None:
+            user = await self.core.store.users.find(given.id)
+            domain_id, name = (user.domain_id, user.name) if user is not None else ("", "")
+        else:
+            domain = await self.scopes.domain(given.domain) if given.domain is not None else None
+            domain_id, name = domain.id if domain is not None else "", given.name or ""
+        directory = await self.directories.of(domain_id) if domain_id and name else None
+        return (directory, domain_id, name) if directory is not None else None
 
     async def application_credential(self, given: ApplicationCredentialRef) -> ApplicationCredential:
         found = await self._find(given)

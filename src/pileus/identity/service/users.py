@@ -61,6 +61,7 @@ class Users:
         await self._check(user)
         hashed = await self.passwords.hash(password, cheap=generated_password) if password is not None else None
         async with self.db.transaction():
+            await self.core.check_writable(domain_id)
             await self._check(user)  # again: hashing took a while
             await self.store.add(user)
             if hashed is not None:
@@ -83,6 +84,7 @@ class Users:
         hashed = await self.passwords.hash(password, cheap=generated_password) if password is not None else None
         async with self.db.transaction():
             user = await self.store.get(id, lock=True)
+            await self.core.check_writable(user.domain_id)
             if values.pop("domain_id", user.domain_id) != user.domain_id:
                 raise Invalid("Update of `domain_id` is not allowed.")
             merge(user, values)
@@ -121,6 +123,7 @@ class Users:
 
     async def delete(self, id: str) -> None:
         async with self.db.transaction():
+            await self.core.check_writable((await self.store.get(id)).domain_id)
             await self.core.store.assignments.remove_of_actor(id)
             await self.store.remove(id)
             await self.core.generations.revoke(f"user:{id}")
@@ -163,12 +166,14 @@ class Groups:
         )
         async with self.db.transaction():
             await check_domain(self.core, domain_id)
+            await self.core.check_writable(domain_id)
             await self.store.add(group)
         return group
 
     async def update(self, id: str, values: dict[str, Any]) -> Group:
         async with self.db.transaction():
             group = await self.store.get(id, lock=True)
+            await self.core.check_writable(group.domain_id)
             if values.pop("domain_id", group.domain_id) != group.domain_id:
                 raise Invalid("Update of `domain_id` is not allowed.")
             merge(group, values)
@@ -176,6 +181,7 @@ class Groups:
 
     async def delete(self, id: str) -> None:
         async with self.db.transaction():
+            await self.core.check_writable((await self.store.get(id)).domain_id)
             await self.core.store.assignments.remove_of_actor(id)
             await self.store.remove(id)
             await self.core.generations.raise_()
@@ -196,7 +202,7 @@ class Groups:
     async def add_member(self, id: str, user_id: str) -> None:
         """Repeatable."""
         async with self.db.transaction():
-            await self.store.get(id)
+            await self.core.check_writable((await self.store.get(id)).domain_id)
             await self.core.store.users.get(user_id)
             if await self.store.add_member(id, user_id):
                 await self.core.generations.raise_()
@@ -204,6 +210,7 @@ class Groups:
     async def remove_member(self, id: str, user_id: str) -> None:
         async with self.db.transaction():
             await self.check_member(id, user_id)
+            await self.core.check_writable((await self.store.get(id)).domain_id)
             await self.store.remove_member(id, user_id)
             await self.core.generations.raise_()
             await self.core.keep_an_admin()
