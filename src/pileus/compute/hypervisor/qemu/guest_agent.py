@@ -52,14 +52,22 @@ async def _converse(sock: socket.socket, command: str, arguments: dict[str, Any]
     while True:
         line, rest = await _read_line(sock, rest)
         heard = line.rpartition(SENTINEL)[2]
-        if SENTINEL in line and json.loads(heard).get("return") == number:
+        if SENTINEL in line and _object(heard).get("return") == number:
             break
     await loop.sock_sendall(sock, _line({"execute": command, "arguments": arguments}))
     line, _ = await _read_line(sock, rest)
-    answer = json.loads(line)
+    answer = _object(line)
     if "error" in answer:
-        raise HypervisorFailed(what=command, detail=str(answer["error"].get("desc", ""))[:500])
+        raise HypervisorFailed(what=command, detail=str(answer["error"])[:500])
     return answer.get("return")
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    """Raises ValueError for what is none."""
+    found = json.loads(line)
+    if not isinstance(found, dict):
+        raise ValueError("the agent's answer is no object")
+    return found
 
 
 def _line(message: dict) -> bytes:
