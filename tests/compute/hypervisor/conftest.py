@@ -20,6 +20,7 @@ from tests.compute.hypervisor.tiny_guest import write_images
 def home():
     """A folder with the images. One for all tests, so that QEMU is probed once."""
     path = Path(tempfile.mkdtemp(prefix="pileus-test-qemu-"))
+    path.chmod(0o711)                                 # where strangers may pass, guests' processes are users of their own
     write_images(path)
     yield path
     shutil.rmtree(path)

@@ -72,6 +72,7 @@ async def running(host: Host):
 async def scratch():
     """An empty folder that belongs to no guest."""
     with tempfile.TemporaryDirectory(prefix="pileus-test-contract-") as folder:
+        Path(folder).chmod(0o711)                      # images are where a guest's process may pass
         yield Path(folder)
 
 

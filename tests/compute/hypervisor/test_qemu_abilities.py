@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from pileus.compute.hypervisor.base import GuestAgentSilent, HypervisorFailed, Power, RescueSpec
-from pileus.compute.hypervisor.qemu import guest_agent
+from pileus.compute.hypervisor.qemu import confine, guest_agent
 from pileus.compute.hypervisor.qemu.disks import layer_size
 from tests.compute.hypervisor.qemu_host import says, started
 from tests.compute.hypervisor.tiny_guest import leftovers, make_spec
@@ -47,7 +47,7 @@ async def test_a_snapshot_has_every_byte_of_the_disk_and_of_what_it_is_layered_o
 
 async def test_the_end_of_a_guest_cuts_its_snapshot_short(home, state, tmp_path):
     spec = sized(home, 1, 1, properties={"quota:disk_total_bytes_sec": "1000"})
-    big = tmp_path / "big.raw"
+    big = home / "big.raw"
     big.write_bytes(os.urandom(64 << 20))
     async with started(state) as qemu:
         await qemu.spawn(replace(spec, root=replace(spec.root, base=str(big))))
@@ -55,13 +55,13 @@ async def test_the_end_of_a_guest_cuts_its_snapshot_short(home, state, tmp_path)
             await qemu.spawn(replace(spec, root=replace(spec.root, base=str(big))))
             await qemu.power(spec.id, power)
             copying = asyncio.create_task(qemu.snapshot(spec.id, tmp_path / "copy", "qcow2"))
-            while not (tmp_path / "copy.new").exists():  # noqa: ASYNC110, nothing tells
+            while not (state / "guests" / spec.id / "copy").exists():  # noqa: ASYNC110, nothing tells
                 await asyncio.sleep(0.001)
             async with asyncio.timeout(10):
                 await qemu.destroy(spec.id)
             with pytest.raises(HypervisorFailed):
                 await copying
-            assert os.listdir(tmp_path) == ["big.raw"] and leftovers(state) == []
+            assert os.listdir(tmp_path) == [] and leftovers(state) == []
 
 
 async def test_a_copy_that_a_killed_agent_left_behind_is_no_obstacle(home, state, tmp_path):
@@ -69,8 +69,11 @@ async def test_a_copy_that_a_killed_agent_left_behind_is_no_obstacle(home, state
         spec = sized(home, 1, 1)
         await qemu.spawn(spec)
         machine = qemu._guests[spec.id].machine
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", tmp_path / "old", "1G"], check=True)
-        file = {"driver": "file", "filename": str(tmp_path / "old")}
+        old = state / "guests" / spec.id / "copy"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", old, "1G"], check=True)
+        if user := qemu._guests[spec.id].record.user:
+            confine.give(old, user)
+        file = {"driver": "file", "filename": str(old)}
         await machine.ask("blockdev-add", {"driver": "qcow2", "node-name": "copy", "file": file})
         await machine.ask("blockdev-backup", {"job-id": "copy", "device": "root", "target": "copy", "sync": "full", "speed": 1})
     async with started(state) as qemu:

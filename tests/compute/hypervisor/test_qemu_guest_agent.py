@@ -27,7 +27,7 @@ async def guest_with(folder: Path, play):
     server = await asyncio.start_unix_server(play, folder / "agent.sock")
     record = Record(spec=make_spec(folder, 1, properties={"hw_qemu_guest_agent": "yes"}))
     try:
-        yield Guest(Folder(folder), record, Settings(host=Abilities(binary="qemu", version=(7, 2, 0))))
+        yield Guest(Folder(folder), record, Settings(host=Abilities(binary="qemu", version=(7, 2, 0)), home=folder))
     finally:
         server.close()
 

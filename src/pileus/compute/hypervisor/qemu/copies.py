@@ -6,9 +6,13 @@ Formats are stated for every file of a chain, so nothing that a guest wrote is e
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import asyncio
+import os
+import shutil
 from pathlib import Path
 
 from pileus.compute.hypervisor.base import HypervisorFailed, RootDisk
+from pileus.compute.hypervisor.qemu import confine
 from pileus.compute.hypervisor.qemu.disks import layer_size, run_tool
 from pileus.compute.hypervisor.qemu.drives import layer
 from pileus.compute.hypervisor.qemu.guest import Guest, failing
@@ -24,18 +28,25 @@ async def snapshot(guest: Guest, file: Path, format: str) -> None:
     """See `TakesSnapshots`."""
     if format not in FORMATS:
         raise HypervisorFailed(what="write the snapshot", detail=f"unknown format {format!r}")
-    new = file.with_name(f"{file.name}.new")
+    copy, new = guest.folder.copy, file.with_name(f"{file.name}.new")
     with failing("write the snapshot"):
         try:
             if machine := guest.machine:
+                await machine.drop_copy()
+                copy.unlink(missing_ok=True)
                 size = layer_size(guest.folder.disk)
-                await run_tool("write the snapshot", guest.settings.image_tool, "create", "-q", "-f", format, str(new), str(size))
-                await machine.copy_disk("root", new, format)
+                await run_tool("write the snapshot", guest.settings.image_tool, "create", "-q", "-f", format, str(copy), str(size))
+                if guest.record.user:
+                    confine.give(copy, guest.record.user)
+                await machine.copy_disk("root", copy, format)
             else:
-                await flatten(guest.record.spec.root, guest.folder.disk, new, format, guest.settings.image_tool)
+                await flatten(guest.record.spec.root, guest.folder.disk, copy, format, guest.settings.image_tool)
+            await asyncio.to_thread(shutil.move, copy, new)
+            os.chown(new, os.geteuid(), os.getegid())
             new.replace(file)
         finally:
-            new.unlink(missing_ok=True)
+            for left in (copy, new):
+                left.unlink(missing_ok=True)
 
 
 async def flatten(root: RootDisk, disk: Path, file: Path, format: str, image_tool: str) -> None:

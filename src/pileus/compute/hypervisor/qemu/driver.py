@@ -26,7 +26,7 @@ from pileus.compute.hypervisor.base import (
     traits_of,
 )
 from pileus.compute.hypervisor.files import read_tail, write_atomically
-from pileus.compute.hypervisor.qemu import copies, diagnoses, guest_agent, moves, process, rescues, resizes
+from pileus.compute.hypervisor.qemu import confine, copies, diagnoses, guest_agent, moves, process, rescues, resizes
 from pileus.compute.hypervisor.qemu.disks import make_disks, make_firmware
 from pileus.compute.hypervisor.qemu.guest import Guest, Settings, failing
 from pileus.compute.hypervisor.qemu.host import inventory
@@ -63,6 +63,7 @@ class Qemu:
         self._image_tool = image_tool
         self._cpu = cpu
         self._drive_format = drive_format
+        self._confined = False
         self._guests: dict[str, Guest] = {}
         self._turns = Turns()
         self._long: dict[str, asyncio.Task] = {}      # guest id → work that its end cuts short
@@ -74,12 +75,16 @@ class Qemu:
     async def start(self) -> None:
         with failing("start"):
             self._home.make()
+            self._confined = confine.possible(self._home)
             if self._lock is None:
                 self._lock = self._home.lock()
             if shutil.which(self._image_tool) is None:
                 raise HypervisorFailed(what="start", detail=f"{self._image_tool} is not installed")
             able = await abilities(self._binary, self._home.probe)
-            self._settings = Settings(host=able, image_tool=self._image_tool, cpu=self._cpu, drive_format=self._drive_format)
+            self._settings = Settings(host=able, image_tool=self._image_tool, cpu=self._cpu, drive_format=self._drive_format,
+                                      home=self._home.path)  # fmt: skip
+            if self._confined:
+                confine.open_up(self._home)
             self._home.empty_trash()
             await self._adopt_all()
 
@@ -281,7 +286,7 @@ class Qemu:
         try:
             with failing("take the guest in"):
                 folder.path.mkdir(mode=0o700)
-                record = await moves.take_in(spec, came, folder, self._made_with)
+                record = replace(await moves.take_in(spec, came, folder, self._made_with), user=self._free_user())
                 folder.write(record)
         except BaseException:
             await self._discard(spec.id)
@@ -297,7 +302,7 @@ class Qemu:
             with failing("make the guest"):
                 folder.path.mkdir(mode=0o700)
                 await make_disks(spec, folder, self._image_tool, self._drive_format)
-                record = replace(Record(spec=spec).with_spec(spec), firmware=make_firmware(spec, folder))
+                record = replace(Record(spec=spec).with_spec(spec), firmware=make_firmware(spec, folder), user=self._free_user())
                 folder.write(record)
                 guest = self._guests[spec.id] = Guest(folder, record, self._made_with)
                 await guest.run()
@@ -306,6 +311,10 @@ class Qemu:
             self._kill_soon(spec.id)
             await self._discard(spec.id)
             raise
+
+    def _free_user(self) -> int:
+        """A user for a new guest's process; chosen and known to be taken without a pause in between, or it were two guests'."""
+        return confine.free_user({guest.record.user for guest in self._guests.values()}) if self._confined else 0
 
     def _kill_soon(self, guest_id: str) -> None:
         if work := self._long.get(guest_id):

@@ -10,11 +10,13 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
 from pileus.compute.hypervisor.base import REACHABLE, GuestInWrongState, GuestState, HypervisorFailed, Nic, Power
 from pileus.compute.hypervisor.files import read_tail, write_atomically
+from pileus.compute.hypervisor.qemu import confine
 from pileus.compute.hypervisor.qemu.command import command, netdev, nic_device
 from pileus.compute.hypervisor.qemu.disks import make_config_drive
 from pileus.compute.hypervisor.qemu.layout import Folder, Record
@@ -41,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     image_tool: str = "qemu-img"
     cpu: str | None = None
     drive_format: str = "iso9660"           # of config drives; or vfat
+    home: Path
 
 
 class Guest:
@@ -157,6 +160,9 @@ class Guest:
         self.record = record
         if machine := self.machine:
             try:
+                if record.user and slot not in await machine.nic_slots():
+                    with failing("give the interface to the guest"):
+                        confine.give_tap(nic.device, record.user)
                 await machine.add_nic(slot, netdev(nic, slot, self.settings.host), nic_device(nic, slot, record.spec))
             except HypervisorFailed:
                 self.folder.write(before)
@@ -180,6 +186,9 @@ class Guest:
         with failing("start QEMU"):
             self.folder.crash.unlink(missing_ok=True)
             argv = command(self.record, self.folder, self.settings.host, cpu=self.settings.cpu, wake=wake)
+            if self.record.user:
+                confine.hand_over(self.record, self.folder, self.settings.home)
+                argv = confine.prefix(self.record.user) + argv
             self._machine = await Machine.launch(argv, self.folder, self._note_crash)
 
     async def _suspend(self) -> None:

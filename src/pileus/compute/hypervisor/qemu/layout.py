@@ -27,6 +27,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     spec: GuestSpec
     slots: dict[str, int] = {}                        # port id → slot of its device
     rescue: RescueSpec | None = None                  # it boots from `Folder.rescue` until it is unrescued
+    user: int = 0                                     # whose process it is; 0: the agent's own
     firmware: str = ""                                # file of the UEFI that it was made with; none: BIOS
 
     @property
@@ -80,6 +81,7 @@ class Folder:
         self.console_before = path / "console.log.1"  # the part that was cut off last
         self.log = path / "qemu.log"                  # QEMU's own standard error
         self.pid = path / "qemu.pid"
+        self.copy = path / "copy"                     # of its disk, while that is copied
         self.qmp = "qmp.sock"
         self.serial = "serial.sock"
         self.agent = "agent.sock"                     # of the agent inside the guest

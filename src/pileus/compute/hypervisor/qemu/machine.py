@@ -222,7 +222,6 @@ class Machine:
 
     async def copy_disk(self, node: str, file: Path, format: str) -> None:
         """Copy a disk, as it is at this moment and with all it is layered on, into a file of its size; the guest goes on."""
-        await self._drop_copy()
         target = {"driver": format, "node-name": "copy", "file": {"driver": "file", "filename": str(file)}}
         await self.ask("blockdev-add", target)
         try:
@@ -233,11 +232,11 @@ class Machine:
         except QmpLost:
             raise HypervisorFailed(what="copy the disk", detail="the guest's process ended meanwhile") from None
         finally:
-            await self._drop_copy()
+            await self.drop_copy()
         if error := result.get("error"):
             raise HypervisorFailed(what="copy the disk", detail=error)
 
-    async def _drop_copy(self) -> None:
+    async def drop_copy(self) -> None:
         """End a copy that is under way, perhaps for an agent that is no more, and let go of its file."""
         with contextlib.suppress(QmpFailed, HypervisorFailed):
             if any(job["id"] == "copy" for job in await self.ask("query-jobs")):

@@ -107,6 +107,7 @@ def listen(folder: Path, name: str) -> socket.socket:
         (folder / name).unlink(missing_ok=True)
         with _short(folder, name) as path:
             sock.bind(path)
+            os.chmod(path, 0o600)
         sock.listen(1)
     except BaseException:
         sock.close()
