@@ -42,6 +42,7 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     fsync: Literal["always", "never"] = "always"  # whether an object is on the disk before it is acknowledged
     threads: int = 4                        # threads of each device; 0: none, files are handled in the event loop
     reclaim_age_s: float = 604_800.0        # how long deletions are remembered; a device that was away for longer must come back empty
+    reap_delay_s: float = 0.0               # how long what is in a deleted account is kept
     mount_check: bool = False               # refuse devices that are not mount points
     ring_folder: str = ""                   # where a cluster's rings are; empty: in the state folder, made when missing
     device_folder: str = ""                 # the folder that devices are in; empty: in the state folder

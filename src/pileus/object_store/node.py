@@ -19,6 +19,7 @@ from pileus.object_store.storage.device import Devices
 from pileus.object_store.storage.object.diskfile import DiskFiles
 from pileus.object_store.storage.object.files import Files
 from pileus.object_store.storage.object.server import ObjectServer
+from pileus.object_store.storage.recon import Recon
 from pileus.object_store.transport import Transport
 from pileus.object_store.wire.message import Request, Response
 from pileus.object_store.wire.status import plain
@@ -33,6 +34,7 @@ class StorageNode:
         self.accounts = Databases(AccountBroker, "accounts")
         self.containers = Databases(ContainerBroker, "containers")
         self.fsync, self.clock, self.reclaim_age_s = fsync, clock, reclaim_age_s
+        self.recon = Recon(self.devices, root.parent / "recon")
         self.objects = ObjectServer(self.devices, hashing, ids, policies=policies, make_files=self._files, transport=transport, clock=clock)
         self.servers = {
             "account": AccountServer(self.devices, self.accounts, hashing, ids),
@@ -53,6 +55,8 @@ class StorageNode:
         return stamp(max(0.0, self.clock.now().timestamp() - self.reclaim_age_s))
 
     async def __call__(self, req: Request) -> Response:
+        if req.path.startswith("/recon/"):
+            return await self.recon(req)
         server = self.servers.get(req.path.split("/", 2)[1])
         return await server(req) if server is not None else plain(404)
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 from pileus.object_store.daemons.auditor import AccountAuditor, ContainerAuditor, ObjectAuditor
 from pileus.object_store.daemons.daemon import Daemon
 from pileus.object_store.daemons.db_replicator import AccountReplicator, ContainerReplicator
+from pileus.object_store.daemons.expirer import ObjectExpirer
 from pileus.object_store.daemons.object_replicator import ObjectReplicator
+from pileus.object_store.daemons.reaper import AccountReaper
 from pileus.object_store.daemons.updater import ContainerUpdater, ObjectUpdater
 
 #: name → the daemon, in the order in which a pass of all of them heals most
@@ -19,4 +21,6 @@ DAEMONS: dict[str, type[Daemon]] = {kind.name: kind for kind in (
     AccountReplicator,
     ObjectUpdater,
     ContainerUpdater,
+    ObjectExpirer,
+    AccountReaper,
 )}

@@ -59,13 +59,16 @@ class DatabaseReplicator(Daemon):
 
     def reclaim(self, broker: Broker, all_know: bool) -> None:
         """Forget old deletions; and the whole database, when it was deleted long ago and all replicas know."""
-        before = self.store.node.reclaim_before()
-        broker.reclaim(before)
-        info = broker.info()
-        if all_know and broker.is_deleted(info) and info["delete_timestamp"] < before and broker.is_empty(info):
-            broker.remove(info["hash"])
+        broker.reclaim(self.store.node.reclaim_before())
+        if all_know and self.is_forgotten(broker):
+            broker.remove(broker.info()["hash"])
             self.databases.forget(broker.path)
             self.did["reclaimed"] += 1
+
+    def is_forgotten(self, broker: Broker) -> bool:
+        """Whether it was deleted so long ago that nobody need know."""
+        info = broker.info()
+        return broker.is_deleted(info) and info["delete_timestamp"] < self.store.node.reclaim_before() and broker.is_empty(info)
 
     async def bring(self, node: Node, broker: Broker, part: int, hash: str, run: Callable[..., Any], root: Path) -> bool:
         """Whether the other device now knows everything that is known here."""
@@ -73,6 +76,8 @@ class DatabaseReplicator(Daemon):
         try:
             own = await run(state, broker)
             theirs = await self.ask(node, path, "info", msgspec.json.encode(own))
+            if theirs is None and await run(self.is_forgotten, broker):
+                return True                 # they have forgotten it already
             if theirs is None:
                 return await self.send_file(node, path, broker, run, root)
             while theirs.hash != own.hash:

@@ -82,6 +82,12 @@ async def delete(proxy: Proxy, req: Request, account: str, container: str) -> Re
 METHODS = {"GET": show, "HEAD": show, "PUT": create, "POST": update, "DELETE": delete}
 
 
+async def remove(proxy: Proxy, account: str, container: str) -> Response:
+    """Delete a container of an account that is itself deleted."""
+    headers = {"x-timestamp": proxy.stamp(), "x-account-override-deleted": "yes"}
+    return await _write(proxy, Request("DELETE", f"/v1/{account}/{container}"), account, container, headers)
+
+
 async def _account(proxy: Proxy, account: str, *, missing_ok: bool = False) -> Info:
     """The account. Raises Stop when there is none."""
     info = await proxy.account_info(account)

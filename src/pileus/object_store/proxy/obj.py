@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pileus.object_store.proxy import constraints
+from pileus.object_store.proxy import constraints, expiry
 from pileus.object_store.proxy.ask import anyone, everyone
 from pileus.object_store.proxy.best import best
 from pileus.object_store.proxy.place import Place, locate
@@ -36,6 +36,7 @@ async def update(proxy: Proxy, req: Request, account: str, container: str, obj: 
     """POST: new metadata in the place of all of the old."""
     place = await locate(proxy, req, account, container, obj, "x-container-write")
     constraints.check_metadata(req, "object", proxy.limits)
+    expiry.settle(proxy, req)
     return await _write(proxy, req, place)
 
 
@@ -51,7 +52,9 @@ METHODS = {"GET": show, "HEAD": show, "PUT": store, "POST": update, "DELETE": de
 async def _write(proxy: Proxy, req: Request, place: Place) -> Response:
     nodes = proxy.nodes(place.ring, place.part)
     at = req.facts.get("timestamp") or proxy.stamp()
-    headers = [h | place.own(req) | {"x-timestamp": at} for h in place.told_containers(len(nodes.primaries))]
+    replicas = len(nodes.primaries)
+    queues = expiry.told_queues(proxy, req, replicas)
+    headers = [h | q | place.own(req) | {"x-timestamp": at} for h, q in zip(place.told_containers(replicas), queues, strict=True)]
     sent = Request(req.method, place.path, id=req.id)
     answers = await everyone(proxy, "object", nodes, sent, place.path, headers)
     proxy.cache.forget(place.container_path)

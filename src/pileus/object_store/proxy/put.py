@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pileus.object_store.model.timestamp import http_date
-from pileus.object_store.proxy import constraints
+from pileus.object_store.proxy import constraints, expiry
 from pileus.object_store.proxy.ask import one
 from pileus.object_store.proxy.best import best, quorum
 from pileus.object_store.proxy.nodes import Nodes
@@ -30,7 +30,9 @@ async def put(proxy: Proxy, req: Request, place: Place) -> Response:
     check(proxy, req)
     at = req.facts.get("timestamp") or proxy.stamp()
     nodes = proxy.nodes(place.ring, place.part)
-    headers = [h | place.own(req) | {"x-timestamp": at} for h in place.told_containers(len(nodes.primaries))]
+    replicas = len(nodes.primaries)
+    queues = expiry.told_queues(proxy, req, replicas)
+    headers = [h | q | place.own(req) | {"x-timestamp": at} for h, q in zip(place.told_containers(replicas), queues, strict=True)]
     for own in headers:
         own.setdefault("content-type", "application/octet-stream")
     if len(nodes.primaries) == 1:
@@ -58,6 +60,7 @@ def check(proxy: Proxy, req: Request) -> None:
     if "if-none-match" in req.headers and req.header("if-none-match") != "*":
         raise Stop(plain(400, "If-None-Match only supports *"))
     constraints.check_metadata(req, "object", limits)
+    expiry.settle(proxy, req)
     if not constraints.is_text(req.header("content-type")):
         raise Stop(plain(400, "Please specify Content-Type in UTF-8"))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pileus.object_store.storage.object.files import Files, Missing, Writer
 from pileus.object_store.storage.object.metadata import expired, kept_of
-from pileus.object_store.storage.object.updates import tell_containers
+from pileus.object_store.storage.object.updates import tell_containers, tell_queue
 from pileus.object_store.storage.server import Target, stamp_of
 from pileus.object_store.wire.body import CHUNK
 from pileus.object_store.wire.message import Request, Response, Stop
@@ -25,7 +25,7 @@ GATHER = 8 * CHUNK
 async def put(server: ObjectServer, req: Request, target: Target) -> Response:
     at = stamp_of(req)
     files = server.files(req, target)
-    await server.run(target, _check, server, files, req, target, at)
+    before = await server.run(target, _check, server, files, req, target, at)
     body = Body(server, files, req, target)
     try:
         size = await body.receive()
@@ -45,6 +45,7 @@ async def put(server: ObjectServer, req: Request, target: Target) -> Response:
     row = {"x-timestamp": at, "x-size": str(size), "x-etag": etag, "x-content-type": metadata["content-type"],
            "x-content-type-timestamp": at, "x-meta-timestamp": at}
     await tell_containers(server, req, target, "PUT", row | overrides(headers))
+    await tell_queue(server, req, target, at, before, metadata.get("x-delete-at", ""))
     return plain(201, headers={"etag": etag, "x-backend-timestamp": at})
 
 
@@ -54,19 +55,20 @@ def overrides(headers: Mapping[str, str]) -> dict[str, str]:
     return {"x-" + name.removeprefix(prefix): value for name, value in headers.items() if name.startswith(prefix)}
 
 
-def _check(server: ObjectServer, files: Files, req: Request, target: Target, at: str) -> None:
-    """Raises Stop when what is there is newer, or must not be there. In a thread."""
+def _check(server: ObjectServer, files: Files, req: Request, target: Target, at: str) -> str:
+    """When the object that is there was to expire. Raises Stop when it is newer, or must not be there. In a thread."""
     try:
         found = files.open(target.partition, target.hash)
     except Missing as missing:
         if missing.timestamp is not None and missing.timestamp >= at:
             raise Stop(plain(409, headers={"x-backend-timestamp": missing.timestamp})) from None
-        return
+        return ""
     found.close()
     if req.header("if-none-match") == "*" and not expired(found.metadata, server.clock):
         raise Stop(plain(412, headers={"x-backend-timestamp": found.timestamp}))
     if found.timestamp >= at:
         raise Stop(plain(409, headers={"x-backend-timestamp": found.timestamp}))
+    return found.metadata.get("x-delete-at", "")
 
 
 class Body:

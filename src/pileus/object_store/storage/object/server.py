@@ -14,7 +14,7 @@ from pileus.object_store.storage.device import Devices
 from pileus.object_store.storage.object import put, replicate
 from pileus.object_store.storage.object.files import Files, Found, Missing
 from pileus.object_store.storage.object.metadata import expired, kept_of, shown
-from pileus.object_store.storage.object.updates import tell_containers
+from pileus.object_store.storage.object.updates import tell_containers, tell_queue
 from pileus.object_store.storage.server import StorageServer, Target, number_of, stamp_of
 from pileus.object_store.transport import Transport
 from pileus.object_store.wire import conditional, multipart, ranges
@@ -111,19 +111,21 @@ class ObjectServer(StorageServer):
                "x-content-type": req.header("content-type") if typed else found.metadata.get("content-type", ""),
                "x-content-type-timestamp": typed or found.ctype_timestamp, "x-meta-timestamp": at}
         await tell_containers(self, req, target, "PUT", row | put.overrides(found.metadata))
+        await tell_queue(self, req, target, at, found.metadata.get("x-delete-at", ""), metadata.get("x-delete-at", ""))
         return plain(202, headers={"x-backend-timestamp": found.timestamp})
 
     async def delete(self, req: Request, target: Target) -> Response:
         at = stamp_of(req)
         files = self.files(req, target)
-        known, there = None, False
+        known, there, expires = None, False, ""
         try:
             found = await self.run(target, files.open, target.partition, target.hash)
         except Missing as missing:
             known = missing.timestamp
         else:
             found.close()
-            known, there = found.timestamp, not expired(found.metadata, self.clock)
+            known, there = found.timestamp, "x-if-delete-at" in req.headers or not expired(found.metadata, self.clock)
+            expires = found.metadata.get("x-delete-at", "")
             if (wanted := req.header("x-if-delete-at")) and found.metadata.get("x-delete-at") != wanted:
                 return plain(412, headers={"x-backend-timestamp": known})
         if known is not None and known >= at:
@@ -132,6 +134,8 @@ class ObjectServer(StorageServer):
             return plain(404)
         await self.run(target, files.delete, target.partition, target.hash, at)
         await tell_containers(self, req, target, "DELETE", {"x-timestamp": at})
+        if "x-if-delete-at" not in req.headers:
+            await tell_queue(self, req, target, at, expires, "")
         return plain(204 if there else 404, headers={"x-backend-timestamp": at})
 
     def now(self) -> str:

@@ -1,16 +1,17 @@
-"""Telling a container's servers about an object. What cannot be told now is left on the device, for the updater."""
+"""Telling containers' servers about an object. What cannot be told now is left on the device, for the updater."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from pileus.object_store.model import expiry
 from pileus.object_store.storage.server import Target
 from pileus.object_store.transport import address
 from pileus.object_store.wire.message import Request
@@ -36,26 +37,52 @@ class Pending(msgspec.Struct, kw_only=True):
 
 async def tell_containers(server: ObjectServer, req: Request, target: Target, method: str, row: Mapping[str, str]) -> None:
     """Send a row to the container servers that the proxy named for this object server; the rest is kept for later."""
-    hosts = [h for h in req.header("x-container-host").split(",") if h]
-    devices = [d for d in req.header("x-container-device").split(",") if d]
-    headers = {**row, "x-backend-storage-policy-index": req.header("x-backend-storage-policy-index", "0")}
-    path = f"{req.header('x-container-partition')}/{target.account}/{target.container}/{target.object}"
+    assert target.container is not None and target.object is not None
+    pending = Pending(method=method, account=target.account, container=target.container, object=target.object,
+                      headers={**row, "x-backend-storage-policy-index": req.header("x-backend-storage-policy-index", "0")})
+    await _tell(server, target, pending, target.hash, req.header("x-container-partition"), _listed(req, "x-container-host"),
+                _listed(req, "x-container-device"))
+
+
+async def tell_queue(server: ObjectServer, req: Request, target: Target, at: str, before: str, now: str) -> None:
+    """Queue an object for its new time (X-Delete-At), and take it from the queue of its old one."""
+    if before == now:
+        return
+    for method, moment in (("PUT", now), ("DELETE", before)):
+        if not moment.isdigit():
+            continue
+        assert target.container is not None and target.object is not None
+        name = expiry.entry(int(moment), target.account, target.container, target.object)
+        pending = Pending(method=method, account=expiry.ACCOUNT, container=expiry.container(int(moment)), object=name,
+                          headers={"x-timestamp": at, "x-size": "0", "x-etag": "d41d8cd98f00b204e9800998ecf8427e",
+                                   "x-content-type": f"text/plain;policy={req.header('x-backend-storage-policy-index', '0')}"})
+        hosts = _listed(req, "x-delete-at-host") if method == "PUT" else []
+        hash = server.hashing.hash(pending.account, pending.container, name)
+        if hosts or method == "DELETE":
+            await _tell(server, target, pending, hash, req.header("x-delete-at-partition"), hosts, _listed(req, "x-delete-at-device"))
+
+
+async def _tell(server: ObjectServer, target: Target, pending: Pending, hash: str, partition: str, hosts: Sequence[str],
+                devices: Sequence[str]) -> None:
+    path = f"{partition}/{pending.account}/{pending.container}/{pending.object}"
 
     async def tell(host: str, device: str) -> bool:
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                response = await server.transport(address(host), Request(method, f"/container/{device}/{path}", headers, id=req.id))
-                await response.close()
-                return response.ok or (response.status == 404 and method == "DELETE")
+                answer = await server.transport(address(host), Request(pending.method, f"/container/{device}/{path}", pending.headers))
+                await answer.close()
+                return answer.ok or (answer.status == 404 and pending.method == "DELETE")
         except (OSError, TimeoutError):
             return False
 
     told = await asyncio.gather(*(tell(host, device) for host, device in zip(hosts, devices, strict=False)))
-    if not all(told):
-        assert target.container is not None and target.object is not None
-        pending = Pending(method=method, account=target.account, container=target.container, object=target.object, headers=headers,
-                          told=[f"{host}/{device}" for host, device, heard in zip(hosts, devices, told, strict=False) if heard])
-        await server.run(target, keep, target.root, target.hash, headers["x-timestamp"], pending)
+    if not all(told) or (not hosts and pending.account == expiry.ACCOUNT):
+        pending.told = [f"{host}/{device}" for host, device, heard in zip(hosts, devices, told, strict=False) if heard]
+        await server.run(target, keep, target.root, hash, pending.headers["x-timestamp"], pending)
+
+
+def _listed(req: Request, name: str) -> list[str]:
+    return [part for part in req.header(name).split(",") if part]
 
 
 def keep(root: Path, hash: str, at: str, pending: Pending) -> None:

@@ -1,0 +1,51 @@
+"""Deletes objects whose time has come.
+
+Every expirer looks at the whole queue; each of its containers is worked through by the node that holds its first replica. An
+object is deleted as of the moment at which it expired, and only if that is still its time: what was put later stays.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.object_store.daemons.daemon import Daemon
+from pileus.object_store.daemons.walk import rows
+from pileus.object_store.model import expiry
+from pileus.object_store.model.timestamp import stamp
+from pileus.object_store.proxy.ask import everyone
+from pileus.object_store.wire.message import Request
+
+
+class ObjectExpirer(Daemon):
+    name = "object-expirer"
+
+    async def work(self) -> None:
+        now = self.store.clock.now().timestamp()
+        async for row in rows(self.store.proxy, expiry.ACCOUNT):
+            if row["name"].isdigit() and int(row["name"]) <= now and self.is_mine(row["name"]):
+                async for entry in rows(self.store.proxy, expiry.ACCOUNT, row["name"]):
+                    at, path = expiry.parse(entry["name"])
+                    if at > now:
+                        break
+                    async with self.piece():
+                        await self.expire(row["name"], entry["name"], at, path)
+
+    def is_mine(self, container: str) -> bool:
+        ring = self.store.rings["container"]
+        first = ring.primaries(ring.partition(expiry.ACCOUNT, container))[0].device
+        return (first.ip, first.port) == self.store.address
+
+    async def expire(self, container: str, entry: str, at: int, path: str) -> None:
+        """Delete one object; its entry goes when it is gone, or has another time now."""
+        req = Request("DELETE", "/v1" + path, {"x-if-delete-at": str(at)})
+        req.facts["timestamp"] = stamp(at)
+        answer = await self.store.proxy(req)
+        await answer.close()
+        if answer.status >= 500:
+            self.did["later"] += 1
+            return
+        self.did["expired"] += answer.ok
+        proxy, ring = self.store.proxy, self.store.rings["container"]
+        nodes = proxy.nodes(ring, ring.partition(expiry.ACCOUNT, container))
+        name = f"/{expiry.ACCOUNT}/{container}/{entry}"
+        headers = [{"x-timestamp": proxy.stamp()}] * len(nodes.primaries)
+        await everyone(proxy, "container", nodes, Request("DELETE", name), name, headers)

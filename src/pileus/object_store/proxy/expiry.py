@@ -1,0 +1,55 @@
+"""X-Delete-After and X-Delete-At: when an object is to go, and who is told."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pileus.object_store.model import expiry
+from pileus.object_store.wire.message import Request, Stop
+from pileus.object_store.wire.status import plain
+
+if TYPE_CHECKING:
+    from pileus.object_store.proxy.proxy import Proxy
+
+
+def settle(proxy: Proxy, req: Request) -> None:
+    """Turn X-Delete-After into X-Delete-At. Raises Stop for what is no moment of the future."""
+    now = proxy.clock.now().timestamp()
+    if "x-delete-after" in req.headers:
+        after = _number(req.headers.pop("x-delete-after"), "X-Delete-After")
+        req.headers["x-delete-at"] = str(int(now) + after)
+        if after <= 0:
+            raise Stop(plain(400, "X-Delete-After in past"))
+    if text := req.header("x-delete-at"):
+        at = _number(text, "X-Delete-At")
+        if at <= now and not req.facts.get("auth.trusted"):
+            raise Stop(plain(400, "X-Delete-At in past"))
+        req.headers["x-delete-at"] = str(at)
+    if req.header("x-remove-delete-at"):
+        req.headers.pop("x-delete-at", None)
+
+
+def told_queues(proxy: Proxy, req: Request, replicas: int) -> list[dict[str, str]]:
+    """For each replica, the servers of the queue that it is to tell."""
+    each: list[dict[str, str]] = [{} for _ in range(replicas)]
+    if not (text := req.header("x-delete-at")):
+        return each
+    ring, name = proxy.rings["container"], expiry.container(int(text))
+    part = ring.partition(expiry.ACCOUNT, name)
+    for number, node in enumerate(ring.primaries(part)):
+        own = each[number % replicas]
+        own |= {"x-delete-at-partition": str(part), "x-delete-at-container": name}
+        for key, value in (("x-delete-at-host", f"{node.device.ip}:{node.device.port}"), ("x-delete-at-device", node.device.device)):
+            own[key] = f"{own[key]},{value}" if key in own else value
+    return each
+
+
+def _number(text: str, name: str) -> int:
+    try:
+        value = int(float(text)) if text.replace(".", "", 1).lstrip("-").isdigit() else int(text)
+    except ValueError:
+        raise Stop(plain(400, f"Non-integer {name}")) from None
+    if value >= 10_000_000_000:
+        raise Stop(plain(400, f"{name} is too far away"))
+    return value

@@ -1,0 +1,124 @@
+"""Expiry, reaping, updating and auditing, in one process and virtual time."""
+
+import asyncio
+
+import pytest
+
+from pileus.object_store.daemons import DAEMONS
+from pileus.object_store.model import expiry
+from pileus.object_store.wire.message import Request
+from tests.object_store.harness import TestStore
+
+
+@pytest.fixture
+def store():
+    return TestStore(replicas=3, devices=5)
+
+
+async def run(store, *names):
+    return [await DAEMONS[name](store.objects).run_once() for name in names]
+
+
+async def expire(store):
+    """What the queue knows reaches its account, then the expirer looks."""
+    await run(store, "object-updater", "container-updater")
+    return (await run(store, "object-expirer"))[0]
+
+
+async def test_an_object_expires(store):
+    alice = store.as_("alice")
+    await alice.put("/c")
+    assert (await alice.put("/c/o", b"x", X_Delete_After="10")).status == 201
+    assert int((await alice.head("/c/o")).headers["x-delete-at"]) == pytest.approx(store.clock.now().timestamp() + 10, abs=2)
+    assert await expire(store) == {}
+    await asyncio.sleep(11)
+    assert (await alice.get("/c/o")).status == 404
+    assert (await expire(store))["expired"] == 1
+    assert await alice.names("/c") == [] and store.files() == [] and len(store.files("ts")) == 3
+    assert await expire(store) == {}
+
+
+async def test_what_was_put_again_stays(store):
+    alice = store.as_("alice")
+    await alice.put("/c")
+    for name in "abc":
+        await alice.put(f"/c/{name}", b"x", X_Delete_After="10")
+    await alice.put("/c/a", b"again")
+    await alice.post("/c/b", X_Delete_After="100")
+    await alice.post("/c/c", X_Object_Meta_A="1")
+    await asyncio.sleep(20)
+    await expire(store)
+    assert await alice.names("/c") == ["a", "b", "c"]
+    await asyncio.sleep(100)
+    assert (await expire(store))["expired"] == 1
+    assert await alice.names("/c") == ["a", "c"]
+
+
+async def test_an_entry_of_the_queue_without_an_object_goes(store):
+    alice = store.as_("alice")
+    await alice.put("/c")
+    await alice.put("/c/o", b"x", X_Delete_After="10")
+    await alice.delete("/c/o")
+    await asyncio.sleep(20)
+    await expire(store)
+    stats = [b.info() for _, b in store.objects.node.containers.open.values() if b.info()["account"] == expiry.ACCOUNT]
+    assert stats and all(info["object_count"] == 0 for info in stats)
+
+
+@pytest.mark.parametrize("headers", [{"X_Delete_At": "yesterday"}, {"X_Delete_At": "1"}, {"X_Delete_After": "-1"}, {"X_Delete_After": "0"},
+                                     {"X_Delete_At": "99999999999"}, {"X_Delete_After": "x"}])
+async def test_bad_times(store, headers):
+    alice = store.as_("alice")
+    await alice.put("/c")
+    assert (await alice.put("/c/o", b"x", **headers)).status == 400
+    assert (await alice.get("/c/o")).status == 404
+
+
+async def test_the_reaper_empties_deleted_accounts(store):
+    alice, root = store.as_("alice"), store.as_("root", roles=("ResellerAdmin",))
+    for container in ("c1", "c2"):
+        await alice.put(f"/{container}")
+        for name in "ab":
+            await alice.put(f"/{container}/{name}", b"x")
+    assert (await root.delete("//v1/AUTH_alice")).status == 204
+    assert (await alice.get()).status == 410
+    await asyncio.sleep(1)
+    result, = await run(store, "account-reaper")
+    assert (result["objects"], result["containers"]) == (4, 2)
+    assert store.files() == []
+    assert await run(store, "account-reaper") == [{}]
+
+
+async def test_accounts_learn_of_what_is_in_their_containers(store):
+    alice = store.as_("alice")
+    await alice.put("/c")
+    await alice.put("/c/o", b"12345")
+    assert (await alice.head()).headers["x-account-bytes-used"] == "0"
+    await run(store, "container-updater")
+    got = await alice.head()
+    assert (got.headers["x-account-bytes-used"], got.headers["x-account-object-count"]) == ("5", "1")
+    assert got.headers["x-account-storage-policy-policy-0-bytes-used"] == "5"
+    assert await run(store, "container-updater") == [{}]
+
+
+async def test_old_deletions_are_forgotten(store):
+    alice = store.as_("alice")
+    await alice.put("/c")
+    await alice.put("/c/o", b"x")
+    await alice.delete("/c/o")
+    await alice.delete("/c")
+    await run(store, "object-replicator", "container-replicator")
+    assert len(store.files("ts")) == 3
+    await asyncio.sleep(8 * 86_400)
+    await run(store, "object-auditor", "object-replicator", "container-replicator")
+    assert store.files("ts") == [] and not list(store.folder.glob("devices/*/containers/*/*/*/*.db"))
+
+
+async def test_recon_shows_what_daemons_did(store):
+    await run(store, "object-replicator")
+    got = await store.objects.node(Request("GET", "/recon/daemons"))
+    assert b'"object-replicator"' in got.body
+    assert (await store.objects.node(Request("GET", "/recon/async"))).body == b'{"async_pending":0}'
+    assert (await store.objects.node(Request("GET", "/recon/other"))).status == 404
+    for page in ("version", "diskusage", "unmounted", "quarantined", "load", "mem"):
+        assert (await store.objects.node(Request("GET", f"/recon/{page}"))).status == 200
