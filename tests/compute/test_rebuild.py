@@ -17,6 +17,7 @@ async def test_a_server_is_rebuilt_under_the_same_address(cloud):
     assert got.status == 202, got.text
     view = got.json["server"]
     assert view["adminPass"] == "geheim" and view["status"] == "REBUILD" and view["name"] == "new" and view["user_data"] == "aGVsbG8="
+    assert "OS-EXT-SRV-ATTR:user_data" not in view
     await cloud.settle()
     server = await cloud.show(id)
     assert server["status"] == "ACTIVE" and server["metadata"] == {"a": "b"} and server["OS-EXT-SRV-ATTR:hostname"] == "host-x"

@@ -212,3 +212,11 @@ class ProjectUnknown(Invalid):
 
 class LimitsElsewhere(Invalid):
     code, message = "quota.limits_elsewhere", "Limits are kept by the identity service in this cloud: change them there."
+
+
+class MigrationNotFound(NotFound):
+    code, message = "migration.not_found", "In-progress live migration {id} is not found for server {server}."
+
+
+class HostStillUp(Invalid):
+    code, message = "host.still_up", "Compute service of {host} is still in use."

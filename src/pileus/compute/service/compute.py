@@ -11,7 +11,9 @@ from pileus.compute.metadata.service import Metadata
 from pileus.compute.sagas.conductor import Conductor
 from pileus.compute.sagas.create_server import CREATE_SERVER
 from pileus.compute.sagas.delete_server import DELETE_SERVER
+from pileus.compute.sagas.evacuate import EVACUATE
 from pileus.compute.sagas.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
+from pileus.compute.sagas.live_migrate import LIVE_MIGRATE
 from pileus.compute.sagas.power import CHANGE_POWER
 from pileus.compute.sagas.rebuild import REBUILD
 from pileus.compute.sagas.rescue import RESCUE, UNRESCUE
@@ -32,6 +34,8 @@ from pileus.compute.service.resources import Resources
 from pileus.compute.service.scheduling import Scheduling
 from pileus.compute.service.security_groups import SecurityGroups
 from pileus.compute.service.servers import Servers
+from pileus.compute.service.verbs.evacuations import Evacuations
+from pileus.compute.service.verbs.live_migrations import LiveMigrations
 from pileus.compute.service.verbs.rebuilds import Rebuilds
 from pileus.compute.service.verbs.rescues import Rescues
 from pileus.compute.service.verbs.resizes import Resizes
@@ -42,7 +46,7 @@ from pileus.compute.store.records import Records
 from pileus.core.kit import Kit
 
 SAGAS = [CREATE_SERVER, DELETE_SERVER, CHANGE_POWER, ATTACH_INTERFACE, DETACH_INTERFACE, TAKE_SNAPSHOT, REBUILD, RESIZE, CONFIRM_RESIZE,
-         REVERT_RESIZE, RESCUE, UNRESCUE, SHELVE, OFFLOAD, UNSHELVE]
+         REVERT_RESIZE, RESCUE, UNRESCUE, SHELVE, OFFLOAD, UNSHELVE, LIVE_MIGRATE, EVACUATE]
 
 
 class Compute(Resources):
@@ -60,6 +64,8 @@ class Compute(Resources):
         self.rebuilds = Rebuilds(self.servers)
         self.resizes = Resizes(self.servers)
         self.rescues = Rescues(self.servers)
+        self.live_migrations = LiveMigrations(self.servers, self.resizes)
+        self.evacuations = Evacuations(self.servers, self.resizes)
         self.shelving = Shelving(self.servers, self.snapshots)
         self.interfaces = Interfaces(kit, servers=self.servers, network=network, actions=self.actions)
         self.consoles = Consoles(kit, config, servers=self.servers, tokens=ConsoleTokens(kit.db))

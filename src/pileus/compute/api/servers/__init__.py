@@ -3,5 +3,6 @@
 
 # SPDX-License-Identifier: Apache-2.0
 from pileus.compute.api.servers import actions, crud, inside, parts
+from pileus.compute.api.servers.verbs import live_migrate
 
-ROUTES = [*crud.ROUTES, *actions.ROUTES, *parts.ROUTES, *inside.ROUTES]
+ROUTES = [*crud.ROUTES, *actions.ROUTES, *parts.ROUTES, *inside.ROUTES, *live_migrate.ROUTES]

@@ -16,7 +16,7 @@ from pileus.compute.api import consoles
 from pileus.compute.api.proxies.fixed_ips import AddFixedIp, RemoveFixedIp, add_fixed_ip, remove_fixed_ip
 from pileus.compute.api.proxies.floating_ips import AddFloatingIp, RemoveFloatingIp, add_floating_ip, remove_floating_ip
 from pileus.compute.api.servers.bodies import Closed
-from pileus.compute.api.servers.verbs import ServerAction, decoded, images, rebuild, rescue, resize, shelve
+from pileus.compute.api.servers.verbs import ServerAction, decoded, evacuate, images, live_migrate, rebuild, rescue, resize, shelve
 from pileus.compute.model.server import ACTIVE, ERROR
 from pileus.core.errors import Gone, Invalid
 from pileus.core.http import Reply, Request, Route, since
@@ -156,5 +156,7 @@ ACTIONS: dict[str, ServerAction] = {
     **resize.ACTIONS,
     **rescue.ACTIONS,
     **shelve.ACTIONS,
+    **live_migrate.ACTIONS,
+    **evacuate.ACTIONS,
 }
 ROUTES = [Route("POST", "/v2.1/servers/{server_id}/action", server_action, policy="compute:server_action", body=dict[str, Any], ok=202)]

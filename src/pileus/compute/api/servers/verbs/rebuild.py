@@ -47,6 +47,7 @@ async def rebuild(req: Request, server_id: str, body: Rebuild) -> Reply:
         key_name=body.key_name, changes=_changes(body, req)))
     render = show_server if req.version >= (2, 75) else show_update
     view = render(server, await shown(req, [server])) | {"adminPass": password}
+    view.pop("OS-EXT-SRV-ATTR:user_data", None)        # a rebuild's answer has a field of its own for it
     if req.version >= (2, 54):
         view["key_name"] = server.key_name
     if req.version >= (2, 57):

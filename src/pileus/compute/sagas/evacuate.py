@@ -1,0 +1,98 @@
+"""Evacuate: a server whose host is down is built anew on another one, from its image, with its ports and addresses.
+
+What was on its disk is not there: hosts share none. The guest it left behind is destroyed when its host is back (its audit sees
+that the server is elsewhere).
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import msgspec
+
+from pileus.compute.hypervisor.base import Power
+from pileus.compute.interface import Build, ImageRef
+from pileus.compute.model.migration import Migration
+from pileus.compute.model.server import ACTIVE, STOPPED, Server
+from pileus.compute.sagas.conductor import Conductor
+from pileus.compute.sagas.guest import bind_ports, device_owner, end_guest, guest_spec, in_task
+from pileus.compute.sagas.resize import settle
+from pileus.core.errors import CloudError, NotFound
+from pileus.core.saga import Saga, Step
+
+
+class Evacuate(msgspec.Struct, kw_only=True):
+    server_id: str
+    request_id: str
+    migration: str
+    image: ImageRef
+    admin_pass: str
+    stopped: bool                           # it is off afterwards
+    destination: str | None = None
+    forced: bool = False
+
+
+async def choose(s: Evacuate, c: Conductor) -> None:
+    server, m = await _moving(s, c)
+    where = {"force_host": s.destination} if s.forced else {"destination": s.destination}
+    chosen = await c.moving.hold(server, m.uuid, await c.scheduling.rank(server, ignore=frozenset({m.source_host or ""}), **where))
+    node = next((h.inventory.hypervisor_hostname for h in await c.scheduling.hosts.all() if h.host == chosen.host), None)
+    await c.migrations.update(m.uuid, c.now(), status="pre-migrating", dest_host=chosen.host, dest_host_id=chosen.id, dest_node=node)
+
+
+async def give_back(s: Evacuate, c: Conductor) -> None:
+    server, m = await c.server(s.server_id), await c.migrations.find(s.migration)
+    if server is not None and m is not None and m.status != "done":
+        await c.moving.give_back(server, s.migration)
+
+
+async def build(s: Evacuate, c: Conductor) -> None:
+    server, m = await _moving(s, c)
+    assert m.dest_host is not None
+    await bind_ports(server, m.dest_host, c)
+    guest = await guest_spec(server, c, format=s.image.format, admin_pass=s.admin_pass)
+    await c.agent(m.dest_host).spawn(Build(guest=guest, image=s.image))
+    if s.stopped:
+        await c.agent(m.dest_host).power(server.id, Power.SHUTDOWN, 0.0)
+
+
+async def end_new(s: Evacuate, c: Conductor) -> None:
+    server, m = await c.server(s.server_id), await c.migrations.find(s.migration)
+    if server is None or m is None or m.dest_host is None or m.status == "done":
+        return
+    await end_guest(server.id, m.dest_host, c)
+    for nic in server.nics:
+        await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=device_owner(server), host=m.source_host or "")
+
+
+async def finish(s: Evacuate, c: Conductor) -> None:
+    """From now on it is on the destination, and its old place is free."""
+    server, m = await c.server(s.server_id), await c.migrations.find(s.migration)
+    if server is None or m is None or m.dest_host is None:
+        return
+    state, power = (STOPPED, Power.SHUTDOWN) if s.stopped else (ACTIVE, Power.RUNNING)
+    await settle(server, m.dest_host, m.dest_host_id, m.new_flavor, c)
+    await c.migrations.update(m.uuid, c.now(), status="done")
+    await c.moving.confirm(m.uuid)
+    await c.servers.end_task(server.id, c.now(), "rebuilding", vm_state=state, power_state=int(power), launched_at=c.now(), fault=None)
+    await c.actions.finish(s.request_id, server.id)
+
+
+async def failed(s: Evacuate, c: Conductor, error: CloudError) -> None:
+    """An ERROR on its old host, from which it can be evacuated again."""
+    if await c.migrations.enter(s.migration, c.now(), "failed", allowed={"accepted", "pre-migrating"}):
+        await c.servers.fail(s.server_id, c.now(), c.fault(error))
+    await c.actions.finish(s.request_id, s.server_id, error=str(error))
+
+
+async def _moving(s: Evacuate, c: Conductor) -> tuple[Server, Migration]:
+    server, m = await in_task(s.server_id, c, "rebuilding"), await c.migrations.find(s.migration)
+    if m is None:
+        raise NotFound("The migration is gone.")
+    return server, m
+
+
+EVACUATE = Saga(name="server.evacuate", state=Evacuate, failed=failed, abortable=True, steps=[
+    Step(choose, undo=give_back),
+    Step(build, undo=end_new),
+    Step(finish),
+])

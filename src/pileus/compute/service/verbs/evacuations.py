@@ -1,0 +1,42 @@
+"""Evacuating servers from a host that is down."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from pileus.compute.errors import HostStillUp, InvalidInput
+from pileus.compute.model.server import STOPPED
+from pileus.compute.sagas.evacuate import EVACUATE, Evacuate
+from pileus.compute.sagas.guest import image_ref
+from pileus.compute.service.servers import Servers
+from pileus.compute.service.verbs.resizes import Resizes, new_migration
+from pileus.core.context import EVERYONE, Context
+from pileus.core.errors import Conflict, NotFound
+
+
+class Evacuations:
+    def __init__(self, servers: Servers, resizes: Resizes):
+        self.servers, self.kit, self.resizes = servers, servers.kit, resizes
+
+    async def evacuate(self, server_id: str, who: Context, *, host: str | None, forced: bool, admin_pass: str, stop: bool) -> None:
+        """Begin to build it on another host; `stop`: it is off there, whatever it was. Raises HostStillUp, Invalid."""
+        server = await self.servers.get(server_id, who)
+        if server.host is None:
+            raise Conflict(f"Instance {server_id} is not ready")
+        if host is not None:
+            await self.resizes.check_destination(server, host)
+        hosts, now = self.servers.resources.hosts, self.kit.clock.now()
+        if any(h.host == server.host and not h.forced_down and hosts.is_up(h, now) for h in await hosts.all()):
+            raise HostStillUp(host=server.host)
+        try:
+            image = await self.servers.images.get(server.image_id, EVERYONE)
+        except NotFound as gone:
+            raise InvalidInput(reason=f"Image {server.image_id} of the server could not be found.") from gone
+        async with self.servers.entering(server, "evacuate", who):
+            migration = replace(await new_migration(server, server.flavor, "evacuation", who, self.kit.ids.uuid(), now, hosts),
+                                status="accepted")
+            await self.servers.records.migrations.add(migration)
+            await self.kit.sagas.begin(EVACUATE, server.id, Evacuate(
+                server_id=server.id, request_id=who.request_id, migration=migration.uuid, image=image_ref(image), admin_pass=admin_pass,
+                stopped=stop or server.vm_state == STOPPED, destination=host, forced=forced))
