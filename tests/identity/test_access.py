@@ -11,6 +11,7 @@ from tests.identity.test_projects import create
 
 #: Routes that need no token, and those open to everybody with one; nothing else may be.
 PUBLIC = {("GET", "/"), ("GET", "/v3"), ("POST", "/v3/auth/tokens"), ("POST", "/v3/users/{user_id}/password")}
+PUBLIC |= {("POST", "/v3/OS-OAUTH2/token")}
 PUBLIC |= {(r.method, r.path) for r in federated_auth.ROUTES}  # what proves who it is comes from an identity provider
 EVERYBODY = {
     ("GET", path)

@@ -119,6 +119,19 @@ class ServiceProviderNotFound(errors.NotFound):
     code, message = "identity.service_provider_not_found", "Could not find Service Provider: {id}."
 
 
+class OAuth2InvalidRequest(errors.Invalid):
+    code, message, oauth = "identity.oauth2_invalid_request", "The parameter {parameter} is required.", "invalid_request"
+
+
+class OAuth2UnsupportedGrant(errors.Invalid):
+    code, message = "identity.oauth2_unsupported_grant", "The parameter grant_type {grant} is not supported."
+    oauth = "unsupported_grant_type"
+
+
+class OAuth2InvalidClient(errors.Unauthenticated):
+    code, message, oauth = "identity.oauth2_invalid_client", "Client authentication failed.", "invalid_client"
+
+
 class ConsumerNotFound(errors.NotFound):
     code, message = "identity.consumer_not_found", "Could not find Consumer: {id}."
 

@@ -8,10 +8,13 @@ from typing import Any
 
 from pileus.core.errors import CloudError, PolicyForbids
 from pileus.core.http import Request
+from pileus.identity.errors import OAuth2InvalidClient, OAuth2InvalidRequest, OAuth2UnsupportedGrant
 
 
 def render(error: CloudError, req: Request) -> tuple[dict[str, str], Any]:
     message = str(error)
+    if isinstance(error, (OAuth2InvalidClient, OAuth2InvalidRequest, OAuth2UnsupportedGrant)):
+        return {"cache-control": "no-store"}, {"error": error.oauth, "error_description": message}  # as RFC 6749 has it
     if isinstance(error, PolicyForbids):
         message = f"You are not authorized to perform the requested action: {error.facts['rule']}."
     return {}, {"error": {"code": error.status, "title": HTTPStatus(error.status).phrase, "message": message}}

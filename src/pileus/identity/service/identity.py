@@ -35,6 +35,7 @@ from pileus.identity.service.federation import Federation
 from pileus.identity.service.limits import Limits
 from pileus.identity.service.logins import Logins
 from pileus.identity.service.meanings import Meanings
+from pileus.identity.service.oauth2 import OAuth2
 from pileus.identity.service.policies import Policies
 from pileus.identity.service.projects import Projects
 from pileus.identity.service.roles import Roles
@@ -76,6 +77,7 @@ class Identity:
         self.tokens = Tokens(self.core, self.keys, self.meanings)
         self.logins = Logins(self.core, self.passwords, self.tokens, self.assignments, self.directories)
         self.federated_logins = FederatedLogins(self.core, self.federation, self.logins)
+        self.oauth2 = OAuth2(self.logins)
         self.assertions = Assertions(config, kit.clock)
         self.websso = WebSso(config, self.keys, kit.clock, kit.ids)
 
@@ -100,7 +102,7 @@ class Identity:
 
     async def authenticate_request(self, req: Any) -> Context:
         """Who sends a request (`core.http.Request`): what its tokens prove, whatever other headers say."""
-        token = req.header("x-auth-token")
+        token = req.header("x-auth-token") or bearer(req.header("authorization"))
         if not token:
             raise Unauthenticated()
         who = await self.authenticate(token, req.header("x-service-token"), request_id=req.id)
@@ -183,6 +185,12 @@ class Identity:
         if project_id is not None:
             await self.assign_role(role, user_id=user.id, project_id=project_id)
         return user
+
+
+def bearer(authorization: str | None) -> str | None:
+    """The token of an OAuth 2.0 client's header."""
+    kind, _, token = (authorization or "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None
 
 
 def _folder(configured: str, state: Path | None, name: str) -> Path | None:
