@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: Apache-2.0
 from pileus.core.policy import Default
+from pileus.image.metadefs.policy import DEFAULTS as METADEFS
 
 PROJECT = ("project",)
 ADMIN = Default("rule:context_is_admin", PROJECT)
@@ -12,6 +13,7 @@ OPEN = " or ".join(f"'{visibility}':%(visibility)s" for visibility in ("communit
 SEEN = f"(project_id:%(project_id)s or {SHARED_WITH} or {OPEN})"
 
 DEFAULTS = {
+    **METADEFS,
     "add_image": MEMBER,
     "get_image": Default(f"rule:context_is_admin or (role:reader and {SEEN})", PROJECT),
     "get_images": READER,

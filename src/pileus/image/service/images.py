@@ -31,6 +31,7 @@ from pileus.image.errors import (
 from pileus.image.model import SHARED, TRANSITIONS, Action, Condition, Image, Wanted
 from pileus.image.service.changes import Change, apply
 from pileus.image.service.members import Members
+from pileus.image.service.metadefs import Metadefs
 from pileus.image.service.snapshots import Snapshots
 from pileus.image.service.uploads import Uploads
 from pileus.image.store.images import Images as ImageStore
@@ -40,7 +41,7 @@ SLICE = 1 << 16
 
 
 class Images:
-    """Glance. `members`, `uploads` and `snapshots` are its parts."""
+    """Glance. `members`, `metadefs`, `uploads` and `snapshots` are its parts."""
 
     def __init__(self, kit: Kit, config: ImageConfig, state: Path):
         self.kit, self.config = kit, config
@@ -48,6 +49,7 @@ class Images:
         self.workers = Workers(config.hash_threads)
         self.blobs = FileStore(Path(config.folder) if config.folder else state / "images", self.workers)
         self.members = Members(kit, config, self.store, self.member_store)
+        self.metadefs = Metadefs(kit)
         self.uploads = Uploads(kit, config, self.store, self.blobs, self.workers)
         self.snapshots = Snapshots(self)
 
