@@ -32,3 +32,21 @@ async def test_images_on_a_database_server(database_url):
         assert (await g.member().delete(f"{ROOT}/{big['id']}")).status == 204
         assert (await g.member().post(ROOT, {"id": big["id"]})).status == 409
         assert g.files() == [] and await g.images.uploads.sweep() is None
+
+
+async def test_definitions_on_a_database_server(database_url):
+    path = "/image/v2/metadefs/namespaces"
+    async with glance(database_url, hash_threads=1) as g:
+        admin = g.admin()
+        for name in ("a", "A", "b"):
+            body = {"namespace": name, "tags": [{"name": "t"}, {"name": "T"}], "resource_type_associations": [{"name": "X"}]}
+            assert (await admin.post(path, body)).status == 201
+        assert (await admin.post(path, {"namespace": "a"})).status == 409
+        assert (await admin.put(path + "/b", {"namespace": "A"})).status == 409
+        assert (await admin.post(path + "/A/tags/t")).status == 409
+        assert (await admin.delete(path + "/A/tags/t")).status == 204
+        assert [t["name"] for t in (await admin.get(path + "/a/tags?sort_key=name&sort_dir=asc")).json["tags"]] == ["T", "t"]
+        first = (await admin.get(path + "?limit=2&sort_key=display_name&sort_dir=asc&resource_types=X")).json
+        rest = (await admin.get("/image" + first["next"])).json
+        assert [n["namespace"] for n in first["namespaces"] + rest["namespaces"]] == ["A", "a", "b"]
+        assert (await admin.delete(path + "/a")).status == 204 and (await admin.get(path + "/A")).status == 200

@@ -8,7 +8,8 @@ NS = "/image/v2/metadefs/namespaces"
 TYPES = "/image/v2/metadefs/resource_types"
 WHOLE = {
     "namespace": "OS::Test", "display_name": "Test", "description": "For tests", "visibility": "public",
-    "resource_type_associations": [{"name": "OS::Glance::Image", "prefix": "hw_"}, {"name": "OS::Cinder::Volume", "properties_target": "image"}],
+    "resource_type_associations": [{"name": "OS::Glance::Image", "prefix": "hw_"},
+                                   {"name": "OS::Cinder::Volume", "properties_target": "image"}],
     "properties": {"cores": {"title": "Cores", "type": "integer", "minimum": 1, "enum": [1, 2], "default": 1}},
     "objects": [{"name": "Numa", "required": ["nodes"], "properties": {"nodes": {"title": "Nodes", "type": "integer"}}}],
     "tags": [{"name": "one"}, {"name": "One"}],

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import sqlalchemy as sa
 from alembic import op
-
+from sqlalchemy.dialects import mysql
 revision, down_revision = '0001', None
 branch_labels = depends_on = None
 
@@ -337,6 +337,28 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_image_images_owner'), ['owner'], unique=False)
         batch_op.create_index(batch_op.f('ix_image_images_visibility'), ['visibility'], unique=False)
 
+    op.create_table('image_metadef_namespaces',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('namespace', sa.String(length=80).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mysql'), nullable=False),
+    sa.Column('display_name', sa.String(length=80), nullable=True),
+    sa.Column('description', sa.Text(), nullable=True),
+    sa.Column('visibility', sa.String(length=16), nullable=False),
+    sa.Column('protected', sa.Boolean(), nullable=False),
+    sa.Column('owner', sa.String(length=255), nullable=True),
+    sa.Column('created_at', sa.String(27), nullable=False),
+    sa.Column('updated_at', sa.String(27), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_image_metadef_namespaces')),
+    sa.UniqueConstraint('namespace', name=op.f('uq_image_metadef_namespaces_namespace'))
+    )
+    with op.batch_alter_table('image_metadef_namespaces', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_image_metadef_namespaces_owner'), ['owner'], unique=False)
+
+    op.create_table('image_metadef_resource_types',
+    sa.Column('name', sa.String(length=80).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mysql'), nullable=False),
+    sa.Column('created_at', sa.String(27), nullable=False),
+    sa.Column('updated_at', sa.String(27), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_image_metadef_resource_types'))
+    )
     op.create_table('image_spent_ids',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('deleted_at', sa.String(27), nullable=False),
@@ -634,6 +656,44 @@ def upgrade() -> None:
     with op.batch_alter_table('image_members', schema=None) as batch_op:
         batch_op.create_index('ix_image_members_member_id', ['member_id', 'image_id'], unique=False)
 
+    op.create_table('image_metadef_associations',
+    sa.Column('namespace_id', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=80).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mysql'), nullable=False),
+    sa.Column('prefix', sa.String(length=80), nullable=True),
+    sa.Column('properties_target', sa.String(length=80), nullable=True),
+    sa.Column('created_at', sa.String(27), nullable=False),
+    sa.Column('updated_at', sa.String(27), nullable=False),
+    sa.ForeignKeyConstraint(['namespace_id'], ['image_metadef_namespaces.id'], name=op.f('fk_image_metadef_associations_namespace_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('namespace_id', 'name', name=op.f('pk_image_metadef_associations'))
+    )
+    op.create_table('image_metadef_objects',
+    sa.Column('namespace_id', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=80).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mysql'), nullable=False),
+    sa.Column('description', sa.Text(), nullable=True),
+    sa.Column('required', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('properties', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('created_at', sa.String(27), nullable=False),
+    sa.Column('updated_at', sa.String(27), nullable=False),
+    sa.ForeignKeyConstraint(['namespace_id'], ['image_metadef_namespaces.id'], name=op.f('fk_image_metadef_objects_namespace_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('namespace_id', 'name', name=op.f('pk_image_metadef_objects'))
+    )
+    op.create_table('image_metadef_properties',
+    sa.Column('namespace_id', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=80).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mysql'), nullable=False),
+    sa.Column('definition', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('created_at', sa.String(27), nullable=False),
+    sa.Column('updated_at', sa.String(27), nullable=False),
+    sa.ForeignKeyConstraint(['namespace_id'], ['image_metadef_namespaces.id'], name=op.f('fk_image_metadef_properties_namespace_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('namespace_id', 'name', name=op.f('pk_image_metadef_properties'))
+    )
+    op.create_table('image_metadef_tags',
+    sa.Column('namespace_id', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=80).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mysql'), nullable=False),
+    sa.Column('created_at', sa.String(27), nullable=False),
+    sa.Column('updated_at', sa.String(27), nullable=False),
+    sa.ForeignKeyConstraint(['namespace_id'], ['image_metadef_namespaces.id'], name=op.f('fk_image_metadef_tags_namespace_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('namespace_id', 'name', name=op.f('pk_image_metadef_tags'))
+    )
     op.create_table('network_ports',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('project_id', sa.String(length=64), nullable=False),
@@ -1138,6 +1198,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_network_ports_device_id'))
 
     op.drop_table('network_ports')
+    op.drop_table('image_metadef_tags')
+    op.drop_table('image_metadef_properties')
+    op.drop_table('image_metadef_objects')
+    op.drop_table('image_metadef_associations')
     with op.batch_alter_table('image_members', schema=None) as batch_op:
         batch_op.drop_index('ix_image_members_member_id')
 
@@ -1210,6 +1274,11 @@ def downgrade() -> None:
 
     op.drop_table('network_address_scopes')
     op.drop_table('image_spent_ids')
+    op.drop_table('image_metadef_resource_types')
+    with op.batch_alter_table('image_metadef_namespaces', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_image_metadef_namespaces_owner'))
+
+    op.drop_table('image_metadef_namespaces')
     with op.batch_alter_table('image_images', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_image_images_visibility'))
         batch_op.drop_index(batch_op.f('ix_image_images_owner'))
