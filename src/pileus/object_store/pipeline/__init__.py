@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from pileus.object_store.pipeline.auth import Auth
 from pileus.object_store.pipeline.catch_errors import CatchErrors
+from pileus.object_store.pipeline.copy import Copy
+from pileus.object_store.pipeline.cors import Cors
 from pileus.object_store.pipeline.feature import Feature, Store
 from pileus.object_store.pipeline.gatekeeper import Gatekeeper
 from pileus.object_store.pipeline.healthcheck import HealthCheck
@@ -18,9 +20,11 @@ PIPELINE: list[type[Feature]] = [
     CatchErrors,
     Gatekeeper,
     HealthCheck,
+    Cors,           # before Auth: a browser asks first, and without a token
     InfoPage,
     ListingFormats,
     Auth,
+    Copy,
 ]
 
 

@@ -29,7 +29,7 @@ class Auth(Feature):
                 return self.challenge(req)
         if req.authorize is None and not req.facts.get("auth.trusted"):
             self._owns(req)
-            req.authorize = self.authorize
+            req.authorize = self.authorize      # asked of sub-requests, too: in other accounts the caller may own less
         self._keep_lists(req)
         response = await self.app(req)
         if req.owner and req.who is not None and req.who.project_domain_id and _account(req) and req.path.count("/") == 2:
@@ -39,6 +39,8 @@ class Auth(Feature):
     def _owns(self, req: Request) -> None:
         """Whether the caller may do everything in the account."""
         config, who = self.store.config, req.who
+        req.owner = False
+        req.facts.pop("auth.reseller", None)
         if who is None:
             return
         if config.reseller_admin_role.lower() in {r.lower() for r in who.roles}:
@@ -60,6 +62,7 @@ class Auth(Feature):
         return bool({r.lower() for r in who.service_roles} & {r.lower() for r in config.service_roles})
 
     async def authorize(self, req: Request) -> Response | None:
+        self._owns(req)
         if req.owner:
             return None
         allowed = acl.parse(req.acl)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pileus.core.log import Log
 from pileus.object_store.proxy.nodes import Nodes
 from pileus.object_store.ring.device import Node
-from pileus.object_store.wire.message import Request, Response
+from pileus.object_store.wire.message import Request, Response, is_true
 from pileus.object_store.wire.status import plain
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def everyone(proxy: Proxy, kind: str, nodes: Nodes, req: Request, path: st
 
 async def anyone(proxy: Proxy, kind: str, nodes: Nodes, req: Request, path: str, headers: Mapping[str, str]) -> Response:
     """The first good answer; with X-Newest, the newest of all. A 404 counts once a quorum of those who hold it has said so."""
-    newest = req.header("x-newest").lower() in ("true", "1", "yes", "on", "t", "y")
+    newest = is_true(req.header("x-newest"))
     good: Response | None = None
     bad: list[Response] = []
     for node in nodes:

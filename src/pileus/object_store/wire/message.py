@@ -21,6 +21,11 @@ Handler = Callable[["Request"], Awaitable["Response"]]
 Authorize = Callable[["Request"], Awaitable["Response | None"]]
 
 
+def is_true(text: str) -> bool:
+    """Whether a header or parameter says yes, in any of the words that Swift takes for it."""
+    return text.strip().lower() in ("true", "1", "yes", "on", "t", "y")
+
+
 class Request:
     """One request. Features may change it on its way in; whoever wants another one makes a `child`."""
 
