@@ -9,6 +9,7 @@ from pileus.object_store.pipeline.auth import Auth
 from pileus.object_store.pipeline.catch_errors import CatchErrors
 from pileus.object_store.pipeline.copy import Copy
 from pileus.object_store.pipeline.cors import Cors
+from pileus.object_store.pipeline.dlo import DynamicLargeObjects
 from pileus.object_store.pipeline.feature import Feature, Store
 from pileus.object_store.pipeline.gatekeeper import Gatekeeper
 from pileus.object_store.pipeline.healthcheck import HealthCheck
@@ -25,6 +26,7 @@ PIPELINE: list[type[Feature]] = [
     ListingFormats,
     Auth,
     Copy,
+    DynamicLargeObjects,    # inside of Copy, which copies what they stand for
 ]
 
 

@@ -21,7 +21,8 @@ def is_text(text: str) -> bool:
 
 def check_name(kind: str, name: str, most: int) -> None:
     if size(name) > most:
-        raise Stop(plain(400, f"{kind} name length of {size(name)} longer than {most}"))
+        text = f"{kind} name length of {size(name)} longer than {most}"
+        raise Stop(plain(400, text, {"content-type": "text/html; charset=UTF-8"}))
 
 
 def check_metadata(req: Request, kind: str, limits: Limits) -> None:
