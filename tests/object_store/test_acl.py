@@ -80,6 +80,7 @@ async def test_what_a_service_keeps_wants_its_token_beside_the_users(store):
 
 
 async def test_administrators_of_all_accounts(store):
+    await owner(store)
     root = store.as_("root", roles=("ResellerAdmin",))
     assert (await root.get("//v1/AUTH_alice/c/o")).status == 200
     assert (await root.put("//v1/AUTH_alice/new")).status == 201
