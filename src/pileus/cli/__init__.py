@@ -28,6 +28,9 @@ OBJECT_STORE = {name: f"pileus.cli.object_store:{function}" for name, function i
     ("run", "run"), ("no-daemon", "run"), ("dev-cluster", "dev_cluster"), ("status", "status"), ("start", "start"), ("no-wait", "no_wait"),
     ("once", "once_"), ("stop", "stop_"), ("shutdown", "stop_"), ("restart", "restart"), ("reload", "reload"),
     ("force-reload", "force_reload"), ("kill", "kill"))}
+RING = {name: f"pileus.cli.ring:{name.replace('-', '_')}" for name in (
+    "create", "add", "set-weight", "remove", "set-info", "set-replicas", "set-overload", "set-min-part-hours",
+    "pretend-min-part-hours-passed", "rebalance", "write-ring", "validate", "dispersion", "show")}
 IMAGE = {"build": "pileus.cli.image:build"}
 
 
@@ -52,4 +55,8 @@ def main() -> None:
     for name, target in OBJECT_STORE.items():
         objects.command(target, name=name)
     app.command(objects)
+    ring = cyclopts.App(name="ring", help="The rings of an object store.")
+    for name, target in RING.items():
+        ring.command(target, name=name)
+    app.command(ring)
     sys.exit(app() or 0)

@@ -1,0 +1,182 @@
+"""The ring's builder: what operators say of devices, and the table that follows from it."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pileus.object_store.ring import file
+from pileus.object_store.ring.device import Device
+from pileus.object_store.ring.file import NOBODY
+from pileus.object_store.ring.place import Tiers, deal, move, seeded, whole_numbers
+from pileus.object_store.ring.targets import targets
+
+
+class State(msgspec.Struct, kw_only=True):
+    part_power: int
+    replicas: float
+    min_part_hours: float = 1
+    overload: float = 0.0
+    version: int = 0
+    devices: list[Device | None] = []
+
+
+class Builder:
+    """`moved_at`: by partition, the hour at which one of its replicas moved last: it rests for `min_part_hours` then."""
+
+    def __init__(self, part_power: int, replicas: float, min_part_hours: float = 1, overload: float = 0.0):
+        if not 0 <= part_power <= 32 or replicas < 1 or min_part_hours < 0 or overload < 0:
+            raise ValueError("a ring has 2^0 to 2^32 partitions, at least one replica, and no negative figures")
+        self.state = State(part_power=part_power, replicas=replicas, min_part_hours=min_part_hours, overload=overload)
+        self.table: np.ndarray | None = None
+        self.moved_at = np.full(1 << part_power, -1e9)
+
+    # ---- devices -----------------------------------------------------------------------------------------------------
+    @property
+    def devices(self) -> list[Device]:
+        return [d for d in self.state.devices if d is not None]
+
+    def add(self, **fields: Any) -> Device:
+        """Raises ValueError for a device that is there already, or a weight that is none."""
+        id = fields.pop("id", None)
+        device = Device(id=len(self.state.devices) if id is None else id, **fields)
+        if device.weight < 0 or not device.device or "/" in device.device:
+            raise ValueError("a device has a name and a weight that is not negative")
+        if any(d.name == device.name or d.id == device.id for d in self.devices):
+            raise ValueError(f"{device} is in the ring already")
+        self.state.devices += [None] * (device.id + 1 - len(self.state.devices))
+        self.state.devices[device.id] = device
+        return device
+
+    def change(self, id: int, **fields: Any) -> Device:
+        """Raises ValueError when there is no such device."""
+        self.state.devices[id] = msgspec.structs.replace(self.device(id), **fields)
+        return self.device(id)
+
+    def remove(self, id: int) -> None:
+        self.device(id)
+        self.state.devices[id] = None
+
+    def device(self, id: int) -> Device:
+        found = self.state.devices[id] if 0 <= id < len(self.state.devices) else None
+        if found is None:
+            raise ValueError(f"there is no device {id}")
+        return found
+
+    # ---- the table ---------------------------------------------------------------------------------------------------
+    def rebalance(self, *, hour: float, seed: Any = None) -> int:
+        """Give every device what it should have; returns how many slots moved. The same seed gives the same table.
+
+        Raises ValueError when there are too few devices. `hour`: now, in hours since some moment.
+        """
+        active = [d for d in self.devices if d.weight > 0]
+        tiers = Tiers(active, targets(active, self.state.replicas, self.state.overload))
+        rng = seeded(self.state.version if seed is None else seed)
+        old = self._shaped()
+        if old is None:
+            self.table = deal(tiers, self.state.replicas, 1 << self.state.part_power, rng)
+            moved = np.ones(self.table.shape, bool)
+        else:
+            wanted = whole_numbers(tiers.share, int((old != NOBODY).sum()))
+            rested = hour - self.moved_at >= self.state.min_part_hours
+            self.table = move(tiers, old, wanted, rested, rng)
+            moved = self.table != old
+        self.moved_at[moved.any(axis=0)] = hour
+        self.state.version += 1
+        return int(moved.sum())
+
+    def _shaped(self) -> np.ndarray | None:
+        """The old table in the shape of the replicas that are wanted now; new slots are on a device that does not exist."""
+        if self.table is None:
+            return None
+        rows, parts = int(np.ceil(self.state.replicas - 1e-9)), self.table.shape[1]
+        table = self.table[:rows].copy()
+        if len(table) < rows:
+            table = np.vstack([table, np.full((rows - len(table), parts), NOBODY, np.uint32)])
+        last = round((self.state.replicas - (rows - 1)) * parts)
+        table[:-1][table[:-1] == NOBODY] = NOBODY - 1
+        have = np.flatnonzero(table[-1] != NOBODY)
+        table[-1, have[last:]] = NOBODY
+        empty = np.flatnonzero(table[-1] == NOBODY)
+        table[-1, empty[:last - min(len(have), last)]] = NOBODY - 1
+        return table
+
+    # ---- figures -----------------------------------------------------------------------------------------------------
+    def counts(self) -> dict[int, int]:
+        """Slots by device id."""
+        if self.table is None:
+            return {d.id: 0 for d in self.devices}
+        held = np.bincount(self.table[self.table < NOBODY - 1].ravel(), minlength=len(self.state.devices))
+        return {d.id: int(held[d.id]) for d in self.devices}
+
+    def balance(self) -> float:
+        """By how many percent the worst device is off what it should have by its weight (and by overload, where that is used)."""
+        active = [d for d in self.devices if d.weight > 0]
+        if not active or self.table is None:
+            return 0.0
+        share = targets(active, self.state.replicas, self.state.overload)
+        counts, slots = self.counts(), int((self.table != NOBODY).sum())
+        wanted = share * slots / share.sum()
+        return max(abs(counts[d.id] - w) / w * 100 for d, w in zip(active, wanted, strict=True))
+
+    def dispersion(self) -> float:
+        """Percent of the slots that are nearer to another replica of their partition than they would have to be."""
+        active = [d for d in self.devices if d.weight > 0]
+        if self.table is None or not active:
+            return 0.0
+        spread = Tiers(active, targets(active, self.state.replicas, float("inf")))
+        places = spread.places(self.table)
+        bad = np.zeros(self.table.shape[1], int)
+        for level in range(4):
+            tier = np.where(places >= 0, spread.tier[level][places], -1)
+            for row in range(len(tier)):
+                same = ((tier[:row] == tier[row]) & (tier[row] >= 0)).sum(axis=0)
+                bad += (same + 1 > spread.most[level][np.maximum(tier[row], 0)]) & (tier[row] >= 0) & (same > 0)
+        return 100 * float(np.minimum(bad, len(places)).sum()) / max(1, int((self.table != NOBODY).sum()))
+
+    def validate(self) -> None:
+        """Raises ValueError for a table that must not be used."""
+        if self.table is None:
+            raise ValueError("the ring has not been balanced yet")
+        used = np.unique(self.table[self.table != NOBODY])
+        known = {d.id for d in self.devices}
+        if strange := [int(id) for id in used if id not in known]:
+            raise ValueError(f"the ring names devices that it does not have: {strange}; rebalance it")
+        ordered = np.sort(self.table, axis=0)
+        twice = ((ordered[1:] == ordered[:-1]) & (ordered[1:] != NOBODY)).any(axis=0)
+        if twice.any():
+            raise ValueError(f"{int(twice.sum())} partitions have two replicas on one device")
+
+    # ---- files -------------------------------------------------------------------------------------------------------
+    def save(self, path: Path) -> None:
+        """Write the builder; `write_ring` writes what servers read."""
+        out = io.BytesIO()
+        table = self.table if self.table is not None else np.zeros((0, 0), np.uint32)
+        np.savez_compressed(out, state=np.frombuffer(msgspec.json.encode(self.state), np.uint8), table=table, moved_at=self.moved_at)
+        beside = path.with_name(path.name + ".new")
+        beside.write_bytes(out.getvalue())
+        os.replace(beside, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Builder:
+        """Raises ValueError for a file that is no builder."""
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                state = msgspec.json.decode(data["state"].tobytes(), type=State)
+                made = cls(state.part_power, state.replicas, state.min_part_hours, state.overload)
+                made.state, made.moved_at = state, data["moved_at"]
+                made.table = data["table"] if data["table"].size else None
+                return made
+        except (OSError, KeyError, ValueError) as problem:
+            raise ValueError(f"{path} is not a ring's builder: {problem}") from problem
+
+    def write_ring(self, path: Path) -> None:
+        self.validate()
+        assert self.table is not None
+        file.write(path, self.state.devices, self.table, self.state.version)

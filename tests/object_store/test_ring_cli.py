@@ -1,0 +1,45 @@
+"""`pileus ring …` as an operator uses it."""
+
+import pytest
+
+from pileus.cli import ring
+from pileus.object_store.model.names import Hashing
+from pileus.object_store.ring.ring import Ring
+
+
+@pytest.fixture
+def builder(tmp_path):
+    path = tmp_path / "object.builder"
+    assert ring.create(path, 8, 3, 0) == 0
+    for n in range(4):
+        assert ring.add(path, f"r1z{n + 1}-10.0.0.{n}:6200/sdb1", 100) == 0
+    return path
+
+
+def test_a_ring_is_made_changed_and_shown(builder, capsys):
+    assert ring.rebalance(builder) == 0
+    assert ring.validate(builder) == 0
+    loaded = Ring.load(builder.with_suffix(".ring"), Hashing())
+    assert loaded.partitions == 256 and len(loaded.primaries(0)) == 3
+    assert ring.add(builder, "r1z1-10.0.0.9:6200R10.1.0.9:6300/sdc1_new", 50) == 0
+    assert ring.set_weight(builder, "d0", 200) == 0
+    assert ring.remove(builder, "10.0.0.1:6200/sdb1") == 0
+    assert ring.rebalance(builder) == 0
+    capsys.readouterr()
+    assert ring.show(builder) == 0
+    shown = capsys.readouterr().out
+    assert "10.0.0.9:6200/sdc1" in shown and "10.0.0.1:6200/sdb1" not in shown and "version 2" in shown
+    assert Ring.load(builder.with_suffix(".ring"), Hashing()).devices[4].replication_port == 6300
+
+
+def test_mistakes_change_nothing(builder, capsys):
+    before = builder.read_bytes()
+    assert ring.create(builder, 8, 3, 0) == 1
+    assert ring.add(builder, "somewhere", 1) == 1
+    assert ring.add(builder, "r1z1-10.0.0.0:6200/sdb1", 1) == 1
+    assert ring.add(builder, "r1z1-10.0.0.7:6200/sdb1", -1) == 1
+    assert ring.set_weight(builder, "d9", 1) == 1
+    assert ring.remove(builder, "sdb1") == 1
+    assert ring.set_replicas(builder, 0) == 1
+    assert ring.write_ring(builder) == 1
+    assert builder.read_bytes() == before and "pileus ring:" in capsys.readouterr().err
