@@ -12,15 +12,31 @@ from tests.identity.booted import V3, booted
 
 pytestmark = [pytest.mark.database, pytest.mark.realtime]
 
+MODULES = (
+    "access",
+    "catalog",
+    "projects",
+    "revocation",
+    "roles",
+    "users",
+    "endpoint_filters",
+    "endpoint_policies",
+    "limits",
+    "domain_configs",
+    "federation",
+    "lists",
+    "oauth2",
+)
+
 
 def found():
     """(module, name) of the tests that take nothing but the fixture and let no time pass."""
-    for module in ("access", "catalog", "projects", "revocation", "roles", "users"):
+    for module in MODULES:
         loaded = importlib.import_module(f"tests.identity.test_{module}")
         for name, test in inspect.getmembers(loaded, inspect.iscoroutinefunction):
             if (
                 name.startswith("test_")
-                and list(inspect.signature(test).parameters) == ["keystone"]
+                and list(inspect.signature(test).parameters) in (["keystone"], ["fronted"])
                 and "asyncio.sleep" not in inspect.getsource(test)
             ):
                 yield test
@@ -44,8 +60,9 @@ def test_every_test_that_can(database_url):
 
     async def one(test):
         await _empty(database_url)
-        async with booted(database_url) as keystone:
-            await test(keystone)
+        fronted = "fronted" in inspect.signature(test).parameters
+        async with booted(database_url, trusted_proxies=("127.0.0.0/8",) if fronted else ()) as it:
+            await test(it)
 
     failed = []
     for test in tests:

@@ -54,7 +54,7 @@ def listing(req: Request, name: str, items: Iterable[Any], *, page: Page | None 
         page = asked(req)
         shown, more = _cut(shown, page)
     query = req.falcon.query_string
-    body = {
+    body: dict[str, Any] = {
         name: shown,
         "links": {"self": req.url(req.path) + ("?" + query if query else ""), "previous": None, "next": None},
     }

@@ -127,13 +127,16 @@ class Roles:
         return prior, implied
 
     async def imply(self, prior_id: str, implied_id: str) -> tuple[Role, Role]:
-        """Repeatable."""
+        """Repeatable. Raises Refused also for what would be a circle."""
         async with self.db.transaction():
+            await self.core.generations.raise_()  # first: it is a lock, so that two at once do not make a circle together
             prior, implied = await self.store.get(prior_id), await self.store.get(implied_id)
             if implied.name == "admin" or (implied.domain_id and not prior.domain_id):
                 raise Refused(why=f"{implied_id} cannot be an implied role.")
+            index = RoleIndex(0, [], await self.store.implications())
+            if prior_id in {id for id, _ in index.walk(implied_id)}:
+                raise Refused(why=f"{implied_id} cannot be an implied role of {prior_id}: it implies that role, or is that role.")
             await self.store.imply(prior_id, implied_id)
-            await self.core.generations.raise_()
         return prior, implied
 
     async def unimply(self, prior_id: str, implied_id: str) -> None:
