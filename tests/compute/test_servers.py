@@ -203,7 +203,7 @@ async def test_an_empty_id_is_not_the_list(cloud):
     assert (await member.get(f"{COMPUTE}/servers")).status == (await member.get(f"{COMPUTE}/")).status == 200
 
 
-async def test_nothing_is_ever_there_to_restore(cloud):
+async def test_without_soft_deletes_there_is_nothing_to_restore(cloud):
     server = await cloud.boot()
     assert (await cloud.act(server, "restore")).status == 409
     assert (await cloud.act("5b1bd9cb-4bd4-4d3e-a2dc-25bf5e8e9b8d", "restore")).status == 404

@@ -83,5 +83,6 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     allow_resize_to_same_host: bool = True  # whether a resized server may stay where it is
     resize_confirm_window_s: float = 0      # resizes that have waited so long are confirmed; 0: never
     unified_limits: bool = False            # whether identity keeps the limits of projects (registered limits and limits)
+    reclaim_interval_s: float = 0           # how long a deleted server can be restored; 0: it is gone at once
     shelved_offload_time_s: float = 0       # how long a shelved server keeps its host; 0: not at all, negative: for good
     quota: QuotaDefaults = msgspec.field(default_factory=QuotaDefaults)     # what a project may have unless told otherwise

@@ -105,6 +105,12 @@ async def offload_shelved(compute: Compute) -> str | None:
     return f"offloaded {offloaded}" if offloaded else None
 
 
+async def reclaim_deleted(compute: Compute) -> str | None:
+    """Delete for good what was deleted softly, long enough ago. Also when the option was taken back since."""
+    reclaimed = await compute.servers.reclaim(timedelta(seconds=compute.config.reclaim_interval_s))
+    return f"reclaimed {reclaimed}" if reclaimed else None
+
+
 async def resume_sagas(compute: Compute) -> str | None:
     """Take up what a conductor that is gone left behind, and retry undos that failed."""
     return await compute.kit.sagas.resume()
@@ -132,4 +138,5 @@ PERIODIC = [
     Periodic(audit_usage, every_s=600),
     Periodic(confirm_resizes, every_s=60),
     Periodic(offload_shelved, every_s=60),
+    Periodic(reclaim_deleted, every_s=60),
 ]

@@ -156,6 +156,7 @@ ACTIONS: dict[str, Action] = {
     "unshelve":     _action(SHELVED, SHELVED_OFFLOADED, task="unshelving", then=ACTIVE),
     "live-migration": _action(ACTIVE, PAUSED, task="migrating", then=None),
     "evacuate":     _action(ACTIVE, STOPPED, ERROR, task="rebuilding", then=None),
+    "softDelete":   _action(ACTIVE, STOPPED, PAUSED, SUSPENDED, task="soft-deleting", then=SOFT_DELETED, power=Power.SHUTDOWN),
     "restore":      _action(SOFT_DELETED, task="restoring", then=ACTIVE, power=Power.RUNNING),
     "changePassword": _action(ACTIVE, task="updating_password", then=None),
 }

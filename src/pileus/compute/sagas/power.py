@@ -1,4 +1,4 @@
-"""Start, stop, pause, unpause, suspend, resume, reboot: one order to the host, then the server's new state."""
+"""Start, stop, pause, unpause, suspend, resume, reboot, soft delete, restore: one order to the host, then the server's new state."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -27,7 +27,7 @@ async def order(s: ChangePower, c: Conductor) -> None:
     if server.host is None:
         raise Conflict("The server is on no host.")
     action, agent = ACTIONS[s.action], c.agent(server.host)
-    if server.nics and s.action in ("start", "resume", "reboot_hard"):
+    if server.nics and s.action in ("start", "resume", "reboot_hard", "restore"):
         await c.network.wire(server.host)
     if action.power is not None:
         state = await agent.power(server.id, action.power, SHUTDOWN_S if s.action == "stop" else 0.0)
@@ -47,4 +47,4 @@ async def failed(s: ChangePower, c: Conductor, error: CloudError) -> None:
     await c.actions.finish(s.request_id, s.server_id, error=str(error))
 
 
-CHANGE_POWER = Saga(name="server.power", state=ChangePower, failed=failed, steps=[Step(order)])
+CHANGE_POWER = Saga(name="server.power", state=ChangePower, failed=failed, abortable=True, steps=[Step(order)])

@@ -9,15 +9,18 @@ from pileus.compute.errors import ServerInWrongState
 from pileus.compute.hypervisor.base import Diagnostics
 from pileus.compute.interface import ComputeAgent
 from pileus.compute.model.numa import GuestCell, guest_cells
-from pileus.compute.model.server import ACTIVE, PAUSED, SUSPENDED, Server
+from pileus.compute.model.server import ACTIVE, ERROR, PAUSED, RESCUED, RESIZED, SUSPENDED, Server
 from pileus.compute.service.scheduling import image_properties
 from pileus.core.context import Context
+from pileus.core.errors import CloudError
 from pileus.core.kit import Kit
 
 #: Where a server keeps its password, which only its owner's private key can read.
 PASSWORD = "password"
 #: A guest that can be asked.
-THERE = (ACTIVE, PAUSED, SUSPENDED, "rescued")
+THERE = (ACTIVE, PAUSED, SUSPENDED, RESCUED)
+#: One that can be told to write a crash dump.
+CRASHABLE = (ACTIVE, PAUSED, RESCUED, RESIZED, ERROR)
 
 
 class Insides:
@@ -39,6 +42,35 @@ class Insides:
     async def password(self, id: str, who: Context) -> str:
         """What the guest said its password is, encrypted for the owner of its key pair; "" when it said nothing."""
         return (await self.servers.get(id, who)).system_metadata.get(PASSWORD, "")
+
+    async def set_password(self, id: str, who: Context, password: str) -> None:
+        """Have the guest's agent set its administrator's password; returns when that is done.
+
+        Raises ServerInWrongState, GuestAgentSilent, NotImplementedHere."""
+        server = await self.servers.get(id, who)
+        async with self.servers.entering(server, "changePassword", who):
+            pass
+        properties, error = image_properties(server), None
+        user = properties.get("os_admin_user") or ("Administrator" if properties.get("os_type") == "windows" else "root")
+        try:
+            await ComputeAgent.at(server.host or "", self.kit.bus).set_password(id, user, password)
+        except CloudError as refused:
+            error = str(refused)
+            raise
+        finally:
+            await self.servers.store.end_task(id, self.kit.clock.now(), "updating_password")
+            await self.servers.actions.finish(who.request_id, id, error=error)
+
+    async def crash(self, id: str, who: Context) -> None:
+        """Have the guest's system write its crash dump. Raises ServerInWrongState, NotImplementedHere."""
+        server = await self.servers.get(id, who)
+        self.servers.refuse_locked(server, who)
+        if server.host is None or server.vm_state not in CRASHABLE:
+            raise ServerInWrongState(action="trigger_crash_dump", id=id, attribute="vm_state", state=server.vm_state)
+        if server.task_state is not None:
+            raise ServerInWrongState(action="trigger_crash_dump", id=id, attribute="task_state", state=server.task_state)
+        await ComputeAgent.at(server.host, self.kit.bus).inject_nmi(id)
+        await self.servers.done(id, "trigger_crash_dump", who)
 
     async def clear_password(self, id: str, who: Context) -> None:
         """Forget it here; the guest is not told. One that is forgotten already is no error."""

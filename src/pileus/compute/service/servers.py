@@ -7,6 +7,7 @@ import builtins
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 from pileus.compute.config import ComputeConfig
@@ -23,7 +24,7 @@ from pileus.compute.interface import ComputeAgent
 from pileus.compute.model import hardware
 from pileus.compute.model.flavor import Flavor
 from pileus.compute.model.order import ServerOrder
-from pileus.compute.model.server import ACTIONS, BUILDING, DELETING, Nic, Server
+from pileus.compute.model.server import ACTIONS, BUILDING, DELETING, SOFT_DELETED, Nic, Server
 from pileus.compute.sagas.create_server import CREATE_SERVER, CreateServer
 from pileus.compute.sagas.delete_server import DELETE_SERVER, DeleteServer
 from pileus.compute.sagas.guest import image_properties, image_ref, remembered
@@ -31,7 +32,7 @@ from pileus.compute.sagas.power import CHANGE_POWER, ChangePower
 from pileus.compute.service.resources import Resources
 from pileus.compute.store.records import Records
 from pileus.compute.store.servers import ServerFilter
-from pileus.core.context import EVERYONE, Context
+from pileus.core.context import CLOUD, EVERYONE, Context
 from pileus.core.errors import Conflict, Invalid, NotFound
 from pileus.core.kit import Kit
 
@@ -149,13 +150,41 @@ class Servers:
 
     # ---- doing -------------------------------------------------------------------------------------------------------
     async def delete(self, id: str, who: Context) -> None:
-        """Begin to delete; a second order while the first is carried out changes nothing."""
+        """Begin to delete; a second order while the first is carried out changes nothing.
+
+        Where deleted servers can be restored for a while, one at rest is only stopped and hidden at first."""
+        server = await self.get(id, who)
+        if self.config.reclaim_interval_s and server.host is not None and server.task_state is None:
+            if server.vm_state == SOFT_DELETED:
+                return
+            if server.vm_state in ACTIONS["softDelete"].allowed:
+                await self.change_power(id, "softDelete", who, record="delete")
+                return
+        await self.force_delete(id, who)
+
+    async def force_delete(self, id: str, who: Context) -> None:
+        """Begin to delete for good, also what is deleted softly."""
         server = await self.get(id, who)
         self.refuse_locked(server, who)
         async with self.kit.db.transaction():
             if await self.store.begin_delete(id, self.kit.clock.now()):
                 await self.actions.begin(id, "delete", who)
                 await self.kit.sagas.begin(DELETE_SERVER, id, DeleteServer(server_id=id, request_id=who.request_id))
+
+    async def reclaim(self, after: timedelta) -> int:
+        """Delete for good what has been deleted softly for so long; how many those were."""
+        found = await self.store.resting_since(SOFT_DELETED, self.kit.clock.now() - after)
+        for server in found:
+            await self.force_delete(server.id, CLOUD)
+        return len(found)
+
+    async def restore(self, id: str, who: Context) -> None:
+        """Take back a soft delete, if the quota still allows it. Raises ServerInWrongState, ComputeOverQuota."""
+        server = await self.get(id, who)
+        async with self.entering(server, "restore", who):
+            takes = {"instances": 1, "cores": server.vcpus, "ram": server.memory_mb}
+            await self.resources.quotas.check(server.project_id, server.user_id, takes)
+            await self.kit.sagas.begin(CHANGE_POWER, id, ChangePower(server_id=id, request_id=who.request_id, action="restore"))
 
     @asynccontextmanager
     async def entering(self, server: Server, name: str, who: Context, *, record: str | None = None) -> AsyncIterator[None]:
@@ -170,9 +199,9 @@ class Servers:
             await self.actions.begin(server.id, verb, who)
             yield
 
-    async def change_power(self, id: str, name: str, who: Context) -> None:
+    async def change_power(self, id: str, name: str, who: Context, *, record: str | None = None) -> None:
         """Begin one of ACTIONS. Raises ServerInWrongState with the state, ServerLocked."""
-        async with self.entering(await self.get(id, who), name, who):
+        async with self.entering(await self.get(id, who), name, who, record=record):
             await self.kit.sagas.begin(CHANGE_POWER, id, ChangePower(server_id=id, request_id=who.request_id, action=name))
 
     async def update(self, id: str, who: Context, **values: Any) -> Server:
@@ -233,22 +262,24 @@ class Servers:
         server = await self.get(id, who)
         owner = "owner" if who.project_id == server.project_id else "admin"
         await self.store.update(id, self.kit.clock.now(), locked_by=server.locked_by or owner, locked_reason=reason)
+        await self.done(id, "lock", who)
 
     async def unlock(self, id: str, who: Context) -> None:
         server = await self.get(id, who)
         if server.locked_by == "admin" and not who.is_admin:
             raise ServerLocked(id=id)
         await self.store.update(id, self.kit.clock.now(), locked_by=None, locked_reason=None)
+        await self.done(id, "unlock", who)
+
+    async def done(self, id: str, verb: str, who: Context, error: str | None = None) -> None:
+        """Record what was done within a request."""
+        await self.actions.begin(id, verb, who)
+        await self.actions.finish(who.request_id, id, error=error)
 
     async def reset_state(self, id: str, who: Context, vm_state: str) -> None:
         """An administrator's word on what a server is."""
         await self.get(id, who)
         await self.store.update(id, self.kit.clock.now(), vm_state=vm_state, task_state=None)
-
-    async def restore(self, id: str, who: Context) -> None:
-        """Servers are deleted at once here, so that there is never one that could be restored. Raises ServerInWrongState."""
-        server = await self.get(id, who)
-        raise ServerInWrongState(action="restore", id=id, attribute="vm_state", state=server.vm_state)
 
     async def wire(self, id: str, who: Context) -> None:
         """Have the server's host make its network interfaces what they must be. Repeatable."""

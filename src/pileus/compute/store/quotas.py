@@ -19,7 +19,7 @@ USAGE = sa.select(
     sa.func.count(),
     sa.func.coalesce(sa.func.sum(servers.c.vcpus), 0),
     sa.func.coalesce(sa.func.sum(servers.c.memory_mb), 0),
-).where(servers.c.project_id == sa.bindparam("project"), servers.c.deleted_at.is_(None))
+).where(servers.c.project_id == sa.bindparam("project"), servers.c.deleted_at.is_(None), servers.c.vm_state != "soft-delete")
 USERS_USAGE = USAGE.where(servers.c.user_id == sa.bindparam("user"))
 
 
@@ -58,7 +58,7 @@ class Quotas:
             await generations.next_of(self.db, f"quota {project_id}")
 
     async def usage(self, project_id: str, user_id: str | None = None) -> dict[str, int]:
-        """instances, cores and ram of the servers that are not deleted."""
+        """instances, cores and ram of the servers that are not deleted, softly or for good."""
         stmt, mine = (USAGE, {"project": project_id}) if user_id is None else (USERS_USAGE, {"project": project_id, "user": user_id})
         ((instances, cores, ram),) = await self.db.rows(stmt, mine)
         return {"instances": int(instances), "cores": int(cores), "ram": int(ram)}

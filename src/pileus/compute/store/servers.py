@@ -223,6 +223,8 @@ def _conditions(w: ServerFilter) -> list[sa.ColumnElement]:
         found.append(c.updated_at <= w.changes_before)
     if w.deleted is not None:
         found.append(c.deleted_at.is_not(None) if w.deleted else LIVE)
+    if w.deleted is False and w.vm_states is None:
+        found.append(c.vm_state != "soft-delete")      # shown to those who ask for that state
     return found
 
 

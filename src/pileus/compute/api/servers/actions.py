@@ -16,7 +16,7 @@ from pileus.compute.api import consoles
 from pileus.compute.api.proxies.fixed_ips import AddFixedIp, RemoveFixedIp, add_fixed_ip, remove_fixed_ip
 from pileus.compute.api.proxies.floating_ips import AddFloatingIp, RemoveFloatingIp, add_floating_ip, remove_floating_ip
 from pileus.compute.api.servers.bodies import Closed
-from pileus.compute.api.servers.verbs import ServerAction, decoded, evacuate, images, live_migrate, rebuild, rescue, resize, shelve
+from pileus.compute.api.servers.verbs import ServerAction, decoded, evacuate, images, inside, live_migrate, rebuild, rescue, resize, shelve
 from pileus.compute.model.server import ACTIVE, ERROR
 from pileus.core.errors import Gone, Invalid
 from pileus.core.http import Reply, Request, Route, since
@@ -82,7 +82,7 @@ async def reset_state(req: Request, server_id: str, body: ResetState) -> None:
 
 
 async def force_delete(req: Request, server_id: str) -> None:
-    await req.services.compute.servers.delete(server_id, req.who)
+    await req.services.compute.servers.force_delete(server_id, req.who)
 
 
 async def console_output(req: Request, server_id: str, body: ConsoleOutput) -> Reply:
@@ -158,5 +158,6 @@ ACTIONS: dict[str, ServerAction] = {
     **shelve.ACTIONS,
     **live_migrate.ACTIONS,
     **evacuate.ACTIONS,
+    **inside.ACTIONS,
 }
 ROUTES = [Route("POST", "/v2.1/servers/{server_id}/action", server_action, policy="compute:server_action", body=dict[str, Any], ok=202)]

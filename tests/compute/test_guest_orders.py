@@ -1,0 +1,54 @@
+"""Passwords and crash dumps; locks, and what is recorded of them."""
+
+COMPUTE = "/compute/v2.1"
+
+
+async def recorded(cloud, id):
+    actions = (await (await cloud.as_()).get(f"{COMPUTE}/servers/{id}/os-instance-actions")).json["instanceActions"]
+    return [(a["action"], a["message"]) for a in actions]
+
+
+async def test_a_password_is_set_in_the_guest(cloud):
+    id = await cloud.boot()
+    for body in ({}, {"adminPass": 1}, {"adminPass": "x", "y": 1}):
+        assert (await cloud.act(id, "changePassword", body)).status == 400
+    assert (await cloud.act(id, "changePassword", {"adminPass": "geheim"})).status == 202
+    assert cloud.drivers["h1"].guest(id).passwords == {"root": "geheim"}
+    cloud.drivers["h1"].fails = {"set_password"}
+    assert (await cloud.act(id, "changePassword", {"adminPass": "x"})).status == 500
+    server = await cloud.show(id)
+    assert server["status"] == "ACTIVE" and server["OS-EXT-STS:task_state"] is None
+    assert {("changePassword", "Error"), ("changePassword", None)} <= set(await recorded(cloud, id))
+    await cloud.act(id, "os-stop")
+    await cloud.settle(70)
+    got = await cloud.act(id, "changePassword", {"adminPass": "x"})
+    assert got.status == 409 and "vm_state stopped" in got.text
+
+
+async def test_a_crash_dump_is_triggered(cloud):
+    id = await cloud.boot()
+    assert (await cloud.act(id, "trigger_crash_dump", {"a": 1})).status == 400
+    assert (await cloud.act(id, "trigger_crash_dump", version="2.16")).status == 400
+    assert (await cloud.act(id, "trigger_crash_dump")).status == 202
+    assert cloud.drivers["h1"].guest(id).interrupts == 1
+    await cloud.act(id, "os-stop")
+    await cloud.settle(70)
+    assert (await cloud.act(id, "trigger_crash_dump")).status == 409
+    assert cloud.drivers["h1"].guest(id).interrupts == 1
+
+
+async def test_locks_refuse_every_verb_and_are_recorded(cloud):
+    id, image = await cloud.boot(), await cloud.image()
+    assert (await cloud.act(id, "lock", {"locked_reason": "why"}, version="2.72")).status == 400
+    assert (await cloud.act(id, "lock", {"locked_reason": "why"})).status == 202
+    verbs = {"createImage": {"name": "x"}, "createBackup": {"name": "x", "backup_type": "d", "rotation": 1}, "rebuild": {"imageRef": image},
+             "resize": {"flavorRef": "84"}, "confirmResize": None, "revertResize": None, "rescue": None, "unrescue": None, "shelve": None,
+             "unshelve": None, "changePassword": {"adminPass": "x"}, "trigger_crash_dump": None, "restore": None, "forceDelete": None}
+    admin = await cloud.as_("pileus-admin")
+    await admin.post(f"{COMPUTE}/flavors", {"flavor": {"id": "84", "name": "larger", "vcpus": 2, "ram": 256, "disk": 2}})
+    for verb, value in verbs.items():
+        got = await cloud.act(id, verb, value)
+        assert got.status == 409 and "is locked" in got.text, (verb, got.text)
+    assert (await cloud.show(id))["locked_reason"] == "why"
+    assert (await cloud.act(id, "unlock")).status == 202
+    assert [name for name, _ in await recorded(cloud, id)] == ["unlock", "lock", "create"]
