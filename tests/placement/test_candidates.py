@@ -6,7 +6,8 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pileus.placement.candidates import Group, Node, Wanted, candidates
+from pileus.placement.candidates import Group, Wanted, candidates
+from pileus.placement.forest import Forest, Node
 from pileus.placement.model import SHARING, Provider, Stock
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -119,7 +120,7 @@ def one_above_all(chosen: list[Node], nodes: dict[str, Node]) -> bool:
 @settings(max_examples=250, deadline=None)
 @given(worlds(), requests())
 def test_finds_exactly_what_fits(nodes, wanted):
-    found = candidates(nodes, wanted, 100000)
+    found = candidates(Forest(nodes.values()), wanted, 100000)
     shapes = [(tuple(sorted(((id, r), a) for id, held in c.allocations.items() for r, a in held.items())),
                tuple(sorted((s, id) for s, ids in c.mappings.items() for id in ids))) for c in found]
     assert len(set(shapes)) == len(shapes)
@@ -129,14 +130,14 @@ def test_finds_exactly_what_fits(nodes, wanted):
 def test_limits():
     nodes = {f"n{i}": node(f"n{i}", None, f"n{i}", totals={"VCPU": 4}) for i in range(10)}
     wanted = Wanted(groups=(Group(resources={"VCPU": 1}),), limit=3)
-    assert len(candidates(nodes, wanted, 100)) == 3 and len(candidates(nodes, wanted, 2)) == 2
+    assert len(candidates(Forest(nodes.values()), wanted, 100)) == 3 and len(candidates(Forest(nodes.values()), wanted, 2)) == 2
 
 
 def test_who_knows_nothing_of_trees_gets_one_provider_per_tree():
     nodes = {"host": node("host", None, "host", totals={"VCPU": 4}), "disk": node("disk", "host", "host", totals={"DISK": 4})}
     wanted = Wanted(groups=(Group(resources={"VCPU": 1, "DISK": 1}),))
-    assert len(candidates(nodes, wanted, 10)) == 1
-    assert not candidates(nodes, Wanted(groups=wanted.groups, nested=False), 10)
+    assert len(candidates(Forest(nodes.values()), wanted, 10)) == 1
+    assert not candidates(Forest(nodes.values()), Wanted(groups=wanted.groups, nested=False), 10)
 
 
 def test_a_group_without_resources_has_a_provider():
@@ -144,5 +145,5 @@ def test_a_group_without_resources_has_a_provider():
              "numa": node("numa", "host", "host", totals={}, traits=["T1"]), "nic": node("nic", "numa", "host", totals={"DISK": 1})}
     wanted = Wanted(groups=(Group(suffix="_N", required=(frozenset({"T1"}),)), Group(suffix="_P", resources={"DISK": 1})),
                     same_subtree=(frozenset({"_N", "_P"}),))
-    [found] = candidates(nodes, wanted, 10)
+    [found] = candidates(Forest(nodes.values()), wanted, 10)
     assert found.mappings == {"_N": ["numa"], "_P": ["nic"]} and found.allocations == {"nic": {"DISK": 1}}

@@ -9,12 +9,13 @@ candidate is made for one tree, its *anchor*: all its providers are of that tree
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 import msgspec
 
-from pileus.placement.model import SHARING, Amounts, Provider, Stock
+from pileus.placement.forest import Forest, Node
+from pileus.placement.model import Amounts
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,26 +40,6 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     nested: bool = True                     # whether the caller understands two providers of one tree
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider with all that matters here."""
-
-    provider: Provider
-    stocks: dict[str, Stock]
-    traits: frozenset[str]
-    aggregates: frozenset[str]
-
-    @property
-    def id(self) -> str:
-        return self.provider.id
-
-    def has(self, resources: dict[str, int]) -> bool:
-        return all(name in self.stocks and self.stocks[name].has_room(amount) for name, amount in resources.items())
-
-    def joins(self, group: Group) -> bool:
-        """Whether it is in an aggregate of each set that the group wants its providers in."""
-        return all(any_of & self.aggregates for any_of in group.member_of)
-
-
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """Allocations by provider, and which providers serve each group (one that asks for no resources has a provider too)."""
 
@@ -74,20 +55,18 @@ Nodes = dict[str, Node]
 Part = tuple[str, Amounts]                  # which group is served by what
 
 
-def candidates(nodes: Nodes, wanted: Wanted, most: int) -> list[Candidate]:
+def candidates(forest: Forest, wanted: Wanted, most: int) -> list[Candidate]:
     """At most `most` (and `limit`) different candidates, tree by tree."""
-    trees: dict[str, list[Node]] = {}
-    for node in nodes.values():
-        trees.setdefault(node.provider.root_id, []).append(node)
-    sharing = [n for n in nodes.values() if SHARING in n.traits]
-    most = min(most, wanted.limit or most)
+    nodes, most = forest.nodes, min(most, wanted.limit or most)
     found: dict[bytes, Candidate] = {}
-    for root_id, tree in trees.items():
-        root = nodes[root_id]
+    for root_id in _anchors(forest, wanted):
+        root, tree = nodes[root_id], list(forest.trees[root_id].values())
         if not wanted.root_required <= root.traits or wanted.root_forbidden & root.traits:
             continue
-        aggregates = frozenset().union(*(n.aggregates for n in tree))
-        guests = [s for s in sharing if s.provider.root_id != root_id and s.aggregates & aggregates]
+        guests = []
+        if forest.sharing:
+            aggregates = frozenset().union(*(n.aggregates for n in tree))
+            guests = [s for s in forest.sharing.values() if s.provider.root_id != root_id and s.aggregates & aggregates]
         for candidate in _of_tree(root, tree, guests, wanted, nodes):
             found.setdefault(msgspec.json.encode(candidate, order="sorted"), candidate)
             if len(found) >= most:
@@ -95,7 +74,21 @@ def candidates(nodes: Nodes, wanted: Wanted, most: int) -> list[Candidate]:
     return list(found.values())
 
 
+def _anchors(forest: Forest, wanted: Wanted) -> Iterable[str]:
+    """The roots of the trees that may do: those with the traits that are asked for, where few have them."""
+    asked = [frozenset({trait}) for trait in wanted.root_required]
+    for group in wanted.groups:
+        asked += group.required
+        if group.in_tree is not None and not forest.sharing:
+            return [group.in_tree]
+    roots = forest.roots_with(asked)
+    return forest.trees if roots is None else [root for root in forest.trees if root in roots]
+
+
 def _of_tree(root: Node, tree: list[Node], guests: list[Node], wanted: Wanted, nodes: Nodes) -> Iterator[Candidate]:
+    if len(tree) == 1 and not guests and len(wanted.groups) == 1 and not wanted.groups[0].suffix and wanted.groups[0].resources:
+        yield from _of_one(root, wanted.groups[0])
+        return
     choices = [[(g.suffix, part) for part in (_named if g.suffix else _unnamed)(g, root, tree, guests)] for g in wanted.groups]
     if not all(choices):
         return
@@ -107,10 +100,22 @@ def _of_tree(root: Node, tree: list[Node], guests: list[Node], wanted: Wanted, n
             yield candidate
 
 
+def _of_one(node: Node, group: Group) -> Iterator[Candidate]:
+    """What most clouds have: a provider without a tree, asked for everything."""
+    if (group.in_tree in (None, node.id) and not group.forbidden & node.traits and not group.not_member_of & node.aggregates
+            and joins(node, group) and all(any_of & node.traits for any_of in group.required) and node.has(group.resources)):
+        yield Candidate(allocations={node.id: dict(group.resources)}, mappings={"": [node.id]})
+
+
+def joins(node: Node, group: Group) -> bool:
+    """Whether a provider is in an aggregate of each set that the group wants its providers in."""
+    return all(any_of & node.aggregates for any_of in group.member_of)
+
+
 def _named(group: Group, root: Node, tree: list[Node], guests: list[Node]) -> Iterator[Amounts]:
     """One provider for all of it."""
     for node in [*tree, *guests]:
-        if group.forbidden & node.traits or group.not_member_of & node.aggregates or not node.joins(group):
+        if group.forbidden & node.traits or group.not_member_of & node.aggregates or not joins(node, group):
             continue
         if group.in_tree is not None and node.provider.root_id != group.in_tree:
             continue
@@ -126,7 +131,7 @@ def _unnamed(group: Group, root: Node, tree: list[Node], guests: list[Node]) -> 
         guests = []
     if group.not_member_of & root.aggregates:
         return
-    usable = [n for n in tree if n.joins(group) or root.joins(group)] + [n for n in guests if n.joins(group)]
+    usable = [n for n in tree if joins(n, group) or joins(root, group)] + [n for n in guests if joins(n, group)]
     usable = [n for n in usable if not group.forbidden & n.traits and not group.not_member_of & n.aggregates]
     options = [[n for n in usable if n.has({name: amount})] for name, amount in group.resources.items()]
     for chosen in product(*options):

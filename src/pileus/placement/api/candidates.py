@@ -12,8 +12,9 @@ from pileus.core.http.microversion import Version
 from pileus.placement.api import fields
 from pileus.placement.api.fields import shown
 from pileus.placement.api.words import validating
-from pileus.placement.candidates import Candidate, Group, Node, Wanted
+from pileus.placement.candidates import Candidate, Group, Wanted
 from pileus.placement.errors import QueryBad, QueryMissing, QueryTwice
+from pileus.placement.forest import Node
 
 #: What may be asked of a group, and what of the whole, from which version on.
 OF_GROUPS = {"resources": (1, 10), "required": (1, 17), "member_of": (1, 21), "in_tree": (1, 31)}

@@ -6,11 +6,12 @@ from __future__ import annotations
 import msgspec
 
 from pileus.core.kit import Kit
-from pileus.placement.candidates import Candidate, Group, Node, Nodes, Wanted, candidates
+from pileus.placement.candidates import Candidate, Group, Nodes, Wanted, candidates
 from pileus.placement.config import PlacementConfig
 from pileus.placement.errors import ReshapedProviderUnknown
 from pileus.placement.model import Claim, Inventory
 from pileus.placement.service.claims import Claims
+from pileus.placement.service.forest import Keeper
 from pileus.placement.service.names import Names
 from pileus.placement.service.providers import Providers
 
@@ -23,6 +24,7 @@ class Placement(Providers, Claims, Names):
         Claims.__init__(self, kit)
         Names.__init__(self, kit)
         self.config = config
+        self._keeper = Keeper(kit, self.providers, self.stocks)
 
     async def start(self) -> None:
         """Nothing to take up: all is in the database."""
@@ -44,22 +46,13 @@ class Placement(Providers, Claims, Names):
     async def consumer_counts(self, project_id: str, user_id: str | None = None) -> dict[str | None, int]:
         return await self._claims.consumer_counts(project_id, user_id)
 
-    async def nodes(self) -> Nodes:
-        """Every provider with its inventories, traits and aggregates."""
-        stocks: dict[str, dict] = {}
-        for stock in await self.stocks.everything():
-            stocks.setdefault(stock.provider_id, {})[stock.resource_class] = stock
-        traits, aggregates = await self.providers.all_traits(), await self.providers.all_aggregates()
-        return {p.id: Node(provider=p, stocks=stocks.get(p.id, {}), traits=frozenset(traits.get(p.id, ())),
-                           aggregates=frozenset(aggregates.get(p.id, ()))) for p in await self.providers.everybody()}
-
     async def candidates(self, wanted: Wanted) -> tuple[list[Candidate], Nodes]:
         """Allocations that would satisfy the request now, and all providers."""
-        nodes = await self.nodes()
-        groups = tuple(_in_root(group, nodes) for group in wanted.groups)
+        forest = await self._keeper.current()
+        groups = tuple(_in_root(group, forest.nodes) for group in wanted.groups)
         if None in groups:
-            return [], nodes
-        return candidates(nodes, msgspec.structs.replace(wanted, groups=groups), self.config.max_candidates), nodes
+            return [], forest.nodes
+        return candidates(forest, msgspec.structs.replace(wanted, groups=groups), self.config.max_candidates), forest.nodes
 
 
 def _in_root(group: Group, nodes: Nodes) -> Group | None:

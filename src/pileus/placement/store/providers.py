@@ -20,6 +20,17 @@ CAS = PROVIDERS.update().where(P.id == sa.bindparam("provider"), P.generation ==
     generation=P.generation + 1, updated_at=sa.bindparam("now"))
 
 
+SIGNED_PROVIDERS = sa.select(sa.func.count(), sa.func.sum(P.generation), sa.func.max(P.updated_at)).select_from(PROVIDERS)
+SIGNED_USE = sa.select(sa.func.sum(I.used))
+STATES = sa.select(P.id, P.generation, P.updated_at, P.root_id)
+USE = sa.select(I.provider_id, sa.func.sum(I.used)).group_by(I.provider_id)
+
+
+def among(column: sa.Column, ids: Collection[str] | None) -> sa.ColumnElement[bool]:
+    """Rows of these providers; None: of all."""
+    return sa.true() if ids is None else column.in_(list(ids))
+
+
 class Providers:
     def __init__(self, db: Database):
         self.db = db
@@ -59,8 +70,18 @@ class Providers:
         """{provider: its parent} of a whole tree."""
         return {p: parent for p, parent in await self.db.rows(sa.select(P.id, P.parent_id).where(P.root_id == root_id))}
 
-    async def everybody(self) -> list[Provider]:
-        return await self.db.all(Provider, sa.select(PROVIDERS))
+    async def everybody(self, ids: Collection[str] | None = None) -> list[Provider]:
+        """All providers, or these."""
+        return await self.db.all(Provider, sa.select(PROVIDERS).where(among(P.id, ids)))
+
+    async def signature(self) -> tuple:
+        """Changes whenever a provider, an inventory or an allocation does."""
+        return (*(await self.db.rows(SIGNED_PROVIDERS))[0], await self.db.scalar(SIGNED_USE))
+
+    async def states(self) -> dict[str, tuple]:
+        """provider → what changes whenever something of it does."""
+        used = {id: amount for id, amount in await self.db.rows(USE)}
+        return {id: (generation, updated, root, used.get(id, 0)) for id, generation, updated, root in await self.db.rows(STATES)}
 
     async def list(self, filters: Filters) -> list[Provider]:
         stmt = sa.select(PROVIDERS)
@@ -102,14 +123,14 @@ class Providers:
         if more := new - old:
             await self.db.execute(table.insert(), [{"provider_id": provider_id, column.name: name} for name in sorted(more)])
 
-    async def all_traits(self) -> dict[str, set[str]]:
-        return await self._all(T.provider_id, T.trait)
+    async def all_traits(self, ids: Collection[str] | None = None) -> dict[str, set[str]]:
+        return await self._all(T.provider_id, T.trait, ids)
 
-    async def all_aggregates(self) -> dict[str, set[str]]:
-        return await self._all(G.provider_id, G.aggregate_id)
+    async def all_aggregates(self, ids: Collection[str] | None = None) -> dict[str, set[str]]:
+        return await self._all(G.provider_id, G.aggregate_id, ids)
 
-    async def _all(self, key: sa.Column, value: sa.Column) -> dict[str, set[str]]:
+    async def _all(self, key: sa.Column, value: sa.Column, ids: Collection[str] | None) -> dict[str, set[str]]:
         found: dict[str, set[str]] = defaultdict(set)
-        for provider, name in await self.db.rows(sa.select(key, value)):
+        for provider, name in await self.db.rows(sa.select(key, value).where(among(key, ids))):
             found[provider].add(name)
         return found

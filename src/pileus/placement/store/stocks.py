@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -22,8 +23,10 @@ class Stocks:
     async def of(self, provider_id: str) -> dict[str, Stock]:
         return {s.resource_class: s for s in await self.db.all(Stock, OF, {"provider": provider_id})}
 
-    async def everything(self) -> list[Stock]:
-        return await self.db.all(Stock, sa.select(INVENTORIES))
+    async def everything(self, ids: Collection[str] | None = None) -> list[Stock]:
+        """The inventories of all providers, or of these."""
+        mine = sa.true() if ids is None else I.provider_id.in_(list(ids))
+        return await self.db.all(Stock, sa.select(INVENTORIES).where(mine))
 
     async def insert(self, provider_id: str, resource_class: str, inventory: Inventory, now: datetime) -> None:
         await self.db.insert(INVENTORIES, amounts(inventory), provider_id=provider_id, resource_class=resource_class, used=0,

@@ -33,6 +33,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     extra_specs: bool
     detail: bool                            # a list, where some fields of one server are missing
     origin: str                             # of all links
+    later: tuple[tuple[str, Any], ...] = () # the fields of LATER that there are
+    known: dict[Any, Any] = {}              # what many servers have in common, once it was found out
 
 
 async def shown(req: Request, servers: list[Server], *, detail: bool = False) -> Shown:
@@ -44,7 +46,7 @@ async def shown(req: Request, servers: list[Server], *, detail: bool = False) ->
                  hosts={h.host: h for h in await compute.hosts.all()} if servers else {}, groups=groups,
                  host_attributes=req.allows("os_compute_api:os-extended-server-attributes"),
                  host_status=req.allows("os_compute_api:servers:show:host_status"),
-                 extra_specs=req.allows("os_compute_api:os-flavor-extra-specs:index"), detail=detail, origin=req.origin)
+                 extra_specs=req.allows("os_compute_api:os-flavor-extra-specs:index"), detail=detail, origin=req.origin, later=later(req.version, detail=detail), known={})
 
 
 def links(req: Any, kind: str, id: str) -> list[dict[str, str]]:
@@ -57,7 +59,7 @@ def show_brief(server: Server, req: Any) -> dict[str, Any]:
 
 
 def show_server(server: Server, v: Shown) -> dict[str, Any]:
-    view = show_update(server, v) | {
+    view = _basic(server, v) | {
         "key_name": server.key_name,
         "config_drive": "True" if server.config_drive else "",
         "OS-EXT-AZ:availability_zone": server.availability_zone or "",
@@ -76,19 +78,23 @@ def show_server(server: Server, v: Shown) -> dict[str, Any]:
     elif v.version >= (2, 90):
         view["OS-EXT-SRV-ATTR:hostname"] = server.hostname
     if v.version >= (2, 16) and v.host_status:
-        view["host_status"] = _host_status(server, v)
+        key = ("status", server.host)
+        view["host_status"] = v.known[key] if key in v.known else v.known.setdefault(key, _host_status(server, v))
     return view
 
 
 def show_update(server: Server, v: Shown) -> dict[str, Any]:
     """What a change or a rebuild answers before 2.75: the server without its extensions."""
+    return _basic(server, v) | {"addresses": show_addresses(v.ports.get(server.id, ()), mac=v.version >= (2, 3))}
+
+
+def _basic(server: Server, v: Shown) -> dict[str, Any]:
     view: dict[str, Any] = {
         "id": server.id, "name": server.name, "status": server.status, "tenant_id": server.project_id, "user_id": server.user_id,
-        "metadata": server.metadata, "hostId": host_id(server), "created": iso(server.created_at), "updated": iso(server.updated_at),
+        "metadata": server.metadata, "hostId": _host_id(server, v), "created": iso(server.created_at), "updated": iso(server.updated_at),
         "image": {"id": server.image_id, "links": [links(v, "images", server.image_id)[1]]} if server.image_id else "",
         "flavor": _flavor(server, v), "links": links(v, "servers", server.id),
         "accessIPv4": server.access_ip_v4 or "", "accessIPv6": server.access_ip_v6 or "", "OS-DCF:diskConfig": server.disk_config,
-        "addresses": show_addresses(v.ports.get(server.id, ()), mac=v.version >= (2, 3)),
     }
     if server.vm_state in PROGRESSES:
         view["progress"] = 100 if server.vm_state == ACTIVE and server.task_state is None else server.progress
@@ -96,9 +102,8 @@ def show_update(server: Server, v: Shown) -> dict[str, Any]:
         view["fault"] = {"code": server.fault.code, "created": iso(server.fault.created), "message": server.fault.message}
         if v.req.who.is_admin and server.fault.details:
             view["fault"]["details"] = server.fault.details
-    for since, key, show in LATER:
-        if v.version >= since and not (v.detail and key in ONLY_ALONE):
-            view[key] = show(server, v)
+    for key, show in v.later:
+        view[key] = show(server, v)
     if v.version >= (2, 98) and server.image_id:
         known = server.system_metadata.items()
         view["image"]["properties"] = {key.removeprefix("image_"): value for key, value in known if key.startswith("image_")}
@@ -117,6 +122,11 @@ LATER = [
 ]
 #: Fields of a server shown alone that lists leave out.
 ONLY_ALONE = frozenset({"server_groups"})
+
+
+def later(version: tuple[int, int], *, detail: bool) -> tuple[tuple[str, Any], ...]:
+    """The fields of LATER that a version has."""
+    return tuple((key, show) for since, key, show in LATER if version >= since and not (detail and key in ONLY_ALONE))
 
 
 def _flavor(server: Server, v: Shown) -> dict[str, Any]:
@@ -156,6 +166,11 @@ def _host_status(server: Server, v: Shown) -> str:
     return "MAINTENANCE" if host.disabled else "UP"
 
 
+def _host_id(server: Server, v: Shown) -> str:
+    key = (server.project_id, server.host)
+    return v.known[key] if key in v.known else v.known.setdefault(key, host_id(server))
+
+
 def host_id(server: Server) -> str:
     """The same for all servers of a project on one host, and of no use to find out which host that is."""
     return hashlib.sha224(f"{server.project_id}{server.host}".encode()).hexdigest() if server.host else ""
@@ -166,13 +181,18 @@ def show_addresses(ports: Any, *, mac: bool) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for port in ports:
         entries = found.setdefault(port.network_name, [])
-        for kind, addresses in (("fixed", [a.ip for a in port.addresses]), ("floating", [ip for _, ip in port.floating_ips])):
-            for ip in addresses:
-                entry: dict[str, Any] = {"version": 6 if ":" in ip else 4, "addr": ip}
-                if mac:
-                    entry |= {"OS-EXT-IPS:type": kind, "OS-EXT-IPS-MAC:mac_addr": port.mac_address}
-                entries.append(entry)
+        for address in port.addresses:
+            entries.append(_address(address.ip, "fixed", port, mac))
+        for _, ip in port.floating_ips:
+            entries.append(_address(ip, "floating", port, mac))
     return found
+
+
+def _address(ip: str, kind: str, port: Any, mac: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {"version": 6 if ":" in ip else 4, "addr": ip}
+    if mac:
+        entry["OS-EXT-IPS:type"], entry["OS-EXT-IPS-MAC:mac_addr"] = kind, port.mac_address
+    return entry
 
 
 def security_groups(ports: Any, server: Server) -> list[str]:
