@@ -46,7 +46,8 @@ async def shown(req: Request, servers: list[Server], *, detail: bool = False) ->
                  hosts={h.host: h for h in await compute.hosts.all()} if servers else {}, groups=groups,
                  host_attributes=req.allows("os_compute_api:os-extended-server-attributes"),
                  host_status=req.allows("os_compute_api:servers:show:host_status"),
-                 extra_specs=req.allows("os_compute_api:os-flavor-extra-specs:index"), detail=detail, origin=req.origin, later=later(req.version, detail=detail), known={})
+                 extra_specs=req.allows("os_compute_api:os-flavor-extra-specs:index"), detail=detail, origin=req.origin,
+                 later=later(req.version, detail=detail), known={})
 
 
 def links(req: Any, kind: str, id: str) -> list[dict[str, str]]:
