@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import os
 import socket
 import subprocess
 from collections.abc import Callable
@@ -32,8 +33,12 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 def qemu(place: Place) -> Hypervisor:
     from pileus.compute.hypervisor.qemu import Qemu
+    from pileus.compute.model.numa import cpu_set
 
-    return Qemu(place.state, hostname=place.name, drive_format=place.config.compute.config_drive_format)
+    compute, processors = place.config.compute, range(len(os.sched_getaffinity(0)))
+    return Qemu(place.state, hostname=place.name, drive_format=compute.config_drive_format,
+                cpu_shared=cpu_set(compute.cpu_shared_set, processors) if compute.cpu_shared_set else None,
+                cpu_dedicated=cpu_set(compute.cpu_dedicated_set, processors) if compute.cpu_dedicated_set else ())
 
 
 def simulated_hypervisor(place: Place) -> Hypervisor:

@@ -4,8 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pileus.compute.errors import HardwareInvalid
-from pileus.compute.model.hardware import properties
+from pileus.compute.model import hardware
+from pileus.core.errors import Invalid
+
+
+def properties(image, flavor, vcpus):
+    return hardware.properties(image, flavor, vcpus, 512)
 
 
 def shape(found):
@@ -21,8 +25,9 @@ def test_only_what_concerns_the_machine_is_taken():
 def test_the_image_chooses_the_watchdog_and_the_flavor_what_takes_from_others():
     assert properties({"hw_watchdog_action": "reset"}, {"hw:watchdog_action": "pause"}, 1)["hw_watchdog_action"] == "reset"
     assert properties({}, {"hw:watchdog_action": "pause"}, 1)["hw_watchdog_action"] == "pause"
-    assert properties({"hw_cpu_policy": "shared"}, {"hw:cpu_policy": "dedicated"}, 1)["hw_cpu_policy"] == "dedicated"
-    assert properties({"hw_mem_page_size": "2MB"}, {"hw:mem_page_size": "large"}, 1)["hw_mem_page_size"] == "2MB"
+    assert properties({}, {"hw:cpu_policy": "dedicated"}, 2)["hw_cpu_dedicated"] == "0,1"
+    assert properties({}, {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "2-3"}, 4)["hw_cpu_dedicated"] == "2,3"
+    assert "hw_cpu_dedicated" not in properties({"hw_cpu_dedicated": "0"}, {}, 1), "no image can say it"
     assert properties({"hw_rng_model": "virtio"}, {"hw_rng:allowed": "False"}, 1)["hw_rng_model"] == "none"
 
 
@@ -33,7 +38,6 @@ def test_the_image_chooses_the_watchdog_and_the_flavor_what_takes_from_others():
     ({"hw_machine_type": "pc,accel=kvm"}, {}),
     ({"hw_cpu_policy": "dedicated"}, {"hw:cpu_policy": "shared"}),
     ({"hw_cpu_policy": "dedicated"}, {"hw:cpu_policy": "mixed"}),
-    ({"hw_cpu_thread_policy": "require"}, {"hw:cpu_thread_policy": "prefer"}),
     ({"hw_mem_page_size": "large"}, {}),
     ({"hw_mem_page_size": "large"}, {"hw:mem_page_size": "2048"}),
     ({"hw_numa_nodes": "2"}, {"hw:numa_nodes": "1"}),
@@ -42,7 +46,7 @@ def test_the_image_chooses_the_watchdog_and_the_flavor_what_takes_from_others():
     ({}, {"hw:cpu_sockets": "-1"}),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused(image, flavor):
-    with pytest.raises(HardwareInvalid):
+    with pytest.raises(Invalid):
         properties(image, flavor, 4)
 
 

@@ -15,6 +15,7 @@ from pileus.compute.hypervisor.base import GuestAgentSilent, HypervisorFailed
 from pileus.compute.hypervisor.qemu import guest_agent
 from pileus.compute.hypervisor.qemu.guest import Guest, Settings
 from pileus.compute.hypervisor.qemu.layout import Folder, Record
+from pileus.compute.hypervisor.qemu.pins import Pins
 from pileus.compute.hypervisor.qemu.probe import Abilities
 from tests.compute.hypervisor.tiny_guest import make_spec
 
@@ -27,7 +28,7 @@ async def guest_with(folder: Path, play):
     server = await asyncio.start_unix_server(play, folder / "agent.sock")
     record = Record(spec=make_spec(folder, 1, properties={"hw_qemu_guest_agent": "yes"}))
     try:
-        yield Guest(Folder(folder), record, Settings(host=Abilities(binary="qemu", version=(7, 2, 0)), home=folder))
+        yield Guest(Folder(folder), record, Settings(host=Abilities(binary="qemu", version=(7, 2, 0)), home=folder, pins=Pins(None)))
     finally:
         server.close()
 

@@ -1,19 +1,21 @@
 """What a guest's machine is like: the image's `hw_*` and `os_*` properties and the flavor's extra specs made into one answer.
 
 Drivers get the result as `GuestSpec.properties`: normalized image properties, and the flavor's `quota:` limits under their own
-names. Where both say something the flavor's word counts, except for what Nova lets the image choose (the watchdog). Pure.
+names. Where both say something the flavor's word counts, except for what Nova lets the image choose (the watchdog). What
+concerns the inside of the host is in `numa`. Pure.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from pileus.compute.errors import HardwareInvalid
 from pileus.compute.model.extra_specs import Anything, Kind, Like, OneOf, Whole, YesNo, faults, is_true
+from pileus.compute.model.numa import dedicated, guest_cells
 
 #: Image properties with a meaning → the values they take. Others are free.
 PROPERTIES: dict[str, Kind] = {
@@ -50,16 +52,10 @@ PROPERTIES: dict[str, Kind] = {
 }  # fmt: skip
 
 #: Extra spec → property, where the flavor's word counts when it says something.
-_FLAVOR_FIRST = {"hw:cpu_policy": "hw_cpu_policy", "hw:cpu_thread_policy": "hw_cpu_thread_policy", "hw:numa_nodes": "hw_numa_nodes",
-                 "hw:mem_page_size": "hw_mem_page_size", "os:secure_boot": "os_secure_boot", "hw:boot_menu": "hw_boot_menu"}
+_FLAVOR_FIRST = {"hw:cpu_thread_policy": "hw_cpu_thread_policy", "os:secure_boot": "os_secure_boot", "hw:boot_menu": "hw_boot_menu"}
 
-#: (property, flavor's word) → what an image may then not say: Nova forbids it to take more than the flavor gives.
-_FORBIDDEN: dict[tuple[str, str], Callable[[str], bool]] = {
-    ("hw_cpu_policy", "shared"): lambda image: image in ("dedicated", "mixed"),
-    ("hw_cpu_policy", "mixed"): lambda image: image == "dedicated",
-}
-_EXACT = ("hw_cpu_thread_policy", "hw_numa_nodes")
-_PAGES_LEFT_OPEN = ("large", "any")
+#: Our own word to drivers: which of a guest's CPUs get processors for themselves. No image can say it.
+DEDICATED = "hw_cpu_dedicated"
 
 _SHAPE = ("sockets", "cores", "threads")
 _UNBOUNDED = 65536
@@ -73,33 +69,22 @@ class Shape(msgspec.Struct, frozen=True):
     threads: int
 
 
-def properties(image: Mapping[str, str], extra_specs: Mapping[str, str], vcpus: int) -> dict[str, str]:
+def properties(image: Mapping[str, str], extra_specs: Mapping[str, str], vcpus: int, memory_mb: int) -> dict[str, str]:
     """The properties of one guest. Raises HardwareInvalid for a value that makes no sense, or a contradiction."""
-    wanted = {name: value for name, value in image.items() if name.startswith(("hw_", "os_"))}
+    wanted = {name: value for name, value in image.items() if name.startswith(("hw_", "os_")) and name != DEDICATED}
     for name, value in wanted.items():
         for why in faults(PROPERTIES[name], value) if name in PROPERTIES else ():
             raise HardwareInvalid(why=f"Invalid image property {name}: {why}")
-    for spec, name in _FLAVOR_FIRST.items():
-        image_says, flavor_says = wanted.get(name), extra_specs.get(spec)
-        if image_says and _contradicts(name, image_says, flavor_says):
-            raise HardwareInvalid(why=f"Image property {name} '{image_says}' is not permitted with the flavor's '{flavor_says}'.")
-        if flavor_says and not (name == "hw_mem_page_size" and image_says):
-            wanted[name] = flavor_says
+    wanted |= {name: extra_specs[spec] for spec, name in _FLAVOR_FIRST.items() if extra_specs.get(spec)}
+    guest_cells(vcpus, memory_mb, extra_specs, image)             # for what it refuses
+    if own := dedicated(vcpus, extra_specs, image):
+        wanted[DEDICATED] = ",".join(map(str, sorted(own)))
     wanted.setdefault("hw_watchdog_action", extra_specs.get("hw:watchdog_action", "disabled"))
     if not is_true(extra_specs.get("hw_rng:allowed", "true")):
         wanted["hw_rng_model"] = "none"
     wanted |= {name: value for name, value in extra_specs.items() if name.startswith("quota:")}
     shape = _shape(wanted, extra_specs, vcpus)
     return wanted | ({f"hw_cpu_{part}": str(getattr(shape, part)) for part in _SHAPE} if shape else {})
-
-
-def _contradicts(name: str, image: str, flavor: str | None) -> bool:
-    """Whether an image asks for more than the flavor gives. Pages it may choose only where the flavor leaves the choice."""
-    if name == "hw_mem_page_size":
-        return flavor not in _PAGES_LEFT_OPEN
-    if flavor is None:
-        return False
-    return (name in _EXACT and image != flavor) or ((name, flavor) in _FORBIDDEN and _FORBIDDEN[name, flavor](image))
 
 
 def _shape(image: Mapping[str, str], flavor: Mapping[str, str], vcpus: int) -> Shape | None:

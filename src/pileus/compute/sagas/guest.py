@@ -65,7 +65,7 @@ async def guest_spec(server: Server, c: Conductor, *, format: str = "raw", prope
                     kernel_args=known.get("os_command_line", ""))
     return GuestSpec(id=server.id, name=server.guest_name, vcpus=server.flavor.vcpus, memory_mb=server.flavor.memory_mb, root=root,
                      ephemeral_gib=server.flavor.ephemeral_gib, swap_mb=server.flavor.swap_mb, nics=nics, config_drive=drive,
-                     properties=hardware.properties(known, server.flavor.extra_specs, server.flavor.vcpus))
+                     properties=hardware.properties(known, server.flavor.extra_specs, server.flavor.vcpus, server.flavor.memory_mb))
 
 
 def device_owner(server: Server) -> str:

@@ -111,7 +111,7 @@ class Servers:
         except NotFound as absent:
             raise InvalidInput(reason=f"Flavor {order.flavor_id} could not be found.") from absent
         check_fits(image, flavor)
-        hardware.properties(image_properties(image), flavor.extra_specs, flavor.vcpus)
+        hardware.properties(image_properties(image), flavor.extra_specs, flavor.vcpus, flavor.memory_mb)
         return flavor
 
     async def _check_placement(self, who: Context, order: ServerOrder) -> None:

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -29,10 +30,12 @@ from pileus.compute.hypervisor.files import read_tail, write_atomically
 from pileus.compute.hypervisor.qemu import confine, copies, diagnoses, guest_agent, moves, process, rescues, resizes
 from pileus.compute.hypervisor.qemu.disks import make_disks, make_firmware
 from pileus.compute.hypervisor.qemu.guest import Guest, Settings, failing
-from pileus.compute.hypervisor.qemu.host import inventory
+from pileus.compute.hypervisor.qemu.host import inventory, memory_mb
 from pileus.compute.hypervisor.qemu.layout import UUID, Folder, Home, Record
+from pileus.compute.hypervisor.qemu.pins import Pins, dedicated, only_cell
 from pileus.compute.hypervisor.qemu.probe import abilities
 from pileus.compute.hypervisor.qemu.turns import Turns
+from pileus.compute.hypervisor.topology import Cell
 
 #: A console log is cut when it has grown to twice this; the part before is kept once.
 CONSOLE_BYTES = 1 << 20
@@ -56,6 +59,8 @@ class Qemu:
         image_tool: str = "qemu-img",
         cpu: str | None = None,
         drive_format: str = "iso9660",
+        cpu_shared: Iterable[int] | None = None,
+        cpu_dedicated: Iterable[int] = (),
     ):
         self._home = Home(state)
         self._hostname = hostname
@@ -64,6 +69,7 @@ class Qemu:
         self._cpu = cpu
         self._drive_format = drive_format
         self._confined = False
+        self._pins = Pins(only_cell(memory_mb()), shared=cpu_shared, dedicated=cpu_dedicated)
         self._guests: dict[str, Guest] = {}
         self._turns = Turns()
         self._long: dict[str, asyncio.Task] = {}      # guest id → work that its end cuts short
@@ -82,7 +88,7 @@ class Qemu:
                 raise HypervisorFailed(what="start", detail=f"{self._image_tool} is not installed")
             able = await abilities(self._binary, self._home.probe)
             self._settings = Settings(host=able, image_tool=self._image_tool, cpu=self._cpu, drive_format=self._drive_format,
-                                      home=self._home.path)  # fmt: skip
+                                      home=self._home.path, pins=self._pins)  # fmt: skip
             if self._confined:
                 confine.open_up(self._home)
             self._home.empty_trash()
@@ -96,7 +102,7 @@ class Qemu:
             self._lock = None
 
     async def inventory(self) -> Inventory:
-        return inventory(self._made_with.host, self._home.path, self._hostname, traits_of(self))
+        return inventory(self._made_with.host, self._home.path, self._hostname, traits_of(self), self._cells())
 
     async def spawn(self, guest: GuestSpec) -> GuestState:
         if not UUID.fullmatch(guest.id):
@@ -260,6 +266,9 @@ class Qemu:
                 self._guests[guest_id] = guest
 
         await asyncio.gather(*(adopt(guest_id) for guest_id in self._home.known()))
+        for guest in self._guests.values():
+            with contextlib.suppress(HypervisorFailed):       # who runs was here first; this one is refused when it starts
+                self._pins.take(guest.record.spec)
 
     async def _interruptible(self, guest_id: str, work: Coroutine) -> None:
         """Work that `destroy` does not wait for."""
@@ -312,6 +321,15 @@ class Qemu:
             await self._discard(spec.id)
             raise
 
+    def _cells(self) -> tuple[Cell, ...]:
+        """What is taken of the host's only NUMA cell; none where guests cannot be placed in them."""
+        if (cell := self._pins.cell) is None:
+            return ()
+        specs = [guest.record.spec for guest in self._guests.values()]
+        shared = sum(spec.vcpus - len(dedicated(spec)) for spec in specs)
+        memory = sum(spec.memory_mb for spec in specs)
+        return (replace(cell, pinned=tuple(sorted(self._pins.taken())), cpus_used=shared, memory_used_mb=memory),)
+
     def _free_user(self) -> int:
         """A user for a new guest's process; chosen and known to be taken without a pause in between, or it were two guests'."""
         return confine.free_user({guest.record.user for guest in self._guests.values()}) if self._confined else 0
@@ -325,6 +343,7 @@ class Qemu:
     async def _discard(self, guest_id: str) -> None:
         """Forget the guest and remove its files. Deleting a large file takes time, which is no reason to stop everybody."""
         self._guests.pop(guest_id, None)
+        self._pins.release(guest_id)
         with failing("remove the guest's files"):
             await asyncio.to_thread(self._home.discard, guest_id)
 

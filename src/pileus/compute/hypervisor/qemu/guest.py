@@ -21,6 +21,7 @@ from pileus.compute.hypervisor.qemu.command import command, netdev, nic_device
 from pileus.compute.hypervisor.qemu.disks import make_config_drive
 from pileus.compute.hypervisor.qemu.layout import Folder, Record
 from pileus.compute.hypervisor.qemu.machine import Machine
+from pileus.compute.hypervisor.qemu.pins import Pins, pin, pins_of
 from pileus.compute.hypervisor.qemu.probe import Abilities
 
 #: How long the guest's system may take to let go of an interface.
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cpu: str | None = None
     drive_format: str = "iso9660"           # of config drives; or vfat
     home: Path
+    pins: Pins
 
 
 class Guest:
@@ -87,6 +89,8 @@ class Guest:
         if status == "postmigrate":                   # it was to be suspended, and is still here: go on as if nothing had been
             await machine.resume()
         self._forget_memory()
+        if found := await pins_of(machine, self.record.spec):
+            self.settings.pins.found(self.record.spec, found)
         machine.leaving = await machine.nic_slots() - set(self.record.slots.values())
 
     async def take(self, record: Record) -> None:
@@ -183,13 +187,20 @@ class Guest:
     async def _launch(self, *, wake: bool = False) -> None:
         for nic in self.record.spec.nics:
             self._check_device(nic)
+        pins = self.settings.pins.take(self.record.spec)
         with failing("start QEMU"):
             self.folder.crash.unlink(missing_ok=True)
             argv = command(self.record, self.folder, self.settings.host, cpu=self.settings.cpu, wake=wake)
             if self.record.user:
                 confine.hand_over(self.record, self.folder, self.settings.home)
                 argv = confine.prefix(self.record.user) + argv
-            self._machine = await Machine.launch(argv, self.folder, self._note_crash)
+            machine = self._machine = await Machine.launch(argv, self.folder, self._note_crash)
+        if pins or self.settings.pins.divided:
+            try:
+                await pin(machine, pins, self.settings.pins.shared)
+            except BaseException:
+                await machine.kill()
+                raise
 
     async def _suspend(self) -> None:
         """The memory has its final name when it is complete, and before the process ends: one of the two is always whole."""

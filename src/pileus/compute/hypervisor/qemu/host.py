@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pileus.compute.hypervisor.base import Inventory
 from pileus.compute.hypervisor.qemu.probe import Abilities
+from pileus.compute.hypervisor.topology import Cell
 
 #: What every guest here can be given, in Placement's standard names.
 TRAITS = (
@@ -34,11 +35,11 @@ TRAITS = (
 )
 
 
-def inventory(host: Abilities, state: Path, hostname: str, traits: tuple[str, ...]) -> Inventory:
+def inventory(host: Abilities, state: Path, hostname: str, traits: tuple[str, ...], cells: tuple[Cell, ...]) -> Inventory:
     disk = os.statvfs(state)
     return Inventory(
         vcpus=len(os.sched_getaffinity(0)),
-        memory_mb=_memory_mb(),
+        memory_mb=memory_mb(),
         disk_gib=max(1, disk.f_frsize * disk.f_blocks >> 30),
         hypervisor_type="KVM" if host.kvm else "QEMU",
         hypervisor_version=host.version_number,
@@ -47,10 +48,11 @@ def inventory(host: Abilities, state: Path, hostname: str, traits: tuple[str, ..
         cpu_info=_cpu_info(),
         traits=(*TRAITS, *traits),
         booted_at=_booted_at(),
+        cells=cells,
     )
 
 
-def _memory_mb() -> int:
+def memory_mb() -> int:
     found = re.search(r"^MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
     return int(found[1]) >> 10 if found else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
 

@@ -28,7 +28,7 @@ class Rebuilds:
             raise Conflict(f"Instance {server_id} is not ready")
         image = await self.servers.image(who, order.image_id)
         check_fits(image, server.flavor)
-        hardware.properties(image_properties(image), server.flavor.extra_specs, server.flavor.vcpus)
+        hardware.properties(image_properties(image), server.flavor.extra_specs, server.flavor.vcpus, server.flavor.memory_mb)
         changes = order.changes | await self._key(server, order)
         if "metadata" in changes:
             await self.servers.check_metadata(who, changes["metadata"])

@@ -80,7 +80,7 @@ class Resizes:
             raise Invalid("When resizing, instances must change flavor!")
         if flavor.root_gib < server.flavor.root_gib:
             raise Invalid("Unable to resize disk down.")
-        hardware.properties(properties_of(server), flavor.extra_specs, flavor.vcpus)
+        hardware.properties(properties_of(server), flavor.extra_specs, flavor.vcpus, flavor.memory_mb)
         return flavor
 
     async def _begin(self, server: Server, flavor: Flavor, kind: MigrationType, who: Context, host: str | None) -> None:
