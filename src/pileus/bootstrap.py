@@ -17,6 +17,7 @@ from pileus.compute.model.flavor import Flavor
 from pileus.config import CloudConfig
 from pileus.core.context import CLOUD, Context
 from pileus.hosts import public_network
+from pileus.image.metadefs.shipped import shipped
 
 #: Service types of the catalog with what Keystone calls them: (type, name, path).
 CATALOG = [
@@ -57,6 +58,7 @@ async def bootstrap(cloud: Cloud) -> None:
                                             services=[(kind, name, endpoint + path) for kind, name, path in catalog(cloud.config)])
     known = clouds(endpoint, cloud.config.api.region, credentials)
     _write_private(cloud.state / "clouds.yaml", yaml.safe_dump(known, sort_keys=False).encode())
+    await cloud.services.image.metadefs.begin_with(shipped)
     if cloud.config.bootstrap.demo:
         await _flavors(cloud)
         who = await _project(cloud, "demo", credentials.demo)

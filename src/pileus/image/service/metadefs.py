@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -81,16 +81,13 @@ class Metadefs:
                 raise NamespaceProtected(namespace=name, what="it")
             await self.store.remove(found.id)
 
-    async def load(self, wanted: Sequence[defs.Namespace], *, replace: bool = False) -> list[str]:
-        """Make the namespaces that are missing; with `replace` those that are there as well. Returns which it made."""
+    async def begin_with(self, wanted: Callable[[], Sequence[defs.Namespace]]) -> int:
+        """Make what is wanted when there is no namespace at all: what an operator deleted does not come back at the next start."""
         async with self.kit.db.transaction():
-            known = await self.store.names()
-            made = [one for one in wanted if replace or one.namespace not in known]
-            for one in made:
-                if (old := await self.store.find(one.namespace, "*") if one.namespace in known else None) is not None:
-                    await self.store.remove(old.id)
-                await self._add(one, one.owner)
-        return [one.namespace for one in made]
+            if await self.store.names():
+                return 0
+            made = [await self._add(one, one.owner) for one in wanted()]
+        return len(made)
 
     # ---- parts -------------------------------------------------------------------------------------------------------
     async def associate(self, who: Context, name: str, wanted: Sequence[defs.Association]) -> list[Association]:
