@@ -25,6 +25,25 @@ class ProxyConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     recheck_s: float = 10.0                 # how long what is known of an account or container is believed
 
 
+class SloConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.slo]"""
+
+    max_manifest_segments: int = 1000       # objects that a static large object may consist of
+    max_manifest_size: int = 8 << 20        # bytes of its manifest
+    concurrency: int = 4                    # segments that are looked at at a time when a manifest is written
+
+
+class BulkConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.bulk]"""
+
+    max_deletes: int = 10_000               # names in one request
+    max_failed_deletes: int = 1000          # failures after which it is given up
+    max_containers: int = 10_000            # that an archive may make
+    max_failed_extractions: int = 1000      # failures after which an archive is given up
+    max_line: int = 8192                    # bytes of one name
+    concurrency: int = 4                    # objects that are deleted at a time
+
+
 class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store]"""
 
@@ -55,5 +74,9 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     policies: list[StoragePolicy] = []      # storage policies; none: one, of whole copies
     #: The front: how storage servers are asked, and for how long.
     proxy: ProxyConfig = msgspec.field(default_factory=ProxyConfig)
+    #: Static large objects.
+    slo: SloConfig = msgspec.field(default_factory=SloConfig)
+    #: Many objects by one request.
+    bulk: BulkConfig = msgspec.field(default_factory=BulkConfig)
     #: What names and metadata may be.
     limits: Limits = msgspec.field(default_factory=Limits)

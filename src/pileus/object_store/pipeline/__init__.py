@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pileus.object_store.pipeline.archives import ExtractArchive
 from pileus.object_store.pipeline.auth import Auth
+from pileus.object_store.pipeline.bulk import BulkDelete
 from pileus.object_store.pipeline.catch_errors import CatchErrors
 from pileus.object_store.pipeline.copy import Copy
 from pileus.object_store.pipeline.cors import Cors
@@ -15,6 +17,7 @@ from pileus.object_store.pipeline.gatekeeper import Gatekeeper
 from pileus.object_store.pipeline.healthcheck import HealthCheck
 from pileus.object_store.pipeline.info import InfoPage
 from pileus.object_store.pipeline.listing_formats import ListingFormats
+from pileus.object_store.pipeline.slo import StaticLargeObjects
 
 #: All features, the outermost first: a request passes them downwards, its answer upwards.
 PIPELINE: list[type[Feature]] = [
@@ -26,7 +29,10 @@ PIPELINE: list[type[Feature]] = [
     ListingFormats,
     Auth,
     Copy,
-    DynamicLargeObjects,    # inside of Copy, which copies what they stand for
+    BulkDelete,
+    ExtractArchive,
+    StaticLargeObjects,     # large objects are inside of Copy, which copies what they stand for
+    DynamicLargeObjects,
 ]
 
 

@@ -77,8 +77,11 @@ class Copy(Feature):
         headers = {n: v for n, v in req.headers.items() if n in CONDITIONS or n in ("referer", "origin")} | {"x-newest": "true"}
         for name in CONDITIONS:
             req.headers.pop(name, None)
-        query = "&".join(part for part in req.query.split("&") if part.startswith(("multipart-manifest=get", "symlink=get", "version-id=")))
-        return await self.app(req.child("GET", path, headers, query=query, source="COPY"))
+        passed = ("multipart-manifest=get", "symlink=get", "version-id=", "part-number=")
+        query = [part for part in req.query.split("&") if part.startswith(passed)]
+        if "multipart-manifest=get" in query:
+            query.append("format=raw")
+        return await self.app(req.child("GET", path, headers, query="&".join(query), source="COPY"))
 
     def _write(self, req: Request, source: Response) -> Request:
         """The PUT of what was read."""
