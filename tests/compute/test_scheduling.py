@@ -77,6 +77,21 @@ async def test_a_configured_filter_that_does_not_exist_stops_the_start():
             pass
 
 
+async def test_a_wanted_host_must_pass_every_filter_and_a_forced_one_need_not():
+    async with TestCloud(hosts=2) as cloud:
+        admin = (await cloud.as_("pileus-admin")).with_headers(OpenStack_API_Version="compute 2.41")
+        made = (await admin.post(f"{COMPUTE}/os-aggregates", {"aggregate": {"name": "a", "availability_zone": "far"}})).json["aggregate"]
+        await admin.post(f"{COMPUTE}/os-aggregates/{made['id']}/action", {"add_host": {"host": "h1-0002"}})
+        assert (await put(cloud, host="h1-0002"))["OS-EXT-SRV-ATTR:host"] == "h1-0002"
+        assert (await put(cloud, hypervisor_hostname="h1-0001"))["OS-EXT-SRV-ATTR:host"] == "h1-0001"
+        refused = await put(cloud, host="h1-0002", availability_zone="nova")
+        assert "AvailabilityZoneFilter removed 1" in refused["fault"]["message"]
+        assert (await put(cloud, availability_zone="nova:h1-0002"))["OS-EXT-SRV-ATTR:host"] == "h1-0002"
+        assert (await cloud.order(cloud="pileus-admin", host="nowhere")).status == 400
+        assert (await cloud.order(cloud="pileus-admin", host="h1-0001", hypervisor_hostname="h1-0002")).status == 400
+        assert (await cloud.order(host="h1-0002")).status == 403
+
+
 async def test_a_custom_resource_is_taken_where_it_is():
     async with TestCloud(hosts=3) as cloud:
         placement = cloud.cloud.services.placement

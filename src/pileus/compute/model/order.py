@@ -29,6 +29,8 @@ class ServerOrder(msgspec.Struct, frozen=True, kw_only=True):
     availability_zone: str | None = None
     force_host: str | None = None
     force_node: str | None = None
+    wanted_host: str | None = None                                 # must pass every filter too
+    wanted_node: str | None = None                                 # likewise, by its hypervisor's name
     scheduler_hints: dict = {}
     min_count: int = 1
     max_count: int = 1

@@ -34,6 +34,7 @@ class CreateServer(msgspec.Struct, kw_only=True):
     files: dict[str, bytes] = {}            # personality, on the config drive
     force_host: str | None = None
     force_node: str | None = None
+    destination: str | None = None          # the only host it may go to
     tried: list[str] = []                   # hosts that said no
     hosts: list[tuple[str, str]] = []       # (provider id, host) still to be tried, best first
 
@@ -42,7 +43,7 @@ async def place(s: CreateServer, c: Conductor) -> None:
     """Choose a host and hold its resources. Repeatable: the claim is keyed by the server's id and replaces itself."""
     server = await _building(s, c)
     choices = await c.scheduling.rank(server, ignore=frozenset(s.tried), force_host=s.force_host, force_node=s.force_node,
-                                      image_properties=s.image_properties)
+                                      destination=s.destination, image_properties=s.image_properties)
     chosen = await c.scheduling.claim(server, choices)
     s.hosts = [(choice.id, choice.host) for choice in choices if choice.id != chosen.id]
     await _settle_on(chosen.id, chosen.host, server, c)
@@ -108,7 +109,7 @@ async def _build_on(host: str, server: Server, s: CreateServer, c: Conductor) ->
 
 async def _next_host(server: Server, s: CreateServer, c: Conductor, refusal: CloudError) -> None:
     """Move the claim and the ports to another host. Raises what the last host said when there is none."""
-    if len(s.tried) >= c.config.max_attempts or s.force_host or s.force_node:
+    if len(s.tried) >= c.config.max_attempts or s.force_host or s.force_node or s.destination:
         raise NoValidHost(reason="Exceeded maximum number of retries.", detail=f"{refusal} {refusal.detail}") from refusal
     try:
         choices = await c.scheduling.rank(server, ignore=frozenset(s.tried), image_properties=s.image_properties)

@@ -53,6 +53,7 @@ class Servers:
         flavor = await self._flavor(who, order, image)
         key = await self.key(who.user_id, order.key_name)
         await self._check_placement(who, order)
+        destination = await self._destination(order)
         await self.check_metadata(who, order.metadata)
         planned = await self.network.plan(who, order.networks, security_groups=order.security_groups)
         if order.max_count > 1 and any(p.port_id or p.fixed_ip for p in planned):
@@ -82,7 +83,8 @@ class Servers:
                 await self.actions.begin(server.id, "create", who)
                 await self.kit.sagas.begin(CREATE_SERVER, server.id, CreateServer(
                     server_id=server.id, request_id=who.request_id, image=image_ref(image), image_properties=image_properties(image),
-                    admin_pass=order.admin_pass, files=order.files, force_host=order.force_host, force_node=order.force_node))
+                    admin_pass=order.admin_pass, files=order.files, force_host=order.force_host, force_node=order.force_node,
+                    destination=destination))
                 made.append(server)
         return made, reservation
 
@@ -126,6 +128,16 @@ class Servers:
                 await self.resources.server_groups.get(group, who.scope)
             except NotFound as absent:
                 raise Invalid(str(absent)) from absent
+
+    async def _destination(self, order: ServerOrder) -> str | None:
+        """The name of the host that the order wants, by its own name, its hypervisor's or both."""
+        host, node = order.wanted_host, order.wanted_node
+        if host is None and node is None:
+            return None
+        for known in await self.resources.hosts.all():
+            if host in (None, known.host) and node in (None, known.inventory.hypervisor_hostname):
+                return known.host
+        raise Invalid(str(HostNotFound(host=host or node)))
 
     async def _affordable(self, who: Context, order: ServerOrder, flavor: Any) -> int:
         """How many of the wanted servers the quota allows: at least `min_count`, or ComputeOverQuota is raised."""

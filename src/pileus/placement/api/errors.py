@@ -28,7 +28,7 @@ SHOWN = {"placement.reshape.no_such_provider": "placement.resource_provider.not_
 
 
 def render(error: CloudError, req: Request) -> tuple[dict[str, str], Any]:
-    entry = {"status": error.status, "title": HTTPStatus(error.status).phrase, "detail": _detail(error, req), "request_id": req.id}
+    entry: dict[str, Any] = {"status": error.status, "title": HTTPStatus(error.status).phrase, "detail": _detail(error, req), "request_id": req.id}
     if req.version >= (1, 23):
         entry["code"] = SHOWN.get(error.code, error.code if error.code in KNOWN else UNDEFINED)
     if error.status == 406:

@@ -99,20 +99,21 @@ def _order(req: Request, body: ServerCreate) -> ServerOrder:
         description=new.description if req.version >= (2, 19) else new.name,
         hostname=new.hostname, user_data=_user_data(new.user_data), config_drive=boolean(new.config_drive or False, "config_drive"),
         security_groups=tuple(dict.fromkeys(g.name for g in new.security_groups or ())) or ("default",), availability_zone=zone,
-        force_host=force_host, force_node=force_node, scheduler_hints=_hints(body), min_count=low, max_count=high,
+        force_host=force_host, force_node=force_node, wanted_host=new.host or None,
+        wanted_node=new.hypervisor_hostname or None, scheduler_hints=_hints(body), min_count=low, max_count=high,
         disk_config=new.disk_config, access_ip_v4=address(new.access_ip_v4, 4), access_ip_v6=address(new.access_ip_v6, 6),
         admin_pass=new.admin_pass, files={f.path: decoded_base64(f.contents, "Personality") for f in new.personality},
         trusted_image_certificates=new.trusted_image_certificates)
 
 
 def _zone(req: Request, new: ServerNew) -> tuple[str | None, str | None, str | None]:
-    """`zone:host:node` forces a host, for administrators."""
-    zone, host, node = new.availability_zone, new.host, new.hypervisor_hostname
+    """`zone:host:node` forces a host, for administrators; so is it to want one by `host` and `hypervisor_hostname`."""
+    zone, host, node = new.availability_zone, None, None
     if zone and ":" in zone:
         zone, _, rest = zone.partition(":")
         host, _, node = rest.partition(":")
         req.enforce("os_compute_api:servers:create:forced_host")
-    elif host or node:
+    if new.host or new.hypervisor_hostname:
         req.enforce("compute:servers:create:requested_destination")
     return zone or None, host or None, node or None
 
