@@ -28,14 +28,15 @@ SHOWN = {"placement.reshape.no_such_provider": "placement.resource_provider.not_
 
 
 def render(error: CloudError, req: Request) -> tuple[dict[str, str], Any]:
-    entry: dict[str, Any] = {"status": error.status, "title": HTTPStatus(error.status).phrase, "detail": _detail(error, req), "request_id": req.id}
+    title, detail = HTTPStatus(error.status).phrase, _detail(error, req)
+    entry: dict[str, Any] = {"status": error.status, "title": title, "detail": detail, "request_id": req.id}
     if req.version >= (1, 23):
         entry["code"] = SHOWN.get(error.code, error.code if error.code in KNOWN else UNDEFINED)
     if error.status == 406:
         entry |= {"max_version": "1.39", "min_version": "1.0"}
     accepted = req.header("accept") or ""
     if "text/html" in accepted and "*/*" not in accepted and "json" not in accepted:
-        page = f"<html><head><title>{entry['title']}</title></head><body><p>{escape(entry['detail'])}</p></body></html>"
+        page = f"<html><head><title>{title}</title></head><body><p>{escape(detail)}</p></body></html>"
         return {"content-type": "text/html; charset=UTF-8"}, page
     return {}, {"errors": [entry]}
 
