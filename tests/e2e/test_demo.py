@@ -46,6 +46,8 @@ def test_demo_restart_and_reset(tmp_path):
         assert shown.returncode == 0, shown.stdout + shown.stderr
         assert "ssh through" in shown.stdout and "demo: Linux" in shown.stdout
         assert "demo-copy: written in demo" in shown.stdout, "a server of the snapshot has what was on the disk of the first"
+        memory = next(line.split() for line in shown.stdout.splitlines() if line.endswith("MiB of memory"))
+        assert memory[0] == "demo-copy:" and int(memory[1]) > 400, "and is resized from 192 to 512 MiB"
         login = next(line.split() for line in shown.stdout.splitlines() if line.strip().startswith("ssh -i"))
         options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                    "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=10"]

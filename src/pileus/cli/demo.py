@@ -25,6 +25,9 @@ NAME, IMAGE, FLAVOR, NETWORK, EXTERNAL = "demo", "pileus-guest", "m1.nano", "pri
 SNAPSHOT, COPY = f"{NAME}-snapshot", f"{NAME}-copy"
 #: What is written in the first guest, to be found in the second.
 NOTE, WORDS = "/home/cloud/note", "written in demo"
+#: The flavor that the second one grows to.
+LARGER = "m1.tiny"
+ASK_MEMORY = "echo $(hostname): $(awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo) MiB of memory"
 ASK_WHO = "echo $(hostname): $(uname -sr), up $(cut -d. -f1 /proc/uptime) s"
 USER = "cloud"
 #: How long a guest may take to answer ssh: emulated ones boot in about ten seconds on a quiet machine.
@@ -91,9 +94,13 @@ def run(state: Path, listen: str | None) -> str:
         copy = boot_server(user, snapshot, COPY)
         found = wait_for_ssh(give_address(user, copy), key, user, copy, f"echo $(hostname): $(cat {NOTE})")
     tail = user.compute.get_server_console_output(server.id, length=12)["output"]
+    grow = f"openstack server resize --flavor {LARGER} --wait {COPY}; openstack server resize confirm {COPY}"
+    with step(f"server {COPY} is resized to {LARGER}", grow):
+        resize(user, copy)
+        memory = wait_for_ssh(give_address(user, copy), key, user, copy, ASK_MEMORY)
     console.print("\n[bold]Console log, last lines[/]")
     console.print("\n".join("    " + line for line in tail.splitlines()), markup=False)
-    console.print(f"\n[bold]The guests say[/]\n    {said}\n    {found}")
+    console.print(f"\n[bold]The guests say[/]\n    {said}\n    {found}\n    {memory}")
     console.print(what_next(state, address, key))
     return f"The cloud is running; `pileus down --state {state}` stops it, `pileus reset --state {state}` removes it."
 
@@ -191,6 +198,17 @@ def take_snapshot(user: Any, server: Any, address: str, key: Path) -> Any:
     wait_for_ssh(address, key, user, server, f"echo {WORDS} > {NOTE}; sync")
     image = user.compute.create_server_image(server, SNAPSHOT)
     return user.image.wait_for_status(image, "active", interval=0.2, wait=300)
+
+
+def resize(user: Any, server: Any) -> None:
+    """Give the server a larger flavor and keep it. Nothing to do for one that has it already."""
+    server = user.compute.get_server(server.id)
+    if server.flavor.name != LARGER and server.status != "VERIFY_RESIZE":
+        user.compute.resize_server(server, user.compute.find_flavor(LARGER).id)
+        server = user.compute.wait_for_server(server, status="VERIFY_RESIZE", interval=0.2, wait=180)
+    if server.status == "VERIFY_RESIZE":
+        user.compute.confirm_server_resize(server)
+        user.compute.wait_for_server(server, interval=0.2, wait=60)
 
 
 def ssh_command(address: str, key: Path) -> list[str]:
