@@ -3,6 +3,8 @@
 import base64
 import json
 
+import pytest
+
 from pileus.compute.interface import CONTROL, MetadataAnswers
 from pileus.network.metadata.model import MetadataRequest
 
@@ -65,3 +67,25 @@ async def test_the_config_drive_has_the_same_and_the_password(cloud):
     assert data.pop("admin_pass") == "secret-word" and data == served
     assert drive["openstack/latest/user_data"] == b"#!/bin/sh\n"
     assert json.loads(drive["ec2/latest/meta-data.json"])["instance-type"] == "m1.nano"
+
+
+async def test_guests_are_told_what_the_operator_tells_all(tmp_path):
+    from tests.cloud import TestCloud
+
+    file = tmp_path / "vendor.json"
+    file.write_text('{"cloud-init": "#cloud-config"}')
+    async with TestCloud(compute={"vendordata_file": str(file)}) as cloud:
+        id, network, address = await boot(cloud, config_drive=True)
+        asked = await ask(cloud, network, address, "/openstack/latest/vendor_data.json")
+        assert json.loads(asked.body) == {"cloud-init": "#cloud-config"}
+        drive = cloud.drivers["h1"]._guests[id].spec.config_drive
+        assert drive["openstack/latest/vendor_data.json"] == asked.body
+
+
+async def test_a_file_that_tells_nothing_is_refused_at_the_start(tmp_path):
+    from tests.cloud import TestCloud
+
+    (tmp_path / "list.json").write_text("[]")
+    for file in (tmp_path / "absent.json", tmp_path / "list.json"):
+        with pytest.raises(ValueError, match="vendordata_file"):
+            await TestCloud(compute={"vendordata_file": str(file)}).start()

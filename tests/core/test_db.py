@@ -163,3 +163,10 @@ async def test_changes_count_rows_both_ways():
         assert await db.execute(things.update().where(things.c.id == "z").values(more={})) == 0
         assert await db.execute(things.delete().where(things.c.id != sa.bindparam("id_")), {"id_": "a"}) == 2
         assert (await db.one(Thing, sa.select(things))).more == {"y": 1}
+
+
+async def test_a_database_file_is_its_owners_alone(tmp_path):
+    db = await Database.open(f"sqlite:///{tmp_path / 'pileus.db'}")
+    await db.create_schema()
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+    await db.close()

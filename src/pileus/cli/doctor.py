@@ -18,6 +18,12 @@ TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "dns
          "conntrack": "conntrack", "genisoimage": "genisoimage", "ssh": "openssh-client"}
 
 
+#: What some guests and consoles want: a file of it, its Debian package, and what there is not without it.
+EXTRAS = [("/usr/share/OVMF", "ovmf", "no UEFI guests"), ("/usr/share/novnc", "novnc", "no screens in the browser"),
+          ("/usr/bin/mformat", "mtools", "no config drives of the format vfat"),
+          ("/usr/bin/setpriv", "util-linux", "guests' processes run as root")]
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """`ok`: True, False (a real cloud cannot run), or None (it can, with something less)."""
 
@@ -29,7 +35,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 async def examine(state: Path) -> list[Finding]:
     """Try everything out; changes nothing on the machine."""
     python = Finding(what="Python", ok=True, text=sys.version.split()[0])
-    return [python, _root(), _tools(), *await _qemu(state), *_network(), _space(state)]
+    return [python, _root(), _tools(), *_extras(), *await _qemu(state), *_network(), _space(state)]
 
 
 def _root() -> Finding:
@@ -44,6 +50,11 @@ def _tools() -> Finding:
     if missing:
         return Finding(what="tools", ok=False, text=f"missing {', '.join(missing)}: apt-get install {' '.join(missing.values())}")
     return Finding(what="tools", ok=True, text=", ".join(TOOLS))
+
+
+def _extras() -> list[Finding]:
+    return [Finding(what=package, ok=None, text=f"not installed: {less}; apt-get install {package}")
+            for file, package, less in EXTRAS if not os.path.exists(file)]
 
 
 async def _qemu(state: Path) -> list[Finding]:

@@ -79,6 +79,7 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     scheduler: SchedulerConfig = msgspec.field(default_factory=SchedulerConfig)     # what filters and weighers are told
     console_token_ttl_s: float = 600        # how long a console's link can be opened
     console_origins: list[str] = []         # web pages (https://host) of others that may show consoles in them
+    vendordata_file: str = ""               # JSON object that guests find in vendor_data.json
     config_drive_format: Literal["iso9660", "vfat"] = "iso9660"      # what config drives are
     allow_resize_to_same_host: bool = True  # whether a resized server may stay where it is
     resize_confirm_window_s: float = 0      # resizes that have waited so long are confirmed; 0: never

@@ -12,6 +12,7 @@ Stores are the only modules that build statements; services open transactions.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -216,6 +217,8 @@ class _Sqlite(_Backend):
     dialect = "sqlite"
 
     def __init__(self, url: str):
+        if (file := sa.make_url(url).database) and file != ":memory:":
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))       # it has what nobody else on this machine is to see
         self.engine = sa.create_engine(url, poolclass=sa.pool.StaticPool, isolation_level="AUTOCOMMIT",
                                        connect_args={"check_same_thread": False})
         self.connection = self.engine.connect()

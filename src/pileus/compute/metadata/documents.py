@@ -94,10 +94,10 @@ def _network(name: str, interface: Interface, address: Address) -> dict[str, Any
 
 
 def openstack(server: Server, interfaces: list[Interface], *, admin_pass: str | None = None,
-              files: dict[str, bytes] | None = None) -> dict[str, bytes]:
-    """File name → content of one version's folder."""
+              files: dict[str, bytes] | None = None, vendor: bytes = b"{}") -> dict[str, bytes]:
+    """File name → content of one version's folder. `vendor` is what the operator tells every guest."""
     found = {"meta_data.json": _json(meta_data(server, admin_pass=admin_pass, files=files)),
-             "network_data.json": _json(network_data(interfaces)), "vendor_data.json": b"{}", "vendor_data2.json": b"{}"}
+             "network_data.json": _json(network_data(interfaces)), "vendor_data.json": vendor, "vendor_data2.json": b"{}"}
     if server.user_data:
         found["user_data"] = base64.b64decode(server.user_data)
     return found
@@ -123,10 +123,11 @@ def ec2(server: Server, interfaces: list[Interface]) -> dict[str, Any]:
     return tree
 
 
-def config_drive(server: Server, interfaces: list[Interface], *, admin_pass: str | None, files: dict[str, bytes]) -> dict[str, bytes]:
+def config_drive(server: Server, interfaces: list[Interface], *, admin_pass: str | None, files: dict[str, bytes],
+                 vendor: bytes = b"{}") -> dict[str, bytes]:
     """Path → content of the whole drive."""
     drive = {f"openstack/latest/{name}": content
-             for name, content in openstack(server, interfaces, admin_pass=admin_pass, files=files).items()}
+             for name, content in openstack(server, interfaces, admin_pass=admin_pass, files=files, vendor=vendor).items()}
     drive |= {f"openstack/content/{i:04d}": content for i, content in enumerate(files.values())}
     drive["ec2/latest/meta-data.json"] = _json(_plain(ec2(server, interfaces)))
     if server.user_data:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pileus.compute.metadata import documents
 from pileus.compute.metadata.documents import Address, Interface
+from pileus.compute.metadata.vendor import vendor_data
 from pileus.compute.model.server import Server
 from pileus.network.datapath.base import tap_name
 from pileus.network.metadata.model import MetadataRequest, MetadataResponse
@@ -31,8 +32,8 @@ def _interface(port: Any, subnets: dict[str, Any]) -> Interface:
 class Metadata:
     """Serves `MetadataAnswers`: who asks is who has the address, which anti-spoofing makes sure of."""
 
-    def __init__(self, *, servers: Any, network: Any):
-        self.servers, self.network = servers, network
+    def __init__(self, *, servers: Any, network: Any, vendor_file: str = ""):
+        self.servers, self.network, self.vendor_file = servers, network, vendor_file
 
     async def answer(self, request: MetadataRequest) -> MetadataResponse:
         port = await self.network.port_at(request.source_ip, network_id=request.network_id, router_id=request.router_id)
@@ -40,16 +41,16 @@ class Metadata:
         if server is None or server.deleted_at is not None:
             status, kind, body = _missing()
         else:
-            status, kind, body = await answer(server, self.network, request.path)
+            status, kind, body = await answer(server, self.network, request.path, vendor_data(self.vendor_file))
         return MetadataResponse(status=status, content_type=kind, body=body)
 
 
-async def answer(server: Server, network: Any, path: str) -> tuple[int, str, bytes]:
+async def answer(server: Server, network: Any, path: str, vendor: bytes) -> tuple[int, str, bytes]:
     """(status, content type, body) for a path asked by the server's own guest."""
     parts = [p for p in path.split("?")[0].split("/") if p]
     interfaces = await interfaces_of(server, network)
     if parts[:1] == ["openstack"]:
-        return _openstack(parts[1:], server, interfaces)
+        return _openstack(parts[1:], documents.openstack(server, interfaces, vendor=vendor))
     if not parts:
         return _listing([*documents.EC2_VERSIONS])
     if parts[0] in documents.EC2_VERSIONS:
@@ -57,12 +58,11 @@ async def answer(server: Server, network: Any, path: str) -> tuple[int, str, byt
     return _missing()
 
 
-def _openstack(parts: list[str], server: Server, interfaces: list[Interface]) -> tuple[int, str, bytes]:
+def _openstack(parts: list[str], files: dict[str, bytes]) -> tuple[int, str, bytes]:
     if not parts:
         return _listing([*documents.VERSIONS])
     if parts[0] not in documents.VERSIONS:
         return _missing()
-    files = documents.openstack(server, interfaces)
     if len(parts) == 1:
         return _listing(sorted(files))
     if len(parts) == 2 and parts[1] in files:

@@ -10,6 +10,7 @@ from pileus.compute.hypervisor.base import Nic as GuestNic
 from pileus.compute.interface import Build, ImageRef
 from pileus.compute.metadata.documents import config_drive
 from pileus.compute.metadata.service import interfaces_of
+from pileus.compute.metadata.vendor import vendor_data
 from pileus.compute.model import hardware
 from pileus.compute.model.server import PAUSED, STOPPED, SUSPENDED, Nic, Server
 from pileus.compute.sagas.conductor import Conductor
@@ -60,7 +61,8 @@ async def guest_spec(server: Server, c: Conductor, *, format: str = "raw", prope
                           model=known.get("hw_vif_model", "virtio")) for nic in server.nics)
     drive = None
     if server.config_drive:
-        drive = config_drive(server, await interfaces_of(server, c.network), admin_pass=admin_pass, files=files or {})
+        drive = config_drive(server, await interfaces_of(server, c.network), admin_pass=admin_pass, files=files or {},
+                             vendor=vendor_data(c.config.vendordata_file))
     root = RootDisk(base="", format=format, size_gib=server.flavor.root_gib, bus=known.get("hw_disk_bus", "virtio"),
                     kernel_args=known.get("os_command_line", ""))
     return GuestSpec(id=server.id, name=server.guest_name, vcpus=server.flavor.vcpus, memory_mb=server.flavor.memory_mb, root=root,

@@ -8,6 +8,7 @@ from typing import Any
 from pileus.compute.config import ComputeConfig
 from pileus.compute.interface import CONTROL, ComputeReports, MetadataAnswers
 from pileus.compute.metadata.service import Metadata
+from pileus.compute.metadata.vendor import vendor_data
 from pileus.compute.sagas.conductor import Conductor
 from pileus.compute.sagas.create_server import CREATE_SERVER
 from pileus.compute.sagas.delete_server import DELETE_SERVER
@@ -82,7 +83,9 @@ class Compute(Resources):
     async def start(self) -> None:
         """Answer hosts and guests, and know the sagas. Raises ValueError for a configuration that names what there is not."""
         self.scheduling.check()
+        vendor_data(self.config.vendordata_file)
         self.kit.bus.serve(ComputeReports, CONTROL, self.reports)
-        self.kit.bus.serve(MetadataAnswers, CONTROL, Metadata(servers=self.store, network=self.network))
+        self.kit.bus.serve(MetadataAnswers, CONTROL, Metadata(
+            servers=self.store, network=self.network, vendor_file=self.config.vendordata_file))
         for saga in SAGAS:
             self.kit.sagas.register(saga, self.conductor)
