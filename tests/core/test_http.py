@@ -138,6 +138,16 @@ def test_bad_bodies():
     assert call("POST", "/thing/v2/things", body=b"x" * (2 << 20)).status_code == 413
 
 
+def test_the_character_that_no_database_keeps_is_refused():
+    """PostgreSQL takes no U+0000 in a text, and would say so with an error 500."""
+    for body in (rb'{"thing": {"name": "a\u0000b"}}', rb'{"thing": {"name": "\\\u0000"}}'):
+        assert call("POST", "/thing/v2/things", body=body).status_code == 400, body
+    fine = call("POST", "/thing/v2/things", body=rb'{"thing": {"name": "\\u0000"}}')
+    assert fine.json["thing"]["name"] == "\\u0000"  # a backslash and five characters
+    assert call("GET", "/thing/v2/things/a%00").status_code == 400
+    assert call("GET", "/thing/v2/things/a", query_string="x=%00").status_code == 400
+
+
 def test_envelopes_for_everything():
     assert call("GET", "/thing/v2/things/1", token=None).status_code == 401
     assert call("GET", "/thing/v2/things/1", token="bad").json["error"]["code"] == 401

@@ -26,6 +26,7 @@ MODULES = (
     "federation",
     "lists",
     "oauth2",
+    "bad_input",
 )
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -29,6 +30,9 @@ from pileus.core.policy import Policy
 
 log = Log("pileus.http")
 encode = msgspec.json.Encoder(enc_hook=lambda value: sorted(value) if isinstance(value, (set, frozenset)) else str(value)).encode
+
+#: The character that no database keeps in a text, as JSON spells it (and not as it spells a backslash before "u0000").
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 #: How often a request that met another one in the database is tried again.
 DEADLOCK_RETRIES = 5
@@ -136,6 +140,8 @@ async def _handled(route: Route, req: Request, args: dict[str, Any]) -> Any:
 
 async def _admit(api: Api, routes: list[Route], edge: Edge, req: Request, methods: dict[str, list[Route]]) -> Route:
     """Authenticate, negotiate the version, choose the route and enforce its policy."""
+    if "\0" in req.path or "%00" in req.falcon.query_string:
+        raise errors.Invalid("The address of a request cannot contain the character U+0000.")
     if api.microversions is not None:
         mv = api.microversions
         req.version = mv.default
@@ -181,6 +187,8 @@ async def _body(api: Api, route: Route, decoder: msgspec.json.Decoder, req: Requ
         raise errors.TooLarge()
     if not raw and route.optional_body:
         return None
+    if b"\\u0000" in raw and _NUL.search(raw):
+        raise errors.Invalid("Text cannot contain the character U+0000.")
     if api.strict:
         strict.check_content_type(req)
     kind = req.falcon.content_type

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -45,7 +46,7 @@ async def add_tag(req: Request, project_id: str, tag: str) -> Reply:
     if not re.fullmatch(r"[^,/]{1,255}", tag):
         raise Invalid(f"Invalid input for field 'value': {tag!r} is no tag.")
     await req.services.identity.projects.add_tag(project_id, tag)
-    return Reply(201, headers={"location": req.url(req.path)})
+    return Reply(201, headers={"location": req.url(quote(req.path))})
 
 
 async def delete_tag(req: Request, project_id: str, tag: str) -> None:
