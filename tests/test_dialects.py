@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 import sqlalchemy as sa
 
-from pileus.core.db import Database, Duplicate
+from pileus.core.db import Database, Duplicate, Unfit
 from pileus.migrations import migrate, prepare
 from tests.cloud import TestCloud
 from tests.core.test_db import NOW, Thing, things
@@ -53,6 +53,10 @@ async def test_the_facade(database_url):
         assert await db.one(Thing, sa.select(things)) == thing
         with pytest.raises(Duplicate):
             await db.insert(things, Thing("b", "n", NOW, {}))
+        with pytest.raises(Unfit):
+            await db.insert(things, Thing("x" * 70_000, "long", NOW, {}))
+        with pytest.raises(Unfit):
+            await db.execute(things.update().values(name="x" * 70_000))
         called = []
         with pytest.raises(ValueError, match="no"):
             async with db.transaction():

@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 from pileus.core import statements
-from pileus.core.errors import CloudError, Conflict
+from pileus.core.errors import CloudError, Conflict, Invalid
 from pileus.core.sqlite import Shapes
 
 T = TypeVar("T")
@@ -49,6 +49,12 @@ class Deadlock(CloudError):
     """Two transactions waited for each other and this one was undone: the same again will do. PostgreSQL and MySQL only."""
 
     status, code, message, temporary = 503, "db.deadlock", "The request met another one; try again.", True
+
+
+class Unfit(Invalid):
+    """Services look at lengths themselves; this is for the one that was forgotten. SQLite takes any."""
+
+    code, message = "db.unfit", "A value is too long, out of range, or has characters that cannot be kept."
 
 
 class TransactionAwaited(CloudError):
@@ -352,6 +358,10 @@ class _Pooled(_Backend):
 DEADLOCKS = ("40p01", "40001", "1213", "1205", "deadlock")
 
 
+#: What they call a value that does not fit its column: PostgreSQL's class of states, MySQL's numbers.
+UNFIT = ("22", "1406", "1264", "1366")
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     """A driver's errors as ours."""
@@ -360,9 +370,17 @@ def _translated() -> Iterator[None]:
     except sa.exc.IntegrityError as problem:
         raise _integrity(problem) from problem
     except sa.exc.DBAPIError as problem:
+        if str(getattr(problem.orig, "sqlstate", "")).startswith(UNFIT[0]) or _number(problem) in UNFIT:
+            raise Unfit(detail=str(problem.orig)[:200]) from problem
         if any(word in f"{getattr(problem.orig, 'sqlstate', '')} {problem.orig}".lower() for word in DEADLOCKS):
             raise Deadlock(detail=str(problem.orig)) from problem
         raise
+
+
+def _number(problem: sa.exc.DBAPIError) -> str:
+    """MySQL's number of an error."""
+    arguments = getattr(problem.orig, "args", ())
+    return str(arguments[0]) if arguments and isinstance(arguments[0], int) else ""
 
 
 def _integrity(problem: Exception) -> CloudError:

@@ -20,7 +20,7 @@ class UserFields(msgspec.Struct, kw_only=True):
     name: Name | UnsetType = UNSET
     domain_id: Id | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
-    default_project_id: str | UnsetType | None = UNSET
+    default_project_id: Id | UnsetType | None = UNSET
     password: str | UnsetType | None = UNSET
     options: UserOptions | UnsetType = UNSET
 
