@@ -185,8 +185,10 @@ async def test_pci_devices_by_alias():
         assert "PciPassthroughFilter removed 2" in (await put(cloud, flavorRef=wanting))["fault"]["message"]
         await with_inventory(cloud, "h1-0001", pci=(PciPool(vendor_id="10de", product_id="1", count=1),))
         assert (await put(cloud, flavorRef=wanting))["OS-EXT-SRV-ATTR:host"] == "h1-0001"
-        unknown = await put(cloud, flavorRef=await flavor(cloud, **{"pci_passthrough__alias": "tpu:1"}))
-        assert "tpu:1 is not defined" in unknown["fault"]["message"]
+        unknown = await cloud.order(flavorRef=await flavor(cloud, **{"pci_passthrough__alias": "tpu:1"}))
+        assert unknown.status == 400 and "tpu:1 is not defined" in unknown.text
+        uneven = await cloud.order(flavorRef=await flavor(cloud, vcpus=3, hw__numa_nodes="2"))
+        assert uneven.status == 400 and "cannot be shared evenly" in uneven.text
 
 
 async def test_a_host_that_fails_is_chosen_last_until_it_succeeds():

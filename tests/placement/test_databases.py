@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from pileus.placement.candidates import Group, Wanted
 from pileus.placement.config import PlacementConfig
 from pileus.placement.errors import NoCapacity
 from pileus.placement.model import Inventory
@@ -33,6 +34,25 @@ async def used_is_what_is_held(placement: Placement) -> dict[str, dict[str, int]
                 held[name] = held.get(name, 0) + amount
         assert used.get(id, {}) == held
     return used
+
+
+async def test_what_one_control_plane_changes_the_other_one_finds(database_url):
+    """Each keeps the providers in memory, and asks the database whether they changed."""
+    one, other = await two_copies(database_url)
+    wanted = Wanted(groups=(Group(resources={"VCPU": 6}),))
+
+    async def found() -> set[str]:
+        return {id for candidate in (await other.candidates(wanted))[0] for id in candidate.allocations}
+
+    assert await found() == {A, B}
+    await one.claim("c", {A: {"VCPU": 5}}, project_id="p", user_id="u")
+    assert await found() == {B}
+    await one.release("c")
+    assert await found() == {A, B}
+    await one.set_inventory(B, {"VCPU": Inventory(total=5)})
+    assert await found() == {A}
+    await one.delete_provider(A)
+    assert await found() == set()
 
 
 async def test_claims_of_two_control_planes(database_url):

@@ -152,11 +152,11 @@ class Scheduling:
             image_properties=properties, availability_zone=server.pinned_zone, group=await self._group(hints.get("group"), server.id),
             same_host=_ids(hints.get("same_host")), different_host=_ids(hints.get("different_host")),
             build_near_host_ip=hints.get("build_near_host_ip"), cidr=hints.get("cidr", "/24"), query=hints.get("query"),
-            cells=guest_cells(flavor.vcpus, flavor.memory_mb, flavor.extra_specs, properties), pci=self._pci(flavor.extra_specs),
+            cells=guest_cells(flavor.vcpus, flavor.memory_mb, flavor.extra_specs, properties), pci=self.pci(flavor.extra_specs),
             candidates=await self._candidates(wanted), **more)
 
-    def _pci(self, specs: dict[str, str]) -> tuple[PciRequest, ...]:
-        """`pci_passthrough:alias = name:count,…` of a flavor."""
+    def pci(self, specs: dict[str, str]) -> tuple[PciRequest, ...]:
+        """`pci_passthrough:alias = name:count,…` of a flavor. Raises PciAliasUnknown for one that the configuration does not name."""
         from pileus.compute.scheduler.request import PciDevice, PciRequest
 
         found = []

@@ -114,6 +114,7 @@ class Servers:
             raise InvalidInput(reason=f"Flavor {order.flavor_id} could not be found.") from absent
         check_fits(image, flavor)
         hardware.properties(image_properties(image), flavor.extra_specs, flavor.vcpus, flavor.memory_mb)
+        self.resources.scheduling.pci(flavor.extra_specs)
         return flavor
 
     async def _check_placement(self, who: Context, order: ServerOrder) -> None:
