@@ -163,7 +163,7 @@ class Cloud:
     async def _services(self) -> Services:
         config, kit = self.config, self.kit
         identity = Identity(kit, config.identity, self.state)
-        images = Images(kit, config.image, self.state)
+        images = Images(kit, config.image, self.state, identity=identity)
         placement = Placement(kit, config.placement)
         network = Network(kit, config.network)
         compute = Compute(kit, config.compute, images=images, placement=placement, network=network, identity=identity)

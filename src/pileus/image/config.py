@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -20,7 +20,12 @@ class ImageConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     max_image_bytes: Count = 1 << 40        # the largest upload
     max_virtual_bytes: Count = 16 << 40     # the largest disk an image may claim to be
     quota_bytes: Count = 0                  # bytes of all images of a project; 0: without limit
+    max_images: Count = 0                   # images of a project; 0: without limit
+    max_uploads: Count = 0                  # images of a project whose bytes come at once; 0: without limit
+    unified_limits: bool = False            # identity's limits count instead of these three (image_size_total in MiB and its like)
     upload_timeout_s: float = 60            # an upload that sends nothing for so long is given up
+    property_protection_file: str = ""      # who may do what with which custom properties, in Glance's format
+    property_protection_rules: Literal["roles", "policies"] = "roles"   # what that file names
     max_properties: Count = 128             # custom properties of one image
     max_tags: Count = 128                   # tags of one image
     max_members: Count = 128                # projects that one image is shared with

@@ -44,6 +44,10 @@ class AttributeReserved(Forbidden):
     code, message = "image.attribute_reserved", "Attribute '{name}' is reserved."
 
 
+class PropertyProtected(Forbidden):
+    code, message = "image.property_protected", "Property '{name}' is protected."
+
+
 class PropertyMissing(Conflict):
     code, message = "image.property_missing", "Property {name} does not exist."
 
@@ -78,6 +82,14 @@ class ImageDataTooLarge(TooLarge):
 
 class StorageOverQuota(OverQuota):
     code, message = "image.storage_over_quota", "The size of the data exceeds the remaining image storage quota of {left} bytes."
+
+
+class ImagesOverQuota(OverQuota):
+    code, message = "image.images_over_quota", "The project has the {limit} images of its quota already."
+
+
+class UploadsOverQuota(OverQuota):
+    code, message = "image.uploads_over_quota", "The project has the {limit} uploads at once of its quota already."
 
 
 class TooMany(TooLarge):

@@ -15,6 +15,8 @@ PENDING, ACCEPTED, REJECTED = "pending", "accepted", "rejected"
 STATUSES = (QUEUED, SAVING, ACTIVE, DEACTIVATED)
 VISIBILITIES = (PUBLIC, COMMUNITY, SHARED, PRIVATE)
 MEMBER_STATUSES = (PENDING, ACCEPTED, REJECTED)
+#: States of an image whose bytes are on their way.
+COMING = (SAVING,)
 #: What is inside such a container is not the disk that `disk_format` names: there is nothing to hold the declaration against.
 OPAQUE_CONTAINERS = frozenset({"ova", "docker", "compressed"})
 #: Kernels, ramdisks and disks without a format: nothing is ever opened as anything but their bytes.

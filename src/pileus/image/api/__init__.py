@@ -8,4 +8,4 @@ from pileus.image.api.metadefs import ROUTES as METADEFS
 
 API = Api(name="image", root="/image", render=render,
           routes=[*versions.ROUTES, *images.ROUTES, *data.ROUTES, *members.ROUTES, *schemas.ROUTES, *info.ROUTES, *METADEFS],
-          request_id_headers=("x-openstack-request-id",))
+          request_id_headers=("x-openstack-request-id",), empty_ids=True)

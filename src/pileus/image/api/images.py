@@ -27,9 +27,9 @@ async def list_images(req: Request) -> dict[str, Any]:
     asked, images = wanted(req), req.services.image
     if marker := req.query.get("marker"):
         asked = msgspec.structs.replace(asked, after=await images.marker(marker, req.who))
-    found = await images.page(req.who, asked)
+    found = [] if images.protections.hides(req.who, asked, _nobodys(req)) else await images.page(req.who, asked)
     query = [pair for pair in req.query.pairs if pair[0] != "marker"]
-    page = {"images": [image_view(image) for image in found], "schema": "/v2/schemas/images", "first": _link(query)}
+    page = {"images": [_show(req, image) for image in found], "schema": "/v2/schemas/images", "first": _link(query)}
     if found and len(found) == asked.limit:
         page["next"] = _link([*query, ("marker", found[-1].id)])
     return page
@@ -47,12 +47,13 @@ async def create_image(req: Request, body: dict[str, Any]) -> Reply:
     image = Image(**values, properties=properties, created_at=now, updated_at=now)
     if image.visibility in VISIBILITY_RULES:
         req.enforce(VISIBILITY_RULES[image.visibility], target(req.who, image))
+    req.services.image.protections.check(req.who, image, {}, properties)
     made = await req.services.image.create(req.who, image)
-    return Reply(201, image_view(made), {"location": req.url(f"/image/v2/images/{made.id}")})
+    return Reply(201, _show(req, made), {"location": req.url(f"/image/v2/images/{made.id}")})
 
 
 async def show_image(req: Request, image_id: str) -> dict[str, Any]:
-    return image_view(await req.services.image.get(image_id, req.who.scope))
+    return _show(req, await req.services.image.get(image_id, req.who.scope))
 
 
 async def update_image(req: Request, image_id: str, body: Any) -> dict[str, Any]:
@@ -62,8 +63,9 @@ async def update_image(req: Request, image_id: str, body: Any) -> dict[str, Any]
             req.enforce(rule, target(req.who, image))
         if values.get("owner", image.owner) != image.owner and not req.who.is_admin:
             raise OwnerForbidden(owner=values["owner"])
+        req.services.image.protections.check(req.who, image, image.properties, values.get("properties", image.properties))
 
-    return image_view(await req.services.image.change(req.who, image_id, changes(req.header("content-type"), body), check))
+    return _show(req, await req.services.image.change(req.who, image_id, changes(req.header("content-type"), body), check))
 
 
 async def delete_image(req: Request, image_id: str) -> None:
@@ -99,6 +101,17 @@ ROUTES = [
     Route("PUT", "/v2/images/{image_id}/tags/{tag}", add_tag, policy="modify_image", target=of_image, ok=204),
     Route("DELETE", "/v2/images/{image_id}/tags/{tag}", remove_tag, policy="modify_image", target=of_image, ok=204),
 ]
+
+
+def _show(req: Request, image: Image) -> dict[str, Any]:
+    """The image without what the caller may not read of it."""
+    return image_view(req.services.image.protections.readable(req.who, image))
+
+
+def _nobodys(req: Request) -> Image:
+    """An image of the caller's project, as rules about lists see it."""
+    now = req.services.image.kit.clock.now()
+    return Image(id="", owner=req.who.project_id, created_at=now, updated_at=now)
 
 
 def _link(query: list[tuple[str, str]]) -> str:

@@ -32,6 +32,8 @@ from pileus.image.model import SHARED, TRANSITIONS, Action, Condition, Image, Wa
 from pileus.image.service.changes import Change, apply
 from pileus.image.service.members import Members
 from pileus.image.service.metadefs import Metadefs
+from pileus.image.service.protections import Protections
+from pileus.image.service.quotas import Quotas
 from pileus.image.service.snapshots import Snapshots
 from pileus.image.service.uploads import Uploads
 from pileus.image.store.images import Images as ImageStore
@@ -43,14 +45,18 @@ SLICE = 1 << 16
 class Images:
     """Glance. `members`, `metadefs`, `uploads` and `snapshots` are its parts."""
 
-    def __init__(self, kit: Kit, config: ImageConfig, state: Path):
+    def __init__(self, kit: Kit, config: ImageConfig, state: Path, *, identity: Any = None):
+        """`identity` keeps the limits of projects when the configuration says so."""
         self.kit, self.config = kit, config
         self.store, self.member_store = ImageStore(kit.db), MemberStore(kit.db)
         self.workers = Workers(config.hash_threads)
         self.blobs = FileStore(Path(config.folder) if config.folder else state / "images", self.workers)
         self.members = Members(kit, config, self.store, self.member_store)
         self.metadefs = Metadefs(kit)
-        self.uploads = Uploads(kit, config, self.store, self.blobs, self.workers)
+        protections = Path(config.property_protection_file) if config.property_protection_file else None
+        self.protections = Protections(kit.policy, protections, config.property_protection_rules)
+        self.quotas = Quotas(config, self.store, identity)
+        self.uploads = Uploads(kit, config, self.store, self.blobs, self.workers, self.quotas)
         self.snapshots = Snapshots(self)
 
     async def start(self) -> None:
@@ -110,6 +116,7 @@ class Images:
         async with self.kit.db.transaction():
             if await self.store.spent(image.id):
                 raise ImageIdTaken(id=image.id)
+            await self.quotas.one_more_image(image.owner)
             try:
                 await self.store.add(image)
             except Duplicate as taken:

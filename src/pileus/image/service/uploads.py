@@ -35,6 +35,7 @@ from pileus.image.errors import (
 from pileus.image.formats import FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe
 from pileus.image.model import TRANSITIONS, Image, Received
 from pileus.image.service.meter import Meter, blocks
+from pileus.image.service.quotas import Quotas
 from pileus.image.store.images import Images as ImageStore
 
 LEASE = timedelta(seconds=60)
@@ -56,8 +57,9 @@ class Upload:
 
 
 class Uploads:
-    def __init__(self, kit: Kit, config: ImageConfig, store: ImageStore, blobs: BlobStore, workers: Workers):
-        self.kit, self.config, self.store, self.blobs, self.workers = kit, config, store, blobs, workers
+    def __init__(self, kit: Kit, config: ImageConfig, store: ImageStore, blobs: BlobStore, workers: Workers,
+                 quotas: Quotas):
+        self.kit, self.config, self.store, self.blobs, self.workers, self.quotas = kit, config, store, blobs, workers, quotas
         self.going: dict[str, Upload] = {}             # by image
         self.arriving: Counter[str | None] = Counter()  # bytes of uploads that go on, by owner
 
@@ -103,8 +105,10 @@ class Uploads:
     async def _begin(self, upload: Upload) -> None:
         allowed, to = TRANSITIONS["upload"]
         now = self.kit.clock.now()
-        begun = await self.store.change_state(upload.image.id, allowed, to, now, set_blob=upload.blob,
-                                              upload_owner=self.kit.sagas.owner, upload_lease=now + LEASE)
+        async with self.db.transaction():
+            await self.quotas.one_more_upload(upload.image.owner)
+            begun = await self.store.change_state(upload.image.id, allowed, to, now, set_blob=upload.blob,
+                                                  upload_owner=self.kit.sagas.owner, upload_lease=now + LEASE)
         if not begun:
             found = await self.store.find(upload.image.id, EVERYONE)
             if found is None:
@@ -115,7 +119,7 @@ class Uploads:
     async def _watched(self, upload: Upload, data: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """The chunks as they come, as long as they come in time, are wanted and are not too many."""
         owner, renewed = upload.image.owner, self.kit.clock.monotonic()
-        left = await self._left(owner)
+        left = await self.quotas.left(owner)
         loop = asyncio.get_running_loop()
         if upload.gone:
             raise ImageGone(id=upload.image.id)
@@ -140,9 +144,7 @@ class Uploads:
     async def _finish(self, upload: Upload, received: Received) -> None:
         allowed, to = TRANSITIONS["finish"]
         async with self.db.transaction():
-            quota = self.config.quota_bytes
-            if quota and (used := await self.store.used(upload.image.owner)) + received.size > quota:
-                raise StorageOverQuota(left=max(0, quota - used))
+            await self.quotas.more_bytes(upload.image.owner, received.size)
             ended = await self.store.change_state(
                 upload.image.id, allowed, to, self.kit.clock.now(), blob=upload.blob, upload_owner=None, upload_lease=None,
                 **msgspec.structs.asdict(received))
@@ -165,15 +167,11 @@ class Uploads:
             del self.going[upload.image.id]
 
     # ---- limits ------------------------------------------------------------------------------------------------------
-    async def _left(self, owner: str | None) -> int | None:
-        """Bytes that a project may add; None: any number."""
-        return max(0, self.config.quota_bytes - await self.store.used(owner)) if self.config.quota_bytes else None
-
     async def _affordable(self, owner: str | None, size: int) -> None:
         """Refuse at once what was announced to be too large."""
         if size > self.config.max_image_bytes:
             raise ImageDataTooLarge(limit=self.config.max_image_bytes)
-        left = await self._left(owner)
+        left = await self.quotas.left(owner)
         if left is not None and self.arriving[owner] + size > left:
             raise StorageOverQuota(left=left)
 

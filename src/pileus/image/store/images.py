@@ -3,16 +3,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from pileus.core.context import EVERYONE
-from pileus.core.db import Database
-from pileus.image.model import SAVING, Image, Wanted
+from pileus.core.db import Database, Duplicate
+from pileus.image.model import COMING, SAVING, Image, Wanted
 from pileus.image.store.query import label, listed, reachable
-from pileus.image.store.tables import images, labels, spent_ids
+from pileus.image.store.tables import images, labels, owners, spent_ids
 
 ANY = sa.select(images).where(images.c.id == sa.bindparam("id"))
 REACHABLE = ANY.where(reachable(sa.bindparam("scope", type_=sa.String)))
@@ -85,6 +86,17 @@ class Images:
     async def used(self, owner: str | None) -> int:
         """Bytes of a project's images."""
         return int(await self.db.scalar(sa.select(sa.func.coalesce(sa.func.sum(images.c.size), 0)).where(images.c.owner == owner)))
+
+    async def hold(self, owner: str | None) -> None:
+        """Until the transaction around ends, nobody else counts what the project has."""
+        with suppress(Duplicate):
+            await self.db.insert(owners, {"owner": owner or ""})
+        await self.db.scalar(sa.select(owners.c.owner).where(owners.c.owner == (owner or "")).with_for_update())
+
+    async def count(self, owner: str | None, *, uploading: bool = False) -> int:
+        """Images of a project, or those whose bytes are coming."""
+        stmt = sa.select(sa.func.count()).select_from(images).where(images.c.owner == owner)
+        return await self.db.scalar(stmt.where(images.c.status.in_(COMING)) if uploading else stmt)
 
     async def _label(self, id: str, tags: list[str], properties: dict[str, str]) -> None:
         found = [label("tag", tag) for tag in tags] + [label("property", name, value) for name, value in properties.items()]

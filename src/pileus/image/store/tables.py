@@ -49,6 +49,11 @@ members = sa.Table(
     sa.Column("updated_at", Time, nullable=False),
     sa.Index("ix_image_members_member_id", "member_id", "image_id"),
 )
+#: A row for each project with a quota: who counts what it has holds the row until what was counted for is there.
+owners = sa.Table(
+    "image_owners", METADATA,
+    sa.Column("owner", sa.String(255), primary_key=True),
+)
 #: Ids of deleted images: were they free, somebody could put own bytes under an id that others boot from (OSSN-0075).
 spent_ids = sa.Table(
     "image_spent_ids", METADATA,

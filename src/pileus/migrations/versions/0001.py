@@ -359,6 +359,10 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.String(27), nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_image_metadef_resource_types'))
     )
+    op.create_table('image_owners',
+    sa.Column('owner', sa.String(length=255), nullable=False),
+    sa.PrimaryKeyConstraint('owner', name=op.f('pk_image_owners'))
+    )
     op.create_table('image_spent_ids',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('deleted_at', sa.String(27), nullable=False),
@@ -1274,6 +1278,7 @@ def downgrade() -> None:
 
     op.drop_table('network_address_scopes')
     op.drop_table('image_spent_ids')
+    op.drop_table('image_owners')
     op.drop_table('image_metadef_resource_types')
     with op.batch_alter_table('image_metadef_namespaces', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_image_metadef_namespaces_owner'))
