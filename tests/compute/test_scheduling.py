@@ -203,6 +203,12 @@ async def test_a_host_that_fails_is_chosen_last_until_it_succeeds():
         assert cloud.cloud.services.compute.scheduling.snapshot.failed_builds == {}
 
 
+async def test_a_new_host_takes_servers_at_once(cloud):
+    await put(cloud)
+    await cloud.cloud.add_host("h2")
+    assert (await put(cloud, host="h2"))["OS-EXT-SRV-ATTR:host"] == "h2"
+
+
 async def test_an_allocation_ratio_set_in_placement_stays_and_counts():
     async with TestCloud(hosts=1, compute={"host_vcpus": 2}) as cloud:
         host, = await cloud.cloud.services.compute.hosts.all()

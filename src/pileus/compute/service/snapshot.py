@@ -80,11 +80,11 @@ class Snapshot:
                 self._known.put(msgspec.structs.replace(known, failed_builds=failures))
 
     def _resized(self, hosts: tuple[Host, ...]) -> bool:
-        """Whether a host has more or less than before: placement has to be asked what of it there is now."""
+        """Whether a host is new, or has more or less than before: placement has to be asked what of it there is now."""
         if hosts is self._hosts:
             return False
         before = {h.id: h for h in self._hosts}
-        return any(old is not None and old is not h and old.inventory != h.inventory for h in hosts for old in (before.get(h.id),))
+        return any(old is None or (old is not h and old.inventory != h.inventory) for h in hosts for old in (before.get(h.id),))
 
     async def _read(self, hosts: tuple[Host, ...]) -> Hosts:
         """Everything anew: what is used, and which servers are where."""
