@@ -24,6 +24,8 @@ class ImageConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     max_uploads: Count = 0                  # images of a project whose bytes come at once; 0: without limit
     unified_limits: bool = False            # identity's limits count instead of these three (image_size_total in MiB and its like)
     upload_timeout_s: float = 60            # an upload that sends nothing for so long is given up
+    certificates_folder: str = ""           # certificates (ID.pem) that signatures of images are verified with
+    verify_at_boot: bool = False            # whether hosts verify signed images once more before guests start from them
     property_protection_file: str = ""      # who may do what with which custom properties, in Glance's format
     property_protection_rules: Literal["roles", "policies"] = "roles"   # what that file names
     max_properties: Count = 128             # custom properties of one image

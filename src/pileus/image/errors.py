@@ -112,6 +112,18 @@ class ContentRefused(UnsupportedMedia):
     code, message = "image.content_refused", "The data are not what the image was declared to be."
 
 
+class SignatureIncomplete(Invalid):
+    code, message = "image.signature_incomplete", "The signature of the image cannot be verified: {why}."
+
+
+class CertificateUnusable(Invalid):
+    code, message = "image.certificate_unusable", "The signature of the image cannot be verified with certificate {id}: {why}."
+
+
+class SignatureInvalid(Invalid):
+    code, message = "image.signature_invalid", "Signature verification for the image failed: its data are not what was signed."
+
+
 class SizeMismatch(Invalid):
     code, message = "image.size_mismatch", "The image has {size} bytes, but {declared} were announced."
 

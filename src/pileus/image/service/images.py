@@ -34,6 +34,7 @@ from pileus.image.service.members import Members
 from pileus.image.service.metadefs import Metadefs
 from pileus.image.service.protections import Protections
 from pileus.image.service.quotas import Quotas
+from pileus.image.service.signatures import Signatures
 from pileus.image.service.snapshots import Snapshots
 from pileus.image.service.uploads import Uploads
 from pileus.image.store.images import Images as ImageStore
@@ -56,7 +57,8 @@ class Images:
         protections = Path(config.property_protection_file) if config.property_protection_file else None
         self.protections = Protections(kit.policy, protections, config.property_protection_rules)
         self.quotas = Quotas(config, self.store, identity)
-        self.uploads = Uploads(kit, config, self.store, self.blobs, self.workers, self.quotas)
+        self.signatures = Signatures(Path(config.certificates_folder) if config.certificates_folder else None, kit.clock, self.workers)
+        self.uploads = Uploads(kit, config, self.store, self.blobs, self.workers, self.quotas, self.signatures)
         self.snapshots = Snapshots(self)
 
     async def start(self) -> None:
@@ -87,10 +89,14 @@ class Images:
         return await self.page(who, Wanted(conditions=(Condition("name", "eq", name),), visibility="all", member_status=None))
 
     async def local_path(self, image_id: str) -> Path:
-        """The file with the bytes of an image. Raises ImageNotFound, or ImageInWrongState when there are none yet."""
+        """The file with the bytes of an image. Raises ImageNotFound, or ImageInWrongState when there are none yet.
+
+        With `verify_at_boot` also what `Signatures.check` raises."""
         image = await self.get(image_id, EVERYONE)
         if not image.has_data or image.blob is None:
             raise ImageInWrongState(id=image_id, status=image.status, action="using its data")
+        if self.config.verify_at_boot:
+            await self.signatures.check(image, self.blobs.read(image.blob))
         return self.blobs.path(image.blob)
 
     async def data(self, who: Context, image: Image, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 from pileus.image.backends.work import Workers
 from pileus.image.formats import Inspector, check
@@ -31,16 +31,20 @@ async def blocks(chunks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncGenera
 class Meter:
     """The digests of a block are made in threads while the store writes it and the next one comes."""
 
-    def __init__(self, image: Image, workers: Workers):
+    def __init__(self, image: Image, workers: Workers, signed: Callable[[bytes], object] | None = None):
+        """`signed` takes every block as well."""
+        self.signed = signed
         self.image, self.workers, self.size = image, workers, 0
         self.md5, self.sha512, self.inspector = hashlib.md5(usedforsecurity=False), hashlib.sha512(), Inspector()
-        self._work: list[Awaitable[None]] = []
+        self._work: list[Awaitable[object]] = []
 
     async def through(self, blocks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         async for block in blocks:
             await self._idle()
             self.size += len(block)
             self._work = [self.workers.start(self.sha512.update, block), self.workers.start(self._look, block)]
+            if self.signed is not None:
+                self._work.append(self.workers.start(self.signed, block))
             yield block
         await self._idle()
 

@@ -36,6 +36,7 @@ from pileus.image.formats import FormatMismatch, FormatUnknown, ImageTooLarge, I
 from pileus.image.model import TRANSITIONS, Image, Received
 from pileus.image.service.meter import Meter, blocks
 from pileus.image.service.quotas import Quotas
+from pileus.image.service.signatures import Signatures
 from pileus.image.store.images import Images as ImageStore
 
 LEASE = timedelta(seconds=60)
@@ -58,7 +59,8 @@ class Upload:
 
 class Uploads:
     def __init__(self, kit: Kit, config: ImageConfig, store: ImageStore, blobs: BlobStore, workers: Workers,
-                 quotas: Quotas):
+                 quotas: Quotas, signatures: Signatures):
+        self.signatures = signatures
         self.kit, self.config, self.store, self.blobs, self.workers, self.quotas = kit, config, store, blobs, workers, quotas
         self.going: dict[str, Upload] = {}             # by image
         self.arriving: Counter[str | None] = Counter()  # bytes of uploads that go on, by owner
@@ -73,11 +75,12 @@ class Uploads:
             raise FormatsMissing()
         if declared is not None:
             await self._affordable(image.owner, declared)
+        verifier = await self.signatures.verifier(image)
         upload = Upload(image, self.kit.ids.uuid())
         await self._begin(upload)
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._give_up, upload)
-            meter = Meter(image, self.workers)
+            meter = Meter(image, self.workers, verifier.digest.update if verifier else None)
             try:
                 async with (upload.deadline, aclosing(self._watched(upload, data)) as chunks, aclosing(blocks(chunks)) as whole,
                             aclosing(meter.through(whole)) as metered):
@@ -92,6 +95,8 @@ class Uploads:
                 received = await meter.finish(self.config.max_virtual_bytes)
             except (FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe) as refused:
                 raise ContentRefused(str(refused)) from refused
+            if verifier is not None:
+                verifier.check()
             await self._finish(upload, received)
             undo.pop_all()
         self._forget(upload)
