@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
 import msgspec
 
@@ -45,7 +45,6 @@ from pileus.core.log import Log
 from pileus.core.periodic import Periodic
 
 log = Log("pileus.compute.agent")
-Ability = TypeVar("Ability")
 
 
 class ImageSource(Protocol):
@@ -204,7 +203,7 @@ class Agent:
             kernel=await self.images.path(image.kernel_id) if image.kernel_id else None,
             ramdisk=await self.images.path(image.ramdisk_id) if image.ramdisk_id else None)
 
-    def _able(self, ability: type[Ability]) -> Ability:
+    def _able(self, ability: type) -> Any:
         """The driver, if it has an optional ability. Raises NotImplementedHere."""
         if not isinstance(self.driver, ability):
             raise NotImplementedHere("The hypervisor of this server's host cannot do that.")

@@ -101,12 +101,13 @@ STATUS = {BUILDING: "BUILD", ACTIVE: "ACTIVE", PAUSED: "PAUSED", SUSPENDED: "SUS
           DELETED: "DELETED", RESIZED: "VERIFY_RESIZE", RESCUED: "RESCUE", SHELVED: "SHELVED",
           SHELVED_OFFLOADED: "SHELVED_OFFLOADED", SOFT_DELETED: "SOFT_DELETED"}
 _HARD: dict[str | None, str] = {"rebooting_hard": "HARD_REBOOT"}
+_LIVE: dict[str | None, str] = {"migrating": "MIGRATING"}
 _REBUILD: dict[str | None, str] = {"rebuilding": "REBUILD"}
 _RESIZE: dict[str | None, str] = dict.fromkeys(("resize_prep", "resize_migrating", "resize_migrated", "resize_finish"), "RESIZE")
 TASK_STATUS: dict[str, dict[str | None, str]] = {
-    ACTIVE: {"rebooting": "REBOOT", "updating_password": "PASSWORD", "migrating": "MIGRATING"} | _HARD | _REBUILD | _RESIZE,
+    ACTIVE: {"rebooting": "REBOOT", "updating_password": "PASSWORD", **_LIVE, **_HARD, **_REBUILD, **_RESIZE},
     STOPPED: _HARD | _REBUILD | _RESIZE,
-    PAUSED: {"migrating": "MIGRATING"} | _HARD,
+    PAUSED: _LIVE | _HARD,
     SUSPENDED: _HARD,
     ERROR: _HARD | _REBUILD,
     RESIZED: {"resize_reverting": "REVERT_RESIZE"},

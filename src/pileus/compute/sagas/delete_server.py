@@ -35,9 +35,12 @@ async def destroy_guest(s: DeleteServer, c: Conductor) -> None:
 async def end_moves(s: DeleteServer, c: Conductor) -> None:
     """A server that waits to be confirmed has a guest, and room held for it, in another place too."""
     server = await c.server(s.server_id)
-    for m in await c.migrations.of_server(s.server_id) if server is not None else ():
-        for host in {m.source_host, m.dest_host} - {None, server.host}:
-            await end_guest(server.id, host, c)
+    if server is None:
+        return
+    for m in await c.migrations.of_server(server.id):
+        for host in {m.source_host, m.dest_host} - {server.host}:
+            if host is not None:
+                await end_guest(server.id, host, c)
         await c.moving.confirm(m.uuid)
         await c.migrations.update(m.uuid, c.now(), status="confirmed" if m.status in ("finished", "confirming") else "error")
 

@@ -33,8 +33,9 @@ class Evacuate(msgspec.Struct, kw_only=True):
 
 async def choose(s: Evacuate, c: Conductor) -> None:
     server, m = await _moving(s, c)
-    where = {"force_host": s.destination} if s.forced else {"destination": s.destination}
-    chosen = await c.moving.hold(server, m.uuid, await c.scheduling.rank(server, ignore=frozenset({m.source_host or ""}), **where))
+    choices = await c.scheduling.rank(server, ignore=frozenset({m.source_host or ""}), force_host=s.destination if s.forced else None,
+                                      destination=None if s.forced else s.destination)
+    chosen = await c.moving.hold(server, m.uuid, choices)
     node = next((h.inventory.hypervisor_hostname for h in await c.scheduling.hosts.all() if h.host == chosen.host), None)
     await c.migrations.update(m.uuid, c.now(), status="pre-migrating", dest_host=chosen.host, dest_host_id=chosen.id, dest_node=node)
 

@@ -32,8 +32,8 @@ async def choose(s: LiveMigrate, c: Conductor) -> None:
     """Find a host and hold room on it, beside what is held where the server is."""
     server, m = await _moving(s, c)
     able = frozenset({ABILITIES[MigratesLive]})
-    where = {"force_host": s.destination} if s.forced else {"destination": s.destination}
-    choices = await c.scheduling.rank(server, ignore=frozenset({m.source_host or ""}), required_traits=able, **where)
+    choices = await c.scheduling.rank(server, ignore=frozenset({m.source_host or ""}), required_traits=able,
+                                      force_host=s.destination if s.forced else None, destination=None if s.forced else s.destination)
     chosen = await c.moving.hold(server, m.uuid, choices)
     node = next((h.inventory.hypervisor_hostname for h in await c.scheduling.hosts.all() if h.host == chosen.host), None)
     await c.migrations.update(m.uuid, c.now(), status="preparing", dest_host=chosen.host, dest_host_id=chosen.id, dest_node=node)

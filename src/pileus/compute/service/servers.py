@@ -103,7 +103,7 @@ class Servers:
         if name is None:
             return None
         try:
-            return await self.resources.keypairs.get(user_id, name)
+            return await self.resources.keypairs.get(user_id or "", name)
         except NotFound as absent:
             raise Invalid("Invalid key_name provided.") from absent
 
@@ -145,8 +145,8 @@ class Servers:
         for count in range(order.max_count, order.min_count - 1, -1):
             wanted = {"instances": count, "cores": count * flavor.vcpus, "ram": count * flavor.memory_mb}
             if count == order.min_count:
-                await self.resources.quotas.check(who.project_id, who.user_id, wanted)
-            elif not await self.resources.quotas.allows(who.project_id, who.user_id, wanted):
+                await self.resources.quotas.check(who.project_id or "", who.user_id or "", wanted)
+            elif not await self.resources.quotas.allows(who.project_id or "", who.user_id or "", wanted):
                 continue
             return count
         return order.min_count
@@ -267,7 +267,7 @@ class Servers:
         """Raises ComputeOverQuota for more items than a server or an image may have."""
         if not metadata:
             return
-        most = (await self.resources.quotas.limits(who.project_id, who.user_id))["metadata_items"]
+        most = (await self.resources.quotas.limits(who.project_id or "", who.user_id))["metadata_items"]
         if 0 <= most < len(metadata):
             raise ComputeOverQuota(resource="metadata_items", requested=len(metadata), used=0, limit=most)
 
