@@ -48,7 +48,8 @@ class RealCloud(TestCloud):
         body = {"name": name, "disk_format": "raw", "container_format": "bare"}
         image = (await member.post("/image/v2/images", body)).json["id"]
         content = boot_sector(POLITE, text).ljust(1 << 20, b"\0")
-        got = await member.request("PUT", f"/image/v2/images/{image}/file", body=content, headers={"Content-Type": "application/octet-stream"})
+        got = await member.request("PUT", f"/image/v2/images/{image}/file", body=content,
+                                   headers={"Content-Type": "application/octet-stream"})
         assert got.status == 204, got.text
         return image
 
