@@ -25,6 +25,13 @@ class ProxyConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     recheck_s: float = 10.0                 # how long what is known of an account or container is believed
 
 
+class TempUrlConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.tempurl]"""
+
+    methods: list[str] = msgspec.field(default_factory=lambda: ["GET", "HEAD", "PUT", "POST", "DELETE"])  # what URLs may be signed for
+    allowed_digests: list[str] = msgspec.field(default_factory=lambda: ["sha256", "sha512"])  # and with what
+
+
 class SloConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store.slo]"""
 
@@ -74,6 +81,8 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     policies: list[StoragePolicy] = []      # storage policies; none: one, of whole copies
     #: The front: how storage servers are asked, and for how long.
     proxy: ProxyConfig = msgspec.field(default_factory=ProxyConfig)
+    #: Temporary URLs.
+    tempurl: TempUrlConfig = msgspec.field(default_factory=TempUrlConfig)
     #: Static large objects.
     slo: SloConfig = msgspec.field(default_factory=SloConfig)
     #: Many objects by one request.

@@ -18,6 +18,8 @@ from pileus.object_store.pipeline.healthcheck import HealthCheck
 from pileus.object_store.pipeline.info import InfoPage
 from pileus.object_store.pipeline.listing_formats import ListingFormats
 from pileus.object_store.pipeline.slo import StaticLargeObjects
+from pileus.object_store.pipeline.symlink import Symlinks
+from pileus.object_store.pipeline.tempurl import TempUrl
 
 #: All features, the outermost first: a request passes them downwards, its answer upwards.
 PIPELINE: list[type[Feature]] = [
@@ -27,12 +29,14 @@ PIPELINE: list[type[Feature]] = [
     Cors,           # before Auth: a browser asks first, and without a token
     InfoPage,
     ListingFormats,
+    TempUrl,        # lets in who has no token
     Auth,
     Copy,
     BulkDelete,
     ExtractArchive,
     StaticLargeObjects,     # large objects are inside of Copy, which copies what they stand for
     DynamicLargeObjects,
+    Symlinks,       # innermost: what is further out sees what links stand for
 ]
 
 

@@ -90,6 +90,8 @@ class Copy(Feature):
             kept = {n: v for n, v in source.headers.items() if n in KEPT or (n.startswith(PREFIXES) and not n.startswith(OF_SOURCE))}
             if whole and "x-object-manifest" in source.headers:
                 kept["x-object-manifest"] = source.headers["x-object-manifest"]
+            if "symlink=get" in req.query:
+                kept |= {n: v for n, v in source.headers.items() if n.startswith("x-symlink-target")}
             if "x-delete-at" in source.headers and "x-delete-after" not in req.headers:
                 kept["x-delete-at"] = source.headers["x-delete-at"]
         else:

@@ -88,9 +88,9 @@ class Segments:
         body = self.read(start, length)
         try:
             first = await anext(body, b"")
-        except Broken as problem:
+        except Broken:
             await body.aclose()
-            return plain(409, str(problem))
+            return plain(409)
         return Response(status, headers, _rest(first, body))
 
     async def read(self, start: int, length: int) -> AsyncIterator[bytes]:
@@ -100,7 +100,7 @@ class Segments:
                 yield chunk
 
     async def _read(self, segments: Sequence[Segment], start: int, length: int, depth: int) -> AsyncIterator[bytes]:
-        if depth > DEEPEST:
+        if depth >= DEEPEST:
             raise Broken("Max recursion depth exceeded")
         for segment in segments:
             if length <= 0:

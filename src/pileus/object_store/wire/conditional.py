@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from pileus.object_store.wire.message import Request, Response
@@ -49,9 +49,10 @@ def ask_at(req: Request, name: str) -> None:
 def moment(text: str) -> datetime | None:
     """A date of HTTP; None for what is none."""
     try:
-        return parsedate_to_datetime(text) if text else None
+        found = parsedate_to_datetime(text) if text else None
     except (ValueError, OverflowError):
         return None
+    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
 
 
 def _named(header: str, etag: str) -> bool:

@@ -112,7 +112,8 @@ class ObjectServer(StorageServer):
                "x-content-type-timestamp": typed or found.ctype_timestamp, "x-meta-timestamp": at}
         await tell_containers(self, req, target, "PUT", row | put.overrides(found.metadata))
         await tell_queue(self, req, target, at, found.metadata.get("x-delete-at", ""), metadata.get("x-delete-at", ""))
-        return plain(202, headers={"x-backend-timestamp": found.timestamp})
+        linked = {n: v for n, v in found.metadata.items() if n.startswith("x-object-sysmeta-symlink-")}
+        return plain(202, headers={"x-backend-timestamp": found.timestamp} | linked)
 
     async def delete(self, req: Request, target: Target) -> Response:
         at = stamp_of(req)
