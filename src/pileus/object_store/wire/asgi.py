@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from pileus.core.log import Log
-from pileus.object_store.wire.body import close
+from pileus.object_store.wire.body import FileBody, close
 from pileus.object_store.wire.message import Handler, Request, Response
 from pileus.object_store.wire.status import plain
 
@@ -20,11 +20,20 @@ class ClientGone(Exception):
     """The client went away before its whole body had come."""
 
 
+#: The server's offer to send a file by itself.
+PATHSEND = "http.response.pathsend"
+#: Below this a file is read as quickly as it is handed over.
+SENT_AS_FILE = 1 << 20
+#: How long a file is lent to the server, which has to open it within this, and how many are at most: then files are streamed.
+LENT_S, MOST_LENT = 10.0, 200
+
+
 class Application:
     """Serves a handler. The handler never sees ASGI, and a body it does not read is not asked for."""
 
     def __init__(self, handler: Handler):
         self.handler = handler
+        self.lent: set[FileBody] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = Incoming(receive)
@@ -36,7 +45,16 @@ class Application:
         except Exception:
             log.exception("unexpected error", method=request.method, path=request.path, request=request.id)
             response = plain(500)
-        await _send(response, request.method, body, send)
+        if self._may_hand_over(scope, request, response):
+            await _start(response, _headers(response, request.method), send)
+            await _hand_over(response.body, send, self.lent)  # type: ignore[arg-type]
+        else:
+            await _send(response, request.method, body, send)
+
+    def _may_hand_over(self, scope: Any, request: Request, response: Response) -> bool:
+        body = response.body
+        return (isinstance(body, FileBody) and body.length >= SENT_AS_FILE and body.whole and request.method == "GET"
+                and len(self.lent) < MOST_LENT and PATHSEND in (scope.get("extensions") or {}))
 
 
 class Incoming:
@@ -81,16 +99,28 @@ def _request(scope: Any, body: Incoming) -> Request:
     return request
 
 
-async def _send(response: Response, method: str, incoming: Incoming, send: Any) -> None:
+def _headers(response: Response, method: str) -> dict[str, str]:
     headers = {name: value for name, value in response.headers.items() if value is not None}
-    body = response.body
-    bodiless = method == "HEAD" or response.status in (204, 304)
+    body, bodiless = response.body, _bodiless(response, method)
     if isinstance(body, bytes) and (not bodiless or (body and "content-length" not in headers)):
         headers["content-length"] = str(len(body))
     if response.status in (204, 304):
         headers.pop("content-length", None)
+    return headers
+
+
+def _bodiless(response: Response, method: str) -> bool:
+    return method == "HEAD" or response.status in (204, 304)
+
+
+async def _start(response: Response, headers: dict[str, str], send: Any) -> None:
     raw = [(name.encode("latin-1", "replace"), value.encode("utf-8", "surrogateescape")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": response.status, "headers": raw})
+
+
+async def _send(response: Response, method: str, incoming: Incoming, send: Any) -> None:
+    body, bodiless = response.body, _bodiless(response, method)
+    await _start(response, _headers(response, method), send)
     if bodiless or isinstance(body, bytes):
         await close(body)
         await send({"type": "http.response.body", "body": b"" if bodiless else body})
@@ -106,3 +136,19 @@ async def _send(response: Response, method: str, incoming: Incoming, send: Any) 
     finally:
         gone.cancel()
         await close(body)
+
+
+async def _hand_over(body: FileBody, send: Any, lent: set[FileBody]) -> None:
+    """Let the server send a file: by its descriptor, which stays the same file when that is replaced meanwhile.
+
+    The server opens it some time after this has returned, and does not say when: the descriptor is lent to it for a while."""
+    lent.add(body)
+    try:
+        await send({"type": PATHSEND, "path": f"/proc/self/fd/{body.fd}"})
+    finally:
+        asyncio.get_running_loop().call_later(LENT_S, _take_back, body, lent)
+
+
+def _take_back(body: FileBody, lent: set[FileBody]) -> None:
+    lent.discard(body)
+    body.release()

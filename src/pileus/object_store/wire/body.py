@@ -66,10 +66,13 @@ class FileBody:
         return data
 
     async def aclose(self) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Close the file. Repeatable."""
         if self.fd >= 0:
             fd, self.fd = self.fd, -1
             os.close(fd)
 
     def __del__(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
+        self.release()

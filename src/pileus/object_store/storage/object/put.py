@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,6 @@ async def put(server: ObjectServer, req: Request, target: Target) -> Response:
     body = Body(server, files, req, target)
     try:
         size = await body.receive()
-        await server.run(target, body.write)
         headers = {**req.headers, **(req.footers() if req.footers else {})}
         if req.length is not None and req.length != size:
             return plain(499)
@@ -80,6 +80,7 @@ class Body:
         self.pending: list[bytes] = []
         self.gathered = self.size = 0
         self.writer: Writer | None = None
+        self.writing: asyncio.Future[None] | None = None
 
     async def receive(self) -> int:
         """Read all of it; returns its length."""
@@ -92,11 +93,21 @@ class Body:
                 if limit is not None and self.size > limit:
                     break
                 if self.gathered >= GATHER:
-                    await self.server.run(self.target, self.write)
+                    # While one piece is hashed and written the next one comes.
+                    await self.settled()
+                    pending, self.pending, self.gathered = self.pending, [], 0
+                    self.writing = asyncio.ensure_future(self.server.run(self.target, self.write, pending))
+        await self.settled()
+        await self.server.run(self.target, self.write, self.pending)
         return self.size
 
-    def write(self) -> None:
-        pending, self.pending, self.gathered = self.pending, [], 0
+    async def settled(self) -> None:
+        """Return when nothing is being written; raises what went wrong with it."""
+        if self.writing is not None:
+            writing, self.writing = self.writing, None
+            await writing
+
+    def write(self, pending: list[bytes]) -> None:
         if self.writer is None:
             self.writer = self.files.create(self.target.partition, self.target.hash, self.req.length)
         for chunk in pending:
@@ -108,5 +119,7 @@ class Body:
         self.writer.commit(at, metadata)
 
     async def abort(self) -> None:
+        if self.writing is not None:
+            await asyncio.wait({self.writing})      # a thread cannot be stopped: its file must not be closed under it
         if self.writer is not None:
             self.writer.abort()
