@@ -220,3 +220,14 @@ async def test_too_few_are_left(cluster):
     assert (await alice.put("/c/new", b"x")).status == 503
     assert (await alice.put("/c/o", b"x")).status == 503
     assert not list(cluster.folder.glob("node*/devices/*/tmp/*"))
+
+
+async def test_a_container_whose_servers_are_away_is_not_said_to_be_absent(cluster):
+    alice = cluster.as_("alice")
+    await alice.put("/c")
+    await alice.put("/c/o", b"body")
+    for n in cluster.holders("container", "c"):
+        await cluster.kill(n)
+    assert (await alice.get("/c")).status == 503
+    assert (await alice.get("/c/o")).status == 503
+    assert (await alice.delete("/c/o")).status == 503

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pileus.core.log import Log
+from pileus.object_store.proxy.best import quorum
 from pileus.object_store.proxy.nodes import Nodes
 from pileus.object_store.ring.device import Node
 from pileus.object_store.wire.message import Request, Response, is_true
@@ -79,7 +80,9 @@ async def anyone(proxy: Proxy, kind: str, nodes: Nodes, req: Request, path: str,
             await answer.close()
         else:
             await answer.close()
-            bad.append(answer)
+            # That a stand-in has nothing means nothing, unless it knows of a deletion.
+            if answer.status != 404 or not node.handoff or _moment(answer):
+                bad.append(answer)
         if newest and node.handoff and good is not None:
             break
     if good is not None:
@@ -89,7 +92,10 @@ async def anyone(proxy: Proxy, kind: str, nodes: Nodes, req: Request, path: str,
             return good
         await good.close()
         return deleted[0]
-    return max((b for b in bad if b.status == 404), key=_moment, default=None) or plain(503)
+    absent = [b for b in bad if b.status == 404]
+    if len(absent) >= quorum(len(nodes.primaries)):
+        return max(absent, key=_moment)
+    return next((b for b in bad if 400 <= b.status < 500 and b.status != 404), None) or plain(503)
 
 
 def _moment(answer: Response) -> str:
