@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,8 @@ class World:
             elif len(self.down) < 2:
                 self.down.add(n)
             if self.random.random() < 0.3:
-                await self.daemon(self.random.choice(list(DAEMONS)))
+                with suppress(OSError):     # a pass that could not be made is the next one's
+                    await self.daemon(self.random.choice(list(DAEMONS)))
 
     async def daemon(self, name: str) -> None:
         for n, store in enumerate(self.stores):
