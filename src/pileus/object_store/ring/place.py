@@ -15,6 +15,7 @@ import numpy as np
 
 from pileus.object_store.ring.device import Device
 from pileus.object_store.ring.file import NOBODY
+from pileus.object_store.ring.targets import fill
 
 #: Rounds of random matching before what is left is placed one by one.
 ROUNDS = 40
@@ -66,8 +67,11 @@ def deal(tiers: Tiers, replicas: float, partitions: int, rng: np.random.Generato
         slots = whole * count + more
         owed += tiers.share * slots / tiers.share.sum()
         order = shuffled(tiers, rng)
-        ends = np.cumsum(np.maximum(np.round(owed[order], 9), 0))
-        ends *= slots / ends[-1]
+        widths = np.maximum(owed, 0)
+        widths *= slots / widths.sum()
+        if (widths > count).any():          # wider than a batch, a device would meet itself
+            widths = fill(widths, slots, np.zeros(len(widths)), np.full(len(widths), float(count)))
+        ends = np.round(np.cumsum(widths[order]), 6)
         taken = order[np.minimum(np.searchsorted(ends, np.arange(slots) + rng.random() * 0.999 + 5e-4), len(order) - 1)]
         np.subtract.at(owed, taken, 1)
         for row in range(rows):
