@@ -10,6 +10,7 @@ from pileus.compute.errors import NoValidHost
 from pileus.compute.hypervisor.topology import Cell, PciPool, divide
 from pileus.compute.model.demand import demand
 from pileus.compute.model.flavor import Flavor
+from pileus.compute.service import snapshot
 from pileus.compute.service.scheduling import Scheduling
 from pileus.core.context import EVERYONE
 from tests.cloud import TestCloud
@@ -203,7 +204,8 @@ async def test_a_host_that_fails_is_chosen_last_until_it_succeeds():
         assert cloud.cloud.services.compute.scheduling.snapshot.failed_builds == {}
 
 
-async def test_a_new_host_takes_servers_at_once(cloud):
+async def test_a_new_host_takes_servers_at_once(cloud, monkeypatch):
+    monkeypatch.setattr(snapshot, "REFRESH_S", 1e9)
     await put(cloud)
     await cloud.cloud.add_host("h2")
     assert (await put(cloud, host="h2"))["OS-EXT-SRV-ATTR:host"] == "h2"
