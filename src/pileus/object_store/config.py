@@ -25,6 +25,15 @@ class ProxyConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     recheck_s: float = 10.0                 # how long what is known of an account or container is believed
 
 
+class NameCheckConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.name_check]"""
+
+    enabled: bool = False                   # whether names are looked at
+    forbidden_chars: str = "'\"`<>"         # characters that no name may have
+    maximum_length: int = 255               # of a whole path
+    forbidden_regexp: str = "/\\./|/\\.\\./|/\\.$|/\\.\\.$"  # what no path may contain
+
+
 class TempUrlConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store.tempurl]"""
 
@@ -75,12 +84,15 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     storage_listen: str = "127.0.0.1:6200"  # where the rings say that this process's devices are; only a cluster's servers listen there
     proxy_listen: str = "127.0.0.1:8080"    # where a cluster's proxy listens
     identity_url: str = ""                  # where a cluster's proxy asks who holds a token: the URL of identity's version 3
+    cross_domain_policy: str = ""           # what /crossdomain.xml says; empty: there is none
     cors_allow_origin: list[str] = []       # sites whose browsers may ask for everything; containers add their own
     cors_expose_headers: list[str] = []     # headers that such a site's scripts see besides the usual ones
     healthcheck_disable_path: str = ""      # a file that, when it is there, takes this proxy out of a load balancer
     policies: list[StoragePolicy] = []      # storage policies; none: one, of whole copies
     #: The front: how storage servers are asked, and for how long.
     proxy: ProxyConfig = msgspec.field(default_factory=ProxyConfig)
+    #: Names that are refused.
+    name_check: NameCheckConfig = msgspec.field(default_factory=NameCheckConfig)
     #: Temporary URLs.
     tempurl: TempUrlConfig = msgspec.field(default_factory=TempUrlConfig)
     #: Static large objects.

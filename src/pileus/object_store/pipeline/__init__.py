@@ -11,12 +11,15 @@ from pileus.object_store.pipeline.bulk import BulkDelete
 from pileus.object_store.pipeline.catch_errors import CatchErrors
 from pileus.object_store.pipeline.copy import Copy
 from pileus.object_store.pipeline.cors import Cors
+from pileus.object_store.pipeline.crossdomain import CrossDomain
 from pileus.object_store.pipeline.dlo import DynamicLargeObjects
 from pileus.object_store.pipeline.feature import Feature, Store
 from pileus.object_store.pipeline.gatekeeper import Gatekeeper
 from pileus.object_store.pipeline.healthcheck import HealthCheck
 from pileus.object_store.pipeline.info import InfoPage
 from pileus.object_store.pipeline.listing_formats import ListingFormats
+from pileus.object_store.pipeline.name_check import NameCheck
+from pileus.object_store.pipeline.quotas import Quotas
 from pileus.object_store.pipeline.slo import StaticLargeObjects
 from pileus.object_store.pipeline.symlink import Symlinks
 from pileus.object_store.pipeline.tempurl import TempUrl
@@ -26,12 +29,15 @@ PIPELINE: list[type[Feature]] = [
     CatchErrors,
     Gatekeeper,
     HealthCheck,
+    CrossDomain,
+    NameCheck,
     Cors,           # before Auth: a browser asks first, and without a token
     InfoPage,
     ListingFormats,
     TempUrl,        # lets in who has no token
     Auth,
     Copy,
+    Quotas,                 # a copy counts like any other object
     BulkDelete,
     ExtractArchive,
     StaticLargeObjects,     # large objects are inside of Copy, which copies what they stand for
