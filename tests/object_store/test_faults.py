@@ -5,6 +5,9 @@ import os
 
 import pytest
 
+from pileus.object_store.wire.body import stream
+from pileus.object_store.wire.message import Request
+
 pytestmark = pytest.mark.realtime
 
 
@@ -231,3 +234,15 @@ async def test_a_container_whose_servers_are_away_is_not_said_to_be_absent(clust
     assert (await alice.get("/c")).status == 503
     assert (await alice.get("/c/o")).status == 503
     assert (await alice.delete("/c/o")).status == 503
+
+
+@pytest.mark.parametrize("size", [0, 5, 16_384, 300_000])
+async def test_metadata_that_follows_the_body_comes_over_http(cluster, size):
+    alice = cluster.as_("alice")
+    await alice.put("/c")
+    req = Request("PUT", "/v1/AUTH_alice/c/o", {"content-length": str(size)}, body=stream(bytes(size)))
+    req.footers = lambda: {"x-object-sysmeta-secret": "known at last", "x-object-sysmeta-container-update-override-size": "77"}
+    assert (await cluster.objects.proxy(req)).status == 201
+    answer = await cluster.objects.proxy(Request("GET", "/v1/AUTH_alice/c/o"))
+    assert answer.headers["x-object-sysmeta-secret"] == "known at last" and await answer.read() == bytes(size)
+    assert (await alice.get("/c?format=json")).json[0]["bytes"] == 77

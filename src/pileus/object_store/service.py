@@ -28,6 +28,7 @@ from pileus.object_store.ring.rings import Rings
 from pileus.object_store.transport import Address, Network, address
 from pileus.object_store.wire.asgi import Application
 from pileus.object_store.wire.client import Client
+from pileus.object_store.wire.footers import received
 from pileus.object_store.wire.message import Handler
 
 
@@ -59,7 +60,7 @@ class ObjectStore:
         self.store = Store(config, self.proxy, clock, ids, identify)
         pipeline.build(self.store)
         self.app = Application(self.store.pipeline)
-        self.node_app = Application(self.node)
+        self.node_app = Application(received(self.node))
 
     async def stop(self) -> None:
         await self.transport.close()

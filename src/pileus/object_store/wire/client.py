@@ -13,6 +13,7 @@ from typing import Any
 
 import h11
 
+from pileus.object_store.wire import footers
 from pileus.object_store.wire.message import Request, Response
 
 READ = 256 * 1024
@@ -80,21 +81,24 @@ class Connection:
         self.writer.transport.abort()
 
     async def exchange(self, client: Client, req: Request) -> Response:
+        body, length = req.body, req.length
         headers = [("host", f"{self.to[0]}:{self.to[1]}")]
         headers += [(n, v.encode("utf-8", "surrogateescape")) for n, v in req.headers.items()
                     if n not in ("host", "connection", "transfer-encoding", "expect", "content-length")]
-        if req.body is not None:
-            length = req.length
+        if body is not None and req.footers is not None:
+            body, length = footers.appended(body, req.footers), None if length is None else length + footers.SIZE
+            headers.append((footers.HEADER, "yes"))
+        if body is not None:
             headers.append(("content-length", str(length)) if length is not None else ("transfer-encoding", "chunked"))
             headers.append(("expect", "100-continue"))
         elif req.method in ("PUT", "POST"):
             headers.append(("content-length", "0"))
         self._write(h11.Request(method=req.method, target=req.url(), headers=headers))
-        if req.body is None:
+        if body is None:
             self._write(h11.EndOfMessage())
         head = await self._head(client)
-        if head.status_code == 100 and req.body is not None:
-            head = await self._upload(client, req.body)
+        if head.status_code == 100 and body is not None:
+            head = await self._upload(client, body)
         answer = Response(head.status_code, {n.decode(): v.decode("utf-8", "surrogateescape") for n, v in head.headers})
         stream = self._body(client)
         if req.method == "HEAD" or head.status_code in (204, 304) or answer.headers.get("content-length") == "0":
