@@ -201,3 +201,25 @@ async def test_two_people_of_one_name_are_two_users(fronted):
 def test_headers_are_read_as_web_servers_write_them():
     said = of_headers({"shib-name": "Zo\u00eb".encode().decode("latin-1"), "x-auth-token": "t", "authorization": "a"})
     assert said == {"shib-name": ["Zoë"], "SHIB_NAME": ["Zoë"], "HTTP_SHIB_NAME": ["Zoë"]}
+
+
+async def test_as_a_method_of_the_ordinary_login(fronted):
+    """With a scope at once, when the mapping gives one; the headers are believed here no more than there."""
+    admin = await fronted.as_()
+    local = [{"user": {"name": "{0}"}}, {"projects": [{"name": "p", "roles": [{"name": "reader"}]}]}]
+    idp = await setup(admin, [{"local": local, "remote": [{"type": "MELLON_NAME"}]}])
+    identity = {"methods": ["saml2"], "saml2": {"identity_provider": "corp", "protocol": "saml2"}}
+
+    async def ask(headers, identity=identity, **scope):
+        return await fronted.anonymous.request("POST", f"{V3}/auth/tokens", json={"auth": {"identity": identity} | scope}, headers=headers)
+
+    project = {"project": {"name": "p", "domain": {"id": idp["domain_id"]}}}
+    got = await ask(ANN, scope=project)
+    assert got.status == 201 and [r["name"] for r in got.json["token"]["roles"]] == ["reader"], got.text
+    assert "project" not in (await ask(ANN)).json["token"]
+    assert (await ask({}, scope=project)).status == 403
+    assert (await ask(ANN, scope={"system": {"all": True}})).status == 401
+    ann, _ = await fronted.member("ann")
+    both = identity | {"methods": ["saml2", "password"], "password": {"user": {"id": ann, "password": "ann"}}}
+    for wrong in (both, both | {"methods": ["password", "saml2"]}, {"methods": ["mapped"]}, {"methods": ["mapped"], "mapped": {}}):
+        assert (await ask(ANN, wrong)).status == 400

@@ -11,6 +11,8 @@ import msgspec
 
 #: Proofs of identity, each a bit in a token; new ones are added at the end.
 METHODS = ("password", "token", "application_credential", "totp", "ec2credential", "mapped", "openid", "saml2")
+#: Those by which somebody else identifies people.
+FEDERATED = frozenset({"mapped", "openid", "saml2"})
 UNSCOPED, PROJECT, DOMAIN, SYSTEM = range(4)
 FORMAT = 1
 #: A token remembers all tokens it was rescoped from, so that revoking any of them revokes it; so there must be an end.

@@ -10,12 +10,13 @@ import msgspec
 from pileus.core.errors import Forbidden, Invalid, Unauthenticated
 from pileus.core.http import Reply, Request, Route
 from pileus.identity.api.application_credentials import show_access_rule
+from pileus.identity.api.assertion import assertion_of
 from pileus.identity.api.domains import show_domain
 from pileus.identity.api.projects import show_project
 from pileus.identity.api.views import BASE, listing, truth
 from pileus.identity.errors import TokenNotFound
 from pileus.identity.model import ApplicationCredentialRef, Login, PasswordUser, Project, Role, Scope, User
-from pileus.identity.payload import METHODS, SYSTEM, UNSCOPED
+from pileus.identity.payload import FEDERATED, METHODS, SYSTEM, UNSCOPED
 from pileus.identity.service.tokens import Verified, stamp
 
 #: Sent with a token to be validated by who keeps to the access rules in the answer.
@@ -30,6 +31,13 @@ class TokenProof(msgspec.Struct, frozen=True):
     id: str
 
 
+class FederatedProof(msgspec.Struct, frozen=True):
+    """Whom to believe; what they say is in the request's headers."""
+
+    identity_provider: str
+    protocol: str
+
+
 class Proofs(msgspec.Struct, frozen=True):
     """`methods` names the proofs to look at."""
 
@@ -37,6 +45,9 @@ class Proofs(msgspec.Struct, frozen=True):
     password: PasswordProof | None = None
     token: TokenProof | None = None
     application_credential: ApplicationCredentialRef | None = None
+    mapped: FederatedProof | None = None
+    openid: FederatedProof | None = None
+    saml2: FederatedProof | None = None
 
 
 class Auth(msgspec.Struct, frozen=True):
@@ -50,8 +61,14 @@ class AuthBody(msgspec.Struct, frozen=True):
 
 async def create_token(req: Request, body: AuthBody) -> Reply:
     """A token for who proves to be somebody."""
-    identity = req.services.identity
-    verified = await identity.logins.log_in(_login(req, body.auth))
+    identity, proofs = req.services.identity, body.auth.identity
+    if FEDERATED.isdisjoint(proofs.methods):
+        verified = await identity.logins.log_in(_login(req, body.auth))
+    else:
+        by = _federated(proofs)
+        said = await assertion_of(req, by.identity_provider)
+        scope = body.auth.scope or "unscoped"
+        verified = await identity.federated_logins.log_in(by.identity_provider, by.protocol, said, scope)
     return await _reply(req, verified, 201)
 
 
@@ -97,6 +114,14 @@ async def show_auth_catalog(req: Request) -> dict[str, Any]:
 
 async def subject_target(req: Request) -> dict[str, Any]:
     return {"target": {"token": {"user_id": (await _subject(req)).context.user_id}}}
+
+
+def _federated(proofs: Proofs) -> FederatedProof:
+    """The only proof: who is identified elsewhere is identified there whole."""
+    by = getattr(proofs, proofs.methods[0]) if len(proofs.methods) == 1 else None
+    if by is None:
+        raise Invalid("A federated method cannot be one of several, and says its identity_provider and protocol.")
+    return by
 
 
 def _login(req: Request, auth: Auth) -> Login:

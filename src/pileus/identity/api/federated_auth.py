@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pileus.core.errors import Unauthenticated
 from pileus.core.http import Reply, Request, Route
+from pileus.identity.api.assertion import assertion_of
 from pileus.identity.api.auth import show
 from pileus.identity.api.views import BASE
 from pileus.identity.federation.assertions import of_claims
-from pileus.identity.federation.mapping import Assertion
 from pileus.identity.federation.websso import COOKIE, LIFE_S
 from pileus.identity.service.tokens import Verified
 
@@ -20,7 +20,7 @@ CALLBACK = "/v3/auth/OS-FEDERATION/oidc/callback"
 
 async def federated_token(req: Request, idp_id: str, protocol_id: str) -> Reply:
     """An unscoped token, to be exchanged for one with a scope."""
-    verified = await req.services.identity.federated_logins.log_in(idp_id, protocol_id, await _assertion(req, idp_id))
+    verified = await req.services.identity.federated_logins.log_in(idp_id, protocol_id, await assertion_of(req, idp_id))
     return Reply(201, {"token": show(verified)}, {"x-subject-token": verified.token, "vary": "X-Auth-Token"})
 
 
@@ -29,7 +29,7 @@ async def websso_of_idp(req: Request, idp_id: str, protocol_id: str) -> Reply:
     identity = req.services.identity
     origin = identity.websso.check_origin(req.query.get("origin"))
     if identity.assertions.believes(req.falcon.remote_addr):
-        return _page(req, origin, await identity.federated_logins.log_in(idp_id, protocol_id, await _assertion(req, idp_id)))
+        return _page(req, origin, await identity.federated_logins.log_in(idp_id, protocol_id, await assertion_of(req, idp_id)))
     client = identity.assertions.clients.get(idp_id)
     if client is None:
         raise Unauthenticated()
@@ -57,16 +57,11 @@ async def callback(req: Request) -> Reply:
     return _page(req, journey.origin, verified)
 
 
-async def _assertion(req: Request, idp_id: str) -> Assertion:
-    headers = {name.lower(): value for name, value in req.falcon.headers.items()}
-    return await req.services.identity.assertions.read(idp_id, req.falcon.remote_addr, headers)
-
-
 async def _idp(req: Request) -> str:
     identity = req.services.identity
     attribute = identity.core.config.remote_id_attribute
     if identity.assertions.believes(req.falcon.remote_addr) and attribute:
-        said = (await _assertion(req, "")).get(attribute, [])
+        said = (await assertion_of(req, "")).get(attribute, [])
         found = await identity.federation.idps.of_remote(said[0]) if len(said) == 1 else None
         if found is None:
             raise Unauthenticated()

@@ -231,7 +231,7 @@ def _dn(text: str) -> str:
 
 def _values(entry: Any, attribute: str | None) -> list[str]:
     """The values of an attribute, as text."""
-    found = next((v for k, v in entry.items() if attribute and k.lower() == attribute.lower()), [])
+    found: Any = next((v for k, v in entry.items() if attribute and k.lower() == attribute.lower()), [])
     values = found if isinstance(found, list) else [found]
     return [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values if v is not None]
 

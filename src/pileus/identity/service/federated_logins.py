@@ -13,8 +13,8 @@ from pileus.core.errors import Forbidden, Unauthenticated
 from pileus.core.log import Log
 from pileus.identity.federation.mapping import Assertion, Domain, LocalProject, LocalUser, Mapped, NotMapped, apply
 from pileus.identity.federation.model import FederatedUser, IdentityProvider, Protocol
-from pileus.identity.model import Assignment, Project, User
-from pileus.identity.payload import METHODS
+from pileus.identity.model import Assignment, Project, Scope, User
+from pileus.identity.payload import FEDERATED
 from pileus.identity.service.core import Core
 from pileus.identity.service.federation import Federation
 from pileus.identity.service.generations import TOKENS
@@ -30,8 +30,11 @@ class FederatedLogins:
     def __init__(self, core: Core, federation: Federation, logins: Logins):
         self.core, self.db, self.store, self.federation, self.logins = core, core.db, core.store, federation, logins
 
-    async def log_in(self, idp_id: str, protocol_id: str, assertion: Assertion) -> Verified:
-        """An unscoped token. Raises Forbidden for a provider that is disabled or another one, Unauthenticated for nobody."""
+    async def log_in(self, idp_id: str, protocol_id: str, assertion: Assertion, scope: Scope | str = "unscoped") -> Verified:
+        """A token, without a scope unless one is asked for.
+
+        Raises Forbidden for a provider that is disabled or another one, Unauthenticated for nobody.
+        """
         generation = (await self.core.generations.read())[TOKENS]
         idp = await self.federation.idps.get(idp_id)
         protocol = await self.federation.protocols.get(idp_id, protocol_id)
@@ -42,9 +45,9 @@ class FederatedLogins:
         except NotMapped as problem:
             log.info("nobody could be made of what an identity provider said", idp=idp_id, why=str(problem))
             raise Unauthenticated(str(problem)) from problem
-        method = protocol_id if protocol_id in METHODS[-3:] else "mapped"
+        method = protocol_id if protocol_id in FEDERATED else "mapped"
         user_id = await (self._local(mapped.user) if mapped.user.type == "local" else self._shadow(idp, protocol, mapped, assertion))
-        return await self.logins.issue_federated(user_id, method, generation)
+        return await self.logins.issue_federated(user_id, method, generation, scope)
 
     async def end_memberships(self) -> int:
         async with self.db.transaction():

@@ -15,7 +15,7 @@ from pileus.core.errors import Unauthenticated
 from pileus.identity.errors import Refused, TokenNotFound
 from pileus.identity.model import ApplicationCredential, Login, PasswordUser, Scope, Trust, TrustRef, UserRef
 from pileus.identity.passwords import Passwords
-from pileus.identity.payload import LONGEST_CHAIN, PROJECT, UNSCOPED, Payload, audit_id
+from pileus.identity.payload import LONGEST_CHAIN, PROJECT, Payload, audit_id
 from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.core import Core
 from pileus.identity.service.directories import Directories
@@ -65,9 +65,9 @@ class Logins:
             return await self._by_password(login.password, login.scope, generation)
         return await self._for_scope(await self._prove(login, generation), login.scope)
 
-    async def issue_federated(self, user_id: str, method: str, generation: int) -> Verified:
-        """An unscoped token for somebody whom an identity provider has identified. `generation`: read before it was asked."""
-        return await self._issue(Proven(user_id=user_id, methods=frozenset({method}), generation=generation), UNSCOPED, None)
+    async def issue_federated(self, user_id: str, method: str, generation: int, scope: Scope | str) -> Verified:
+        """A token for somebody whom an identity provider has identified. `generation`: read before it was asked."""
+        return await self._for_scope(Proven(user_id=user_id, methods=frozenset({method}), generation=generation), scope)
 
     async def _prove(self, login: Login, generation: int) -> Proven:
         """Every proof there is must hold, and all of them for the same user."""

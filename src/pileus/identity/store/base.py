@@ -103,8 +103,8 @@ class Table(Generic[R]):
         query = sa.select(self.table).where(*conditions).order_by(self.table.c.id)
         if limit is None:
             return await self.db.all(self.kind, query), False
-        found = await self.db.all(self.kind, query.limit(limit + 1))
-        return found[: limit], len(found) > limit
+        found: list[R] = await self.db.all(self.kind, query.limit(limit + 1))
+        return found[:limit], len(found) > limit
 
     async def add(self, record: R) -> None:
         try:
