@@ -85,4 +85,5 @@ async def glance(url="sqlite://", **options):
         images = Images(kit, ImageConfig(**({"hash_threads": 0} | options)), Path(state))
         await images.start()
         yield Glance(kit=kit, images=images, folder=Path(state) / "images", harness=Harness([API], kit, SimpleNamespace(image=images)))
+        await kit.sagas.stop()
         await kit.db.close()

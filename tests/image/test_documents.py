@@ -40,7 +40,7 @@ def test_the_schema_is_that_of_the_definitions():
 
 async def test_what_is_on_offer():
     async with glance() as g:
-        assert (await g.reader().get("/image/v2/info/import")).json["import-methods"]["value"] == []
+        assert (await g.reader().get("/image/v2/info/import")).json["import-methods"]["value"] == ["glance-direct", "web-download"]
         assert (await g.reader().get("/image/v2/info/stores")).json["stores"][0]["id"] == "file"
 
 

@@ -22,6 +22,13 @@ async def an_image(g, status):
         upload = asyncio.create_task(g.send(image["id"], pieces(b"a", b"b", pause=20)))
         await g.clock_on(30)
         return image["id"], upload
+    if status == "uploading":
+        await g.member().put(f"{ROOT}/{image['id']}/stage", body=b"ab", headers=BINARY)
+        return image["id"], None
+    if status == "importing":
+        g.images.imports.fetch = lambda uri, config: pieces(b"a", b"b", pause=20)
+        await g.member().post(f"{ROOT}/{image['id']}/import", {"method": {"name": "web-download", "uri": "http://example.org/"}})
+        return image["id"], None
     if status != "queued":
         await g.upload(image["id"], b"ab")
     if status == "deactivated":
@@ -55,6 +62,7 @@ async def test_an_image_is_deleted_in_every_state(status):
         assert (await g.member().delete(f"{ROOT}/{id}")).status == 204
         if upload is not None:
             assert (await upload).status == 410
+        await g.kit.sagas.drain()
         assert await g.show(id) is None and g.files() == []
 
 

@@ -28,6 +28,12 @@ class ImageConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     verify_at_boot: bool = False            # whether hosts verify signed images once more before guests start from them
     property_protection_file: str = ""      # who may do what with which custom properties, in Glance's format
     property_protection_rules: Literal["roles", "policies"] = "roles"   # what that file names
+    import_methods: tuple[str, ...] = ("glance-direct", "web-download")     # how images may be imported
+    web_schemes: tuple[str, ...] = ("http", "https")      # of addresses that images are downloaded from
+    web_ports: tuple[int, ...] = (80, 443)        # ports of such addresses; empty: every port
+    web_hosts: tuple[str, ...] = ()               # hosts of such addresses, which may be private ones; empty: every public host
+    web_denied_hosts: tuple[str, ...] = ()        # hosts that nothing is downloaded from
+    task_days: float = 2                    # how long the tasks of imports are kept when they ended
     max_properties: Count = 128             # custom properties of one image
     max_tags: Count = 128                   # tags of one image
     max_members: Count = 128                # projects that one image is shared with

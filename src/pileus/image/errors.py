@@ -132,5 +132,25 @@ class PatchMediaUnsupported(UnsupportedMedia):
     code, message = "image.patch_media_unsupported", "The content type of an update is one of {accepted}."
 
 
+class ImportMethodUnknown(Invalid):
+    code, message = "image.import_method_unknown", "The import method {method} is not one of: {known}."
+
+
+class StoreUnknown(Invalid):
+    code, message = "image.store_unknown", "There is no store {store}."
+
+
+class AddressRefused(Invalid):
+    code, message = "image.address_refused", "The URI {uri} is refused: {why}."
+
+
+class DownloadFailed(Invalid):
+    code, message = "image.download_failed", "The data could not be downloaded: {why}."
+
+
+class TaskNotFound(NotFound):
+    code, message = "image.task_not_found", "Task not found: {id}"
+
+
 class RangeUnsatisfiable(TooLarge):
     status, code, message = 416, "image.range_unsatisfiable", "The range {range} is not satisfiable."

@@ -8,27 +8,35 @@ from typing import Any, Literal
 
 import msgspec
 
-QUEUED, SAVING, ACTIVE, DEACTIVATED = "queued", "saving", "active", "deactivated"
+QUEUED, SAVING, UPLOADING, IMPORTING = "queued", "saving", "uploading", "importing"
+ACTIVE, DEACTIVATED = "active", "deactivated"
 PUBLIC, COMMUNITY, SHARED, PRIVATE = "public", "community", "shared", "private"
 PENDING, ACCEPTED, REJECTED = "pending", "accepted", "rejected"
 
-STATUSES = (QUEUED, SAVING, ACTIVE, DEACTIVATED)
+STATUSES = (QUEUED, SAVING, UPLOADING, IMPORTING, ACTIVE, DEACTIVATED)
 VISIBILITIES = (PUBLIC, COMMUNITY, SHARED, PRIVATE)
 MEMBER_STATUSES = (PENDING, ACCEPTED, REJECTED)
 #: States of an image whose bytes are on their way.
-COMING = (SAVING,)
+COMING = (SAVING, UPLOADING, IMPORTING)
 #: What is inside such a container is not the disk that `disk_format` names: there is nothing to hold the declaration against.
 OPAQUE_CONTAINERS = frozenset({"ova", "docker", "compressed"})
 #: Kernels, ramdisks and disks without a format: nothing is ever opened as anything but their bytes.
 UNFORMATTED_DISKS = frozenset({"ami", "ari", "aki"})
 
-Action = Literal["upload", "finish", "requeue", "deactivate", "reactivate"]
+Action = Literal["upload", "finish", "requeue", "stage", "finish_stage", "import_staged", "import_web", "finish_import", "undo_import",
+                 "deactivate", "reactivate"]
 #: action → (the states it is allowed in, the state it leads to). An image in the target state already is left as it is by
 #: deactivate and reactivate; deleting is allowed in every state and leads out of the table.
 TRANSITIONS: dict[Action, tuple[frozenset[str], str]] = {
     "upload":     (frozenset({QUEUED}), SAVING),
     "finish":     (frozenset({SAVING}), ACTIVE),
-    "requeue":    (frozenset({SAVING}), QUEUED),
+    "requeue":    (frozenset({SAVING, UPLOADING}), QUEUED),
+    "stage":      (frozenset({QUEUED}), UPLOADING),
+    "finish_stage":  (frozenset({UPLOADING}), UPLOADING),
+    "import_staged": (frozenset({UPLOADING}), IMPORTING),
+    "import_web":    (frozenset({QUEUED}), IMPORTING),
+    "finish_import": (frozenset({IMPORTING}), ACTIVE),
+    "undo_import":   (frozenset({IMPORTING}), QUEUED),
     "deactivate": (frozenset({ACTIVE, DEACTIVATED}), DEACTIVATED),
     "reactivate": (frozenset({ACTIVE, DEACTIVATED}), ACTIVE),
 }
@@ -62,6 +70,24 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def has_data(self) -> bool:
         return self.status in (ACTIVE, DEACTIVATED)
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """An import and how it goes. `message` is the progress while it goes on, and the reason when it failed."""
+
+    id: str
+    type: str = "api_image_import"
+    status: str = "pending"
+    owner: str | None = None
+    user_id: str | None = None
+    request_id: str | None = None
+    image_id: str
+    input: dict[str, Any] = {}
+    result: dict[str, Any] | None = None
+    message: str = ""
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None = None
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

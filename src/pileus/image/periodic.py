@@ -12,6 +12,12 @@ async def sweep_uploads(images: Images) -> str | None:
     return await images.uploads.sweep()
 
 
+async def expire_tasks(images: Images) -> str | None:
+    """Forget the tasks of imports that ended days ago."""
+    return await images.imports.expire()
+
+
 PERIODIC = [
     Periodic(sweep_uploads, every_s=300),
+    Periodic(expire_tasks, every_s=3600),
 ]

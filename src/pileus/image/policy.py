@@ -33,4 +33,6 @@ DEFAULTS = {
     # Glance lets every caller with a token read these and has no rule for it: the names are ours.
     "image_schemas": Default("@"),
     "image_info": Default("@"),
+    "get_task": READER,
+    "tasks_api_access": ADMIN,
 }

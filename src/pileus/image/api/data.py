@@ -15,9 +15,7 @@ RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
 
 
 async def upload(req: Request, image_id: str) -> None:
-    kind = (req.header("content-type") or "").partition(";")[0].strip().lower()
-    if kind != BINARY:
-        raise UnsupportedMedia(f"The data of an image are sent as {BINARY}.")
+    binary(req)
     images = req.services.image
     await images.upload(await images.get(image_id, req.who.scope), req.stream, req.falcon.content_length)
 
@@ -42,6 +40,13 @@ ROUTES = [
     Route("PUT", "/v2/images/{image_id}/file", upload, policy="upload_image", target=of_image, stream=True, ok=204),
     Route("GET", "/v2/images/{image_id}/file", download, policy="download_image", target=of_image),
 ]
+
+
+def binary(req: Request) -> None:
+    """Raises UnsupportedMedia unless the body is bytes."""
+    kind = (req.header("content-type") or "").partition(";")[0].strip().lower()
+    if kind != BINARY:
+        raise UnsupportedMedia(f"The data of an image are sent as {BINARY}.")
 
 
 def wanted_range(header: str | None, size: int) -> tuple[int, int, bool]:

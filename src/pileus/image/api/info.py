@@ -1,4 +1,4 @@
-"""What this cloud offers: ways to import images (none: bytes are uploaded), stores."""
+"""What this cloud offers: ways to import images, stores."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -7,13 +7,16 @@ from typing import Any
 
 from pileus.core.http import Request, Route
 
+#: Where images can be stored.
+STORES = [{"id": "file", "description": "Files of this cloud", "default": "true"}]
+
 
 async def show_import(req: Request) -> dict[str, Any]:
-    return {"import-methods": {"description": "Import methods available.", "type": "array", "value": []}}
+    return {"import-methods": {"description": "Import methods available.", "type": "array", "value": req.services.image.imports.methods}}
 
 
 async def show_stores(req: Request) -> dict[str, Any]:
-    return {"stores": [{"id": "file", "description": "Files of this cloud", "default": "true"}]}
+    return {"stores": STORES}
 
 
 ROUTES = [

@@ -30,6 +30,7 @@ from pileus.image.errors import (
 )
 from pileus.image.model import SHARED, TRANSITIONS, Action, Condition, Image, Wanted
 from pileus.image.service.changes import Change, apply
+from pileus.image.service.imports import Imports
 from pileus.image.service.members import Members
 from pileus.image.service.metadefs import Metadefs
 from pileus.image.service.protections import Protections
@@ -44,7 +45,7 @@ SLICE = 1 << 16
 
 
 class Images:
-    """Glance. `members`, `metadefs`, `uploads` and `snapshots` are its parts."""
+    """Glance. `members`, `metadefs`, `uploads`, `imports` and `snapshots` are its parts."""
 
     def __init__(self, kit: Kit, config: ImageConfig, state: Path, *, identity: Any = None):
         """`identity` keeps the limits of projects when the configuration says so."""
@@ -59,6 +60,7 @@ class Images:
         self.quotas = Quotas(config, self.store, identity)
         self.signatures = Signatures(Path(config.certificates_folder) if config.certificates_folder else None, kit.clock, self.workers)
         self.uploads = Uploads(kit, config, self.store, self.blobs, self.workers, self.quotas, self.signatures)
+        self.imports = Imports(kit, config, self.store, self.uploads)
         self.snapshots = Snapshots(self)
 
     async def start(self) -> None:
@@ -146,6 +148,10 @@ class Images:
     async def upload(self, image: Image, data: AsyncIterator[bytes], size: int | None = None) -> None:
         """Store the bytes of a queued image; `size` is how many were announced."""
         await self.uploads.receive(image, data, size)
+
+    async def stage(self, image: Image, data: AsyncIterator[bytes], size: int | None = None) -> None:
+        """Keep the bytes of a queued image until it is imported."""
+        await self.uploads.receive(image, data, size, stage=True)
 
     async def change(self, who: Context, image_id: str, changes: list[Change],
                      check: Callable[[Image, dict[str, Any]], None]) -> Image:

@@ -33,7 +33,7 @@ from pileus.image.errors import (
     UploadTimedOut,
 )
 from pileus.image.formats import FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe
-from pileus.image.model import TRANSITIONS, Image, Received
+from pileus.image.model import TRANSITIONS, Action, Image, Received
 from pileus.image.service.meter import Meter, blocks
 from pileus.image.service.quotas import Quotas
 from pileus.image.service.signatures import Signatures
@@ -43,7 +43,7 @@ LEASE = timedelta(seconds=60)
 
 
 class Upload:
-    """One upload of this process."""
+    """One upload of this process; a staged one is kept until it is imported."""
 
     def __init__(self, image: Image, blob: str):
         self.image, self.blob, self.size = image, blob, 0
@@ -69,46 +69,64 @@ class Uploads:
     def db(self) -> Database:
         return self.kit.db
 
-    async def receive(self, image: Image, data: AsyncIterator[bytes], declared: int | None = None) -> None:
-        """Store the bytes of a queued image. On any failure the image is queued again and nothing is left behind."""
+    async def receive(self, image: Image, data: AsyncIterator[bytes], declared: int | None = None, *, stage: bool = False) -> None:
+        """Store the bytes of a queued image, or with `stage` keep them where they will be stored: importing them copies nothing.
+        On any failure the image is queued again and nothing is left behind."""
         if not image.disk_format or not image.container_format:
             raise FormatsMissing()
         if declared is not None:
             await self._affordable(image.owner, declared)
-        verifier = await self.signatures.verifier(image)
         upload = Upload(image, self.kit.ids.uuid())
-        await self._begin(upload)
+        await self._begin(upload, "stage" if stage else "upload")
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._give_up, upload)
-            meter = Meter(image, self.workers, verifier.digest.update if verifier else None)
-            try:
-                async with (upload.deadline, aclosing(self._watched(upload, data)) as chunks, aclosing(blocks(chunks)) as whole,
-                            aclosing(meter.through(whole)) as metered):
-                    await self.blobs.put(upload.blob, metered)
-            except (TimeoutError, BlobMissing) as failure:
-                if upload.gone or isinstance(failure, BlobMissing):
-                    raise ImageGone(id=image.id) from failure
-                raise UploadTimedOut(seconds=self.config.upload_timeout_s) from failure
-            if declared is not None and upload.size != declared:
-                raise SizeMismatch(size=upload.size, declared=declared)
-            try:
-                received = await meter.finish(self.config.max_virtual_bytes)
-            except (FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe) as refused:
-                raise ContentRefused(str(refused)) from refused
-            if verifier is not None:
-                verifier.check()
-            await self._finish(upload, received)
+            received = await self._keep(upload, data, declared)
+            await self._finish(upload, received, "finish_stage" if stage else "finish")
             undo.pop_all()
         self._forget(upload)
+
+    async def pour(self, image: Image, blob: str, data: AsyncIterator[bytes]) -> Received:
+        """Store bytes for an image whose row names `blob` already. When it raises, nothing is left. Repeatable."""
+        upload = Upload(image, blob)
+        self.going[image.id] = upload
+        try:
+            return await self._keep(upload, data, None)
+        except BaseException:
+            await self.blobs.delete(blob)
+            raise
+        finally:
+            self._forget(upload)
 
     def deleted(self, image_id: str) -> None:
         """An image is gone: end its upload, if it goes on here."""
         if (upload := self.going.get(image_id)) is not None:
             upload.end()
 
+    async def _keep(self, upload: Upload, data: AsyncIterator[bytes], declared: int | None) -> Received:
+        """The bytes, hashed, inspected and held to their signature on their way to the store."""
+        verifier = await self.signatures.verifier(upload.image)
+        meter = Meter(upload.image, self.workers, verifier.digest.update if verifier else None)
+        try:
+            async with (upload.deadline, aclosing(self._watched(upload, data)) as chunks, aclosing(blocks(chunks)) as whole,
+                        aclosing(meter.through(whole)) as metered):
+                await self.blobs.put(upload.blob, metered)
+        except (TimeoutError, BlobMissing) as failure:
+            if upload.gone or isinstance(failure, BlobMissing):
+                raise ImageGone(id=upload.image.id) from failure
+            raise UploadTimedOut(seconds=self.config.upload_timeout_s) from failure
+        if declared is not None and upload.size != declared:
+            raise SizeMismatch(size=upload.size, declared=declared)
+        try:
+            received = await meter.finish(self.config.max_virtual_bytes)
+        except (FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe) as refused:
+            raise ContentRefused(str(refused)) from refused
+        if verifier is not None:
+            verifier.check()
+        return received
+
     # ---- steps -------------------------------------------------------------------------------------------------------
-    async def _begin(self, upload: Upload) -> None:
-        allowed, to = TRANSITIONS["upload"]
+    async def _begin(self, upload: Upload, action: Action) -> None:
+        allowed, to = TRANSITIONS[action]
         now = self.kit.clock.now()
         async with self.db.transaction():
             await self.quotas.one_more_upload(upload.image.owner)
@@ -146,8 +164,8 @@ class Uploads:
             yield chunk
         upload.deadline.reschedule(None)
 
-    async def _finish(self, upload: Upload, received: Received) -> None:
-        allowed, to = TRANSITIONS["finish"]
+    async def _finish(self, upload: Upload, received: Received, action: Action) -> None:
+        allowed, to = TRANSITIONS[action]
         async with self.db.transaction():
             await self.quotas.more_bytes(upload.image.owner, received.size)
             ended = await self.store.change_state(

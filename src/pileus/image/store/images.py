@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pileus.core.context import EVERYONE
 from pileus.core.db import Database, Duplicate
-from pileus.image.model import COMING, SAVING, Image, Wanted
+from pileus.image.model import COMING, SAVING, UPLOADING, Image, Wanted
 from pileus.image.store.query import label, listed, reachable
 from pileus.image.store.tables import images, labels, owners, spent_ids
 
@@ -70,14 +70,14 @@ class Images:
     # ---- uploads -----------------------------------------------------------------------------------------------------
     async def extend(self, id: str, blob: str, lease: datetime) -> bool:
         """Say that an upload goes on; False when it is not wanted any more."""
-        stmt = images.update().where(images.c.id == id, images.c.blob == blob, images.c.status == SAVING)
+        stmt = images.update().where(images.c.id == id, images.c.blob == blob, images.c.status.in_(COMING))
         return bool(await self.db.execute(stmt.values(upload_lease=lease)))
 
     async def abandoned(self, now: datetime, owner: str | None) -> list[Image]:
         """Images whose upload nobody carries on: those with an expired lease, and all of `owner`."""
         expired = images.c.upload_lease < now
         return await self.db.all(Image, sa.select(images).where(
-            images.c.status == SAVING, expired if owner is None else sa.or_(expired, images.c.upload_owner == owner)))
+            images.c.status.in_((SAVING, UPLOADING)), expired if owner is None else sa.or_(expired, images.c.upload_owner == owner)))
 
     async def blobs(self) -> set[str]:
         """Keys of all bytes that belong to an image."""

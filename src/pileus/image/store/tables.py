@@ -40,6 +40,22 @@ labels = sa.Table(
     Id("image_id", sa.ForeignKey(images.c.id, ondelete="CASCADE"), primary_key=True),
     Id("label", primary_key=True, index=True),
 )
+tasks = sa.Table(
+    "image_tasks", METADATA,
+    Id("id", primary_key=True),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("owner", sa.String(255), index=True),
+    sa.Column("user_id", sa.String(255)),
+    sa.Column("request_id", sa.String(64)),
+    Id("image_id", nullable=False, index=True),                 # an image that may be deleted by now
+    sa.Column("input", Json, nullable=False),
+    sa.Column("result", Json),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("updated_at", Time, nullable=False),
+    sa.Column("expires_at", Time, index=True),
+)
 members = sa.Table(
     "image_members", METADATA,
     Id("image_id", sa.ForeignKey(images.c.id, ondelete="CASCADE"), primary_key=True),

@@ -368,6 +368,27 @@ def upgrade() -> None:
     sa.Column('deleted_at', sa.String(27), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_image_spent_ids'))
     )
+    op.create_table('image_tasks',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('type', sa.String(length=32), nullable=False),
+    sa.Column('status', sa.String(length=16), nullable=False),
+    sa.Column('owner', sa.String(length=255), nullable=True),
+    sa.Column('user_id', sa.String(length=255), nullable=True),
+    sa.Column('request_id', sa.String(length=64), nullable=True),
+    sa.Column('image_id', sa.String(length=64), nullable=False),
+    sa.Column('input', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('result', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=True),
+    sa.Column('message', sa.Text(), nullable=False),
+    sa.Column('created_at', sa.String(27), nullable=False),
+    sa.Column('updated_at', sa.String(27), nullable=False),
+    sa.Column('expires_at', sa.String(27), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_image_tasks'))
+    )
+    with op.batch_alter_table('image_tasks', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_image_tasks_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_image_tasks_image_id'), ['image_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_image_tasks_owner'), ['owner'], unique=False)
+
     op.create_table('network_address_scopes',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('project_id', sa.String(length=64), nullable=False),
@@ -1277,6 +1298,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_network_address_scopes_project_id'))
 
     op.drop_table('network_address_scopes')
+    with op.batch_alter_table('image_tasks', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_image_tasks_owner'))
+        batch_op.drop_index(batch_op.f('ix_image_tasks_image_id'))
+        batch_op.drop_index(batch_op.f('ix_image_tasks_expires_at'))
+
+    op.drop_table('image_tasks')
     op.drop_table('image_spent_ids')
     op.drop_table('image_owners')
     op.drop_table('image_metadef_resource_types')

@@ -1,0 +1,36 @@
+"""The `image_tasks` table."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from pileus.core.db import Database
+from pileus.image.model import Task
+from pileus.image.store.tables import tasks
+
+
+class Tasks:
+    def __init__(self, db: Database):
+        self.db = db
+
+    async def add(self, task: Task) -> None:
+        await self.db.insert(tasks, task)
+
+    async def find(self, id: str) -> Task | None:
+        return await self.db.one(Task, sa.select(tasks).where(tasks.c.id == id))
+
+    async def of_image(self, image_id: str) -> list[Task]:
+        return await self.db.all(Task, sa.select(tasks).where(tasks.c.image_id == image_id).order_by(tasks.c.created_at, tasks.c.id))
+
+    async def all(self) -> list[Task]:
+        return await self.db.all(Task, sa.select(tasks).order_by(tasks.c.created_at.desc(), tasks.c.id.desc()))
+
+    async def update(self, id: str, now: datetime, **values: Any) -> None:
+        await self.db.execute(tasks.update().where(tasks.c.id == id).values(updated_at=now, **values))
+
+    async def expire(self, now: datetime) -> int:
+        return await self.db.execute(tasks.delete().where(tasks.c.expires_at < now))
