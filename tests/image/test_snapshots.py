@@ -13,7 +13,7 @@ ID = "11111111-2222-3333-4444-555555555555"
 
 async def test_an_image_of_a_server_is_made_and_filled():
     async with glance() as g:
-        base = await g.filled(os_distro="debian", img_signature="x", min_ram=5)
+        base = await g.filled(os_distro="debian", image_location="x", min_ram=5)
         for _ in range(2):                                                      # a saga's step may be repeated
             image = await g.images.snapshots.begin(ID, name="snap", owner="p1", disk_format="raw", base=base["id"], min_disk=3,
                                                    properties={"instance_uuid": "s"})
