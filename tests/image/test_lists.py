@@ -2,6 +2,8 @@
 
 import pytest
 
+from pileus.image.model import Condition, Wanted
+from pileus.image.store.query import listed
 from tests.image.service import ROOT, glance
 
 
@@ -110,3 +112,13 @@ async def test_a_marker_of_somebody_else_is_none():
     async with glance() as g:
         image = await g.make(g.member("p2"), visibility="private")
         assert (await g.member().get(f"{ROOT}?marker={image['id']}")).status == 400
+
+
+@pytest.mark.parametrize("visibility", [None, "public", "all"])
+async def test_a_page_of_the_newest_images_sorts_nothing(visibility):
+    """However many images there are: the index of the newest is walked until the page is full."""
+    async with glance() as g:
+        wanted = Wanted(conditions=(Condition("os_hidden", "eq", False),), visibility=visibility, limit=25)
+        text = listed(wanted, "p1", "p1").compile(dialect=g.kit.db.backend.engine.dialect, compile_kwargs={"literal_binds": True}).string
+        plan = " ".join(step[3] for step in g.kit.db.backend.raw.execute("EXPLAIN QUERY PLAN " + text))
+        assert "ix_image_images_newest" in plan and "TEMP B-TREE" not in plan

@@ -32,7 +32,7 @@ class Quotas:
     def __init__(self, config: ImageConfig, store: ImageStore, identity: Any = None):
         """`identity` keeps the limits when the configuration says so."""
         self.config, self.store = config, store
-        self.identity = identity if config.unified_limits else None
+        self.identity: Any = identity if config.unified_limits else None
 
     async def limits(self, owner: str | None) -> Limits:
         """What nobody owns (the cloud's own images) counts against nobody."""

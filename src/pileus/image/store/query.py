@@ -39,17 +39,20 @@ def listed(wanted: Wanted, scope: str | None, project_id: str | None) -> sa.Sele
 
 
 def _seen(wanted: Wanted, scope: str | None, project_id: str | None) -> sa.ColumnElement[bool]:
-    own = images.c.owner == project_id
+    """Images of the list. Written so that no index serves it: with one, SQLite would gather all that is seen and sort it for a
+    page of 25, instead of walking the newest ones until the page is full."""
+    own = sa.false() if project_id is None else sa.func.coalesce(images.c.owner, "") == project_id
+    visibility = sa.func.coalesce(images.c.visibility, "")
     if scope == EVERYONE:
         seen: sa.ColumnElement[bool] = sa.true()
     else:
-        seen = sa.or_(own, images.c.visibility.in_((PUBLIC, COMMUNITY)), _shared_with(project_id, wanted.member_status))
+        seen = sa.or_(own, visibility.in_((PUBLIC, COMMUNITY)), _shared_with(project_id, wanted.member_status))
     if wanted.visibility is None:
         # Anybody can make a community image: in lists they are shown to those who ask for them.
-        return sa.and_(seen, sa.or_(own, images.c.visibility != COMMUNITY))
+        return sa.and_(seen, sa.or_(own, visibility != COMMUNITY))
     if wanted.visibility == "all":
         return seen
-    return sa.and_(seen, images.c.visibility == wanted.visibility)
+    return sa.and_(seen, visibility == wanted.visibility)
 
 
 def _shared_with(project_id: sa.ColumnElement | str | None, status: str | None) -> sa.ColumnElement[bool]:
