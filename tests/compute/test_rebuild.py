@@ -58,6 +58,7 @@ async def test_bad_orders_change_nothing(cloud):
                  {"imageRef": image, "personality": []}):
         assert (await cloud.act(id, "rebuild", body)).status == 400, body
     assert (await cloud.act(id, "rebuild", {"imageRef": image, "hostname": "x"}, version="2.89")).status == 400
+    assert (await cloud.act(id, "rebuild", {"imageRef": image, "hostname": "host.domain"}, version="2.93")).status == 400
     assert (await cloud.act(id, "rebuild", {"imageRef": image}, cloud="pileus-alt")).status == 404
     await cloud.act(id, "pause")
     await cloud.settle()

@@ -60,7 +60,8 @@ class Compute(Resources):
         self.store, self.actions, self.migrations = self.records.servers, self.records.actions, self.records.migrations
         self.scheduling = Scheduling(kit, config, hosts=self.hosts, aggregates=self.aggregates, server_groups=self.server_groups,
                                      servers=self.store, placement=placement)
-        self.servers = Servers(kit, config, resources=self, records=self.records, images=images, network=network)
+        self.servers = Servers(kit, config, resources=self, records=self.records, scheduling=self.scheduling, images=images,
+                               network=network)
         self.snapshots = Snapshots(self.servers)
         self.rebuilds = Rebuilds(self.servers)
         self.resizes = Resizes(self.servers)

@@ -30,6 +30,7 @@ from pileus.compute.sagas.delete_server import DELETE_SERVER, DeleteServer
 from pileus.compute.sagas.guest import image_properties, image_ref, remembered
 from pileus.compute.sagas.power import CHANGE_POWER, ChangePower
 from pileus.compute.service.resources import Resources
+from pileus.compute.service.scheduling import Scheduling
 from pileus.compute.store.records import Records
 from pileus.compute.store.servers import ServerFilter
 from pileus.core.context import CLOUD, EVERYONE, Context
@@ -38,9 +39,10 @@ from pileus.core.kit import Kit
 
 
 class Servers:
-    def __init__(self, kit: Kit, config: ComputeConfig, *, resources: Resources, records: Records, images: Any, network: Any):
+    def __init__(self, kit: Kit, config: ComputeConfig, *, resources: Resources, records: Records, scheduling: Scheduling, images: Any,
+                 network: Any):
         self.kit, self.config, self.resources, self.records = kit, config, resources, records
-        self.images, self.network = images, network
+        self.scheduling, self.images, self.network = scheduling, images, network
         self.store, self.actions = records.servers, records.actions
 
     # ---- ordering ----------------------------------------------------------------------------------------------------
@@ -114,7 +116,7 @@ class Servers:
             raise InvalidInput(reason=f"Flavor {order.flavor_id} could not be found.") from absent
         check_fits(image, flavor)
         hardware.properties(image_properties(image), flavor.extra_specs, flavor.vcpus, flavor.memory_mb)
-        self.resources.scheduling.pci(flavor.extra_specs)
+        self.scheduling.pci(flavor.extra_specs)
         return flavor
 
     async def _check_placement(self, who: Context, order: ServerOrder) -> None:
