@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -84,7 +85,7 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
     async def each() -> int:
         failed = 0
         for place in places:
-            manager = Manager(place.state, clock, say=lambda text, name=place.name: print(f"{name}: {text}"))
+            manager = Manager(place.state, clock, say=partial(print, f"{place.name}:"))
             names = ["storage-server", "proxy-server", TOGETHER]
             failed += await manager.stop(names[::-1]) if stop else await manager.start(names)
         return failed

@@ -20,6 +20,7 @@ from pileus.object_store.storage.object.diskfile import DiskFiles
 from pileus.object_store.storage.object.files import Files
 from pileus.object_store.storage.object.server import ObjectServer
 from pileus.object_store.storage.recon import Recon
+from pileus.object_store.storage.server import StorageServer
 from pileus.object_store.transport import Transport
 from pileus.object_store.wire.message import Request, Response
 from pileus.object_store.wire.status import plain
@@ -36,7 +37,7 @@ class StorageNode:
         self.fsync, self.clock, self.reclaim_age_s = fsync, clock, reclaim_age_s
         self.recon = Recon(self.devices, root.parent / "recon")
         self.objects = ObjectServer(self.devices, hashing, ids, policies=policies, make_files=self._files, transport=transport, clock=clock)
-        self.servers = {
+        self.servers: dict[str, StorageServer] = {
             "account": AccountServer(self.devices, self.accounts, hashing, ids),
             "container": ContainerServer(self.devices, self.containers, hashing, ids, transport=transport),
             "object": self.objects,

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
@@ -23,7 +23,7 @@ from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
 #: depth of the path → what it names and its methods
-CONTROLLERS = {2: account.METHODS, 3: container.METHODS, 4: obj.METHODS}
+CONTROLLERS: dict[int, dict[str, Callable[..., Awaitable[Response]]]] = {2: account.METHODS, 3: container.METHODS, 4: obj.METHODS}
 
 
 class Proxy:

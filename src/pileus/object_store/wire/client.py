@@ -82,7 +82,7 @@ class Connection:
 
     async def exchange(self, client: Client, req: Request) -> Response:
         body, length = req.body, req.length
-        headers = [("host", f"{self.to[0]}:{self.to[1]}")]
+        headers: list[tuple[str, Any]] = [("host", f"{self.to[0]}:{self.to[1]}")]
         headers += [(n, v.encode("utf-8", "surrogateescape")) for n, v in req.headers.items()
                     if n not in ("host", "connection", "transfer-encoding", "expect", "content-length")]
         if body is not None and req.footers is not None:

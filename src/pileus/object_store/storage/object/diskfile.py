@@ -15,7 +15,7 @@ from typing import Any
 from pileus.core.log import Log
 from pileus.object_store.model.names import folder
 from pileus.object_store.storage.object import attrs, hashes
-from pileus.object_store.storage.object.files import Found, Metadata, Missing, Quarantined
+from pileus.object_store.storage.object.files import Found, Metadata, Missing, Quarantined, Writer
 from pileus.object_store.storage.object.history import History, ctype_time, data_time, resolve
 from pileus.object_store.wire.body import FileBody
 
@@ -74,7 +74,7 @@ class DiskFiles:
                 raise ValueError(f"{path} is {size} bytes long, not {metadata.get('content-length')}")
             at = ctype_at = meta_at = data_time(history.data)
             if history.meta:
-                metadata, meta_at = self._updated(metadata, self._meta(where, history.meta)), data_time(history.meta)
+                metadata, meta_at = updated(metadata, self._meta(where, history.meta)), data_time(history.meta)
             for name in (history.meta, history.ctype):
                 if name and ctype_time(name) > ctype_at:
                     metadata["content-type"], ctype_at = self._meta(where, name)["content-type"], ctype_time(name)
@@ -91,11 +91,6 @@ class DiskFiles:
             return attrs.read(fd, path)
         finally:
             os.close(fd)
-
-    def _updated(self, body: Metadata, update: Metadata) -> Metadata:
-        kept = {n: v for n, v in body.items() if n in OF_THE_BODY or n in ("content-type", "x-static-large-object")
-                or n.startswith("x-object-sysmeta-")}
-        return kept | {n: v for n, v in update.items() if n not in OF_THE_BODY and n != "content-type"}
 
     # ---- writing -----------------------------------------------------------------------------------------------------
     def create(self, part: int, hash: str, size: int | None) -> FileWriter:
@@ -214,7 +209,7 @@ class DiskFiles:
         content = OpenFile(fd, self.run)
         return attrs.read(fd, path), content, os.fstat(fd).st_size
 
-    def store_file(self, part: int, hash: str, name: str, writer: FileWriter | None, metadata: Mapping[str, str]) -> None:
+    def store_file(self, part: int, hash: str, name: str, writer: Writer | None, metadata: Mapping[str, str]) -> None:
         """Keep a file that another replica has, under its own name."""
         if writer is None:
             self._mark(part, hash, name, metadata)
@@ -315,3 +310,10 @@ def sync_folder(path: Path | str) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def updated(body: Metadata, update: Metadata) -> Metadata:
+    """An object's metadata after a POST: what belongs to the body stays, all else is replaced."""
+    kept = {n: v for n, v in body.items() if n in OF_THE_BODY or n in ("content-type", "x-static-large-object")
+            or n.startswith("x-object-sysmeta-")}
+    return kept | {n: v for n, v in update.items() if n not in OF_THE_BODY and n != "content-type"}

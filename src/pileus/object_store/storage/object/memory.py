@@ -1,0 +1,137 @@
+"""Objects in memory: the twin of `diskfile.py`, for tests and for stores that need not last.
+
+What counts is decided by the same `history.py`, over the same names of files.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+
+from pileus.object_store.storage.object import hashes
+from pileus.object_store.storage.object.diskfile import updated
+from pileus.object_store.storage.object.files import Found, Metadata, Missing, Quarantined, Writer
+from pileus.object_store.storage.object.history import ctype_time, data_time, resolve
+from pileus.object_store.wire.body import CHUNK
+
+
+class MemoryFiles:
+    def __init__(self, reclaim_before: Callable[[], str] = lambda: ""):
+        self.reclaim_before = reclaim_before
+        #: partition → object's hash → file's name → metadata and content
+        self.parts: dict[int, dict[str, dict[str, tuple[Metadata, bytes]]]] = {}
+
+    def _files(self, part: int, hash: str) -> dict[str, tuple[Metadata, bytes]]:
+        return self.parts.get(part, {}).get(hash, {})
+
+    def open(self, part: int, hash: str) -> Found:
+        files = self._files(part, hash)
+        history = resolve(files)
+        if history.data is None:
+            raise Missing(history.timestamp)
+        metadata, content = files[history.data]
+        if "name" not in metadata or metadata.get("content-length") != str(len(content)):
+            self.quarantine(part, hash, "its length is another")
+            raise Quarantined()
+        metadata = dict(metadata)
+        at = ctype_at = meta_at = data_time(history.data)
+        if history.meta:
+            metadata, meta_at = updated(metadata, files[history.meta][0]), data_time(history.meta)
+        for name in (history.meta, history.ctype):
+            if name and ctype_time(name) > ctype_at:
+                metadata["content-type"], ctype_at = files[name][0]["content-type"], ctype_time(name)
+        return Found(metadata=metadata, timestamp=at, meta_timestamp=meta_at, ctype_timestamp=ctype_at, size=len(content),
+                     content=Content(content))
+
+    def create(self, part: int, hash: str, size: int | None) -> Writer:
+        return MemoryWriter(self, part, hash)
+
+    def delete(self, part: int, hash: str, timestamp: str) -> None:
+        self.keep(part, hash, f"{timestamp}.ts", {"x-timestamp": timestamp}, b"")
+
+    def update(self, part: int, hash: str, timestamp: str, metadata: Mapping[str, str], ctype_timestamp: str = "") -> None:
+        self.keep(part, hash, f"{timestamp}~{ctype_timestamp}.meta" if ctype_timestamp else f"{timestamp}.meta", metadata, b"")
+
+    def keep(self, part: int, hash: str, name: str, metadata: Mapping[str, str], content: bytes) -> None:
+        """Add a file, and forget what it makes obsolete."""
+        files = self.parts.setdefault(part, {}).setdefault(hash, {})
+        files.setdefault(name, (dict(metadata), content))
+        for obsolete in resolve(files).obsolete:
+            del files[obsolete]
+
+    # ---- for replication ---------------------------------------------------------------------------------------------
+    def hashes(self, part: int, *, all_again: bool = False) -> dict[str, str]:
+        suffixes = {hash[-3:] for hash in self.parts.get(part, {})}
+        found = {suffix: hashes.of_names(self.suffix(part, suffix)) for suffix in suffixes}
+        return {suffix: value for suffix, value in found.items() if value is not None}
+
+    def suffix(self, part: int, suffix: str) -> dict[str, list[str]]:
+        found = {}
+        for hash, files in list(self.parts.get(part, {}).items()):
+            if hash[-3:] == suffix:
+                history = resolve(files, reclaim_before=self.reclaim_before())
+                for obsolete in history.obsolete:
+                    del files[obsolete]
+                if history.counting:
+                    found[hash] = history.counting
+                else:
+                    del self.parts[part][hash]
+        return found
+
+    def read_file(self, part: int, hash: str, name: str) -> tuple[Metadata, Content, int]:
+        """Raises FileNotFoundError."""
+        if name not in self._files(part, hash):
+            raise FileNotFoundError(name)
+        metadata, content = self._files(part, hash)[name]
+        return metadata, Content(content), len(content)
+
+    def store_file(self, part: int, hash: str, name: str, writer: Writer | None, metadata: Mapping[str, str]) -> None:
+        if writer is None:
+            self.keep(part, hash, name, metadata, b"")
+        else:
+            writer.commit_as(name, metadata)
+
+    def remove(self, part: int, hash: str, names: Iterable[str]) -> None:
+        for name in names:
+            self._files(part, hash).pop(name, None)
+
+    def remove_partition(self, part: int) -> bool:
+        if self.hashes(part):
+            return False
+        self.parts.pop(part, None)
+        return True
+
+    def quarantine(self, part: int, hash: str, why: str) -> None:
+        self.parts.get(part, {}).pop(hash, None)
+
+
+class Content:
+    def __init__(self, content: bytes):
+        self.content = content
+
+    def read(self, start: int, length: int) -> bytes:
+        return self.content[start:start + length]
+
+    async def body(self, start: int, length: int) -> AsyncIterator[bytes]:
+        for at in range(start, start + length, CHUNK):
+            yield self.content[at:min(at + CHUNK, start + length)]
+
+    def close(self) -> None:
+        pass
+
+
+class MemoryWriter:
+    def __init__(self, files: MemoryFiles, part: int, hash: str):
+        self.files, self.part, self.hash, self.parts = files, part, hash, list[bytes]()
+
+    def write(self, data: bytes) -> None:
+        self.parts.append(data)
+
+    def commit(self, timestamp: str, metadata: Mapping[str, str]) -> None:
+        self.commit_as(f"{timestamp}.data", metadata)
+
+    def commit_as(self, name: str, metadata: Mapping[str, str]) -> None:
+        self.files.keep(self.part, self.hash, name, metadata, b"".join(self.parts))
+
+    def abort(self) -> None:
+        self.parts.clear()
