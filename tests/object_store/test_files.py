@@ -106,6 +106,8 @@ def test_history_is_the_same_whatever_was_cleaned_in_between(names, random):
     kept: list[str] = []
     shuffled = list(names)
     random.shuffle(shuffled)
+    # Servers refuse, and replicators do not send, a change of metadata before the body that it changes.
+    shuffled.sort(key=lambda name: name.endswith(".meta"))
     for name in shuffled:
         kept.append(name)
         kept = [n for n in kept if n not in resolve(kept).obsolete]

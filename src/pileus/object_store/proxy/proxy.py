@@ -23,7 +23,7 @@ from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
 #: depth of the path → what it names and its methods
-CONTROLLERS: dict[int, dict[str, Callable[..., Awaitable[Response]]]] = {2: account.METHODS, 3: container.METHODS, 4: obj.METHODS}
+CONTROLLERS: dict[int, Mapping[str, Callable[..., Awaitable[Response]]]] = {2: account.METHODS, 3: container.METHODS, 4: obj.METHODS}
 
 
 class Proxy:
