@@ -53,6 +53,7 @@ from pileus.network.datapath.base import Datapath
 from pileus.network.periodic import PERIODIC as NETWORK_TASKS
 from pileus.network.policy import DEFAULTS as NETWORK_POLICY
 from pileus.network.service import Network
+from pileus.object_store.periodic import PERIODIC as OBJECT_TASKS
 from pileus.object_store.service import ObjectStore
 from pileus.placement.api import API as PLACEMENT
 from pileus.placement.policy import DEFAULTS as PLACEMENT_POLICY
@@ -183,6 +184,8 @@ class Cloud:
                  ("compute", self.services.compute, COMPUTE_TASKS), ("network", self.services.network, NETWORK_TASKS)]
         for name, service, periodic in tasks:
             self.kit.ticker.add(name, service, periodic)
+        if self.objects:
+            self.kit.ticker.add("object store", self.objects, OBJECT_TASKS)
 
 
 def is_for_objects(scope: dict) -> bool:

@@ -1,0 +1,21 @@
+"""The object store within a cloud: its catalog entry, its tokens, its periodic tasks."""
+
+import asyncio
+
+
+async def test_a_member_of_a_project_stores_objects_and_the_account_counts_them(cloud):
+    demo = await cloud.as_()
+    catalog = (await demo.get("/identity/v3/auth/catalog")).json["catalog"]
+    url = next(s for s in catalog if s["type"] == "object-store")["endpoints"][0]["url"]
+    project = await cloud.project()
+    assert url.endswith(f"/v1/AUTH_{project}")
+    root = f"/v1/AUTH_{project}"
+    assert (await demo.put(f"{root}/c")).status == 201
+    assert (await demo.request("PUT", f"{root}/c/o", body=b"12345", headers={"X-Delete-After": "300"})).status == 201
+    assert (await demo.get(f"{root}/c/o")).data == b"12345"
+    assert (await (await cloud.as_("pileus-alt")).get(f"{root}/c/o")).status == 403
+    await asyncio.sleep(60)
+    assert (await demo.head(root)).headers["x-account-bytes-used"] == "5"
+    await asyncio.sleep(500)
+    assert (await demo.get(f"{root}/c?format=json")).json == []
+    assert (await demo.head(root)).headers["x-account-bytes-used"] == "0"
