@@ -81,6 +81,7 @@ class Resizes:
         if flavor.root_gib < server.flavor.root_gib:
             raise Invalid("Unable to resize disk down.")
         hardware.properties(properties_of(server), flavor.extra_specs, flavor.vcpus, flavor.memory_mb)
+        self.servers.scheduling.pci(flavor.extra_specs)
         return flavor
 
     async def _begin(self, server: Server, flavor: Flavor, kind: MigrationType, who: Context, host: str | None) -> None:
