@@ -47,6 +47,8 @@ BODIES = {
     "credential": {"user_id": "x", "type": "x", "blob": "x"},
     "trust": {"trustor_user_id": "x", "trustee_user_id": "x", "project_id": "x", "impersonation": False, "roles": []},
     "application_credential": {"name": "x"},
+    "tenant_id": "x",
+    "credentials": {"access": "x"},
     "tags": [],
 }
 

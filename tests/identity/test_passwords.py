@@ -9,7 +9,8 @@ from pileus.core.errors import Invalid
 from pileus.core.ids import Ids
 from pileus.identity.config import IdentityConfig
 from pileus.identity.errors import HashingBusy
-from pileus.identity.passwords import Passwords, bcrypt_cost, bcrypt_hash, bcrypt_verify
+from pileus.identity.hashes import bcrypt_cost, bcrypt_hash, bcrypt_verify, verify
+from pileus.identity.passwords import Passwords
 from tests.identity.booted import V3, booted
 
 SALT = bytes(range(16))
@@ -44,6 +45,48 @@ def test_hashes_of_other_programs_are_understood():
     assert bcrypt_verify(b"password", known) and not bcrypt_verify(b"passwore", known) and bcrypt_cost(known) == 12
     for nobodys in ("", "!", "$6$rounds=5000$x$y", "$pbkdf2-sha512$25000$a$b", bcrypt_hash(b"", 4, SALT, blank=True)):
         assert not bcrypt_verify(b"", nobodys) and not bcrypt_verify(b"password", nobodys)
+
+
+#: Made by passlib 1.7.4.
+FOREIGN = {
+    "correct horse": (
+        "$pbkdf2-sha512$1000$.l.rVQoBwPj/n1NqrVUKAQ$vdHt48OY4Jr4X7.NA.z99fV6dnc34DpKCKvNaznzM.HtmrFuXsG8u.6FRia9RWwViTs.Ac2OzBuImnNE6AhX1g",
+        "$scrypt$ln=4,r=8,p=1$dK517t3b2/sfAyBkzLl3rg$7PTCiRCd+Lp6WbZKckXVbQXR5EvMNFq1AlPYPd/H4tE",
+        "$bcrypt-sha256$v=2,t=2b,r=4$uZdTbQydaHaRcah/YeYWce$w87XvEa/kDoFOZIxc.a/jlp5ZxjxQVe",
+        "$bcrypt-sha256$2b,4$snN0IbgRoNJbhE7G2Pwm0e$PrjWU8JvF7JDTk5BuoEvWcRE5/2AmUG",
+        "$2b$04$vKsXDSqxLE/AQ//lDREPNu.4c8Ie0W2sIMwT0SiPOgwnfv7Fb.0s6",
+    ),
+    "x" * 100: (
+        "$pbkdf2-sha512$1000$vhfCOCekFIIwZmxtzbkXwg$Y0.Llo6TSWhO1GI7bz07pvkMbFRDKj4YIYy1f7xsqhHtIg31M6Y6ccHNZgkzxOvwx5bNacDwqFqJ2.Hp.PI//g",
+        "$scrypt$ln=4,r=8,p=1$sdaak7JW6l0LQcg5x9h7Dw$oqMfAg7fyXtyOGO9LwmORRcKQxSPghawLTyPwD1Wc4M",
+        "$bcrypt-sha256$v=2,t=2b,r=4$nCUMSCuEDflA6kY9cmhrLO$/7ERttVmAlZboOltPbnrrjrZLHwQ0NC",
+        "$bcrypt-sha256$2b,4$.JrkS69/tMVqaq2B3PDoUe$doqrzHI87GZ/BXoChV5RE8KkrwsoNHC",
+    ),
+}
+
+
+@pytest.mark.parametrize(("password", "stored"), [(p, s) for p, known in FOREIGN.items() for s in known])
+def test_hashes_of_a_keystone_database_are_understood(password, stored):
+    assert verify(password.encode(), stored)
+    assert not verify(password.encode() + b"x", stored) and not verify(password.encode()[:-1], stored)
+
+
+@pytest.mark.parametrize("algorithm", ["bcrypt", "bcrypt_sha256", "scrypt", "pbkdf2_sha512"])
+async def test_new_hashes_are_made_as_configured(algorithm):
+    hasher = passwords(password_hash_algorithm=algorithm, scrypt_cost=4, pbkdf2_rounds=1000)
+    for password in ("right", "r" * 100):
+        stored = await hasher.hash(password)
+        assert stored.startswith({"bcrypt": "$", "bcrypt_sha256": "$bcrypt-sha256$"}.get(algorithm, f"${algorithm.replace('_', '-')}$"))
+        assert await hasher.verify(password, stored) and not await passwords().verify(password + "x", stored)
+        assert len(stored) <= 255
+    known = FOREIGN["correct horse"]
+    assert all([await hasher.verify("correct horse", stored) for stored in known])
+    assert not await hasher.verify("", hasher.nobodys) and not await hasher.verify("x", None)
+    assert hasher.recipe.cheaper("$6$unknown") and not hasher.recipe.cheaper(hasher.nobodys)
+
+
+def test_a_hash_that_asks_for_all_memory_is_nobodys():
+    assert not verify(b"x", "$scrypt$ln=30,r=99,p=1$dK517t3b2/sfAyBkzLl3rg$7PTCiRCd+Lp6WbZKckXVbQXR5EvMNFq1AlPYPd/H4tE")
 
 
 async def test_too_long_or_empty_is_refused():

@@ -22,6 +22,8 @@ COMMANDS = {
     "bench": "pileus.bench.main:bench",
 }
 SCHEDULER = {"explain": "pileus.cli.scheduler:explain"}
+IDENTITY = {"rotate-keys": "pileus.cli.keys:rotate_keys"}
+TOKEN = {"show": "pileus.cli.keys:show"}
 POLICY = {"check": "pileus.cli.policy:check"}
 #: What `swift-init` does, and what it needs.
 OBJECT_STORE = {name: f"pileus.cli.object_store:{function}" for name, function in (
@@ -51,6 +53,14 @@ def main() -> None:
     for name, target in POLICY.items():
         policy.command(target, name=name)
     app.command(policy)
+    identity = cyclopts.App(name="identity", help="What identity's tokens are made with.")
+    for name, target in IDENTITY.items():
+        identity.command(target, name=name)
+    app.command(identity)
+    token = cyclopts.App(name="token", help="Tokens.")
+    for name, target in TOKEN.items():
+        token.command(target, name=name)
+    app.command(token)
     objects = cyclopts.App(name="object-store", help="The object store's servers and daemons.")
     for name, target in OBJECT_STORE.items():
         objects.command(target, name=name)

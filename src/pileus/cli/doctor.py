@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from pileus.cli.options import STATE, State
+from pileus.cli.keys import credential_keys, token_keys, weaknesses
+from pileus.cli.options import STATE, State, configuration
 
 #: Commands that the data plane runs, and the Debian packages that bring them.
 TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "dnsmasq": "dnsmasq-base", "nft": "nftables", "ip": "iproute2",
@@ -35,7 +36,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 async def examine(state: Path) -> list[Finding]:
     """Try everything out; changes nothing on the machine."""
     python = Finding(what="Python", ok=True, text=sys.version.split()[0])
-    return [python, _root(), _tools(), *_extras(), *await _qemu(state), *_network(), _space(state)]
+    return [python, _root(), _tools(), *_extras(), *await _qemu(state), *_network(), _space(state), _keys(state)]
+
+
+def _keys(state: Path) -> Finding:
+    config = configuration(state)
+    wrong = [text for folder in (token_keys(config, state), credential_keys(config, state)) for text in weaknesses(folder)]
+    return Finding(what="keys", ok=not wrong, text="; ".join(wrong) or "only their owner can read them")
 
 
 def _root() -> Finding:

@@ -12,6 +12,10 @@ What stays true:
   generation it made. So "issued before the revocation" never depends on clocks: not on their ticks, not on two hosts'.
 - A token of a trust means the trust's roles as long as the trustor has all of them; it is exchanged for no other token, makes
   no trust and reads no credential.
+- A token of an application credential means the credential's roles as long as its user has all of them, opens only what its
+  access rules name, and is exchanged for no other token. Only an unrestricted one hands on anything, and no more than it has.
+- What a wrong password, a locked account or too many failures cost and answer does not tell whether an account exists.
+- A receipt of some of several factors is no token, and proves nothing alone.
 - Rescoping never extends a token's life.
 - An unknown user, a wrong password and a disabled user get the same answer after the same work.
 - Credentials are stored encrypted, with keys that tokens are not made with.

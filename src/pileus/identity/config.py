@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from pileus.identity.hashes import Algorithm
+
 
 class OidcProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[identity.oidc.IDENTITY-PROVIDER]: how to speak OpenID Connect with an identity provider."""
@@ -44,8 +46,14 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     key_rotation_s: Annotated[int, Meta(ge=0)] = 7 * 86400
     # Keys kept: a primary, a staged one, and former primaries. A former one must outlive the tokens made with it.
     max_active_keys: Annotated[int, Meta(ge=3)] = 4
-    # Cost of bcrypt: each step doubles the work of a login, and of a guess.
+    # How new passwords are hashed. Those that were hashed otherwise stay good.
+    password_hash_algorithm: Algorithm = "bcrypt"
+    # Cost of bcrypt and bcrypt_sha256: each step doubles the work of a login, and of a guess.
     bcrypt_cost: Annotated[int, Meta(ge=4, le=18)] = 12
+    # Cost of scrypt, like that of bcrypt; one login takes 2^cost KiB of memory (16: 64 MiB).
+    scrypt_cost: Annotated[int, Meta(ge=4, le=18)] = 16
+    # Rounds of pbkdf2_sha512.
+    pbkdf2_rounds: Annotated[int, Meta(ge=1000, le=9_999_999)] = 210_000
     # Threads that hash passwords; 0 hashes in the event loop, which is only good for tests in virtual time.
     hash_threads: Annotated[int, Meta(ge=0)] = 2
     # Logins that may wait for a hashing thread; more are refused with 503.
@@ -54,6 +62,31 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     password_cache: Annotated[int, Meta(ge=0)] = 10_000
     # Longest password taken. A longer one is refused, never cut.
     password_max_length: Annotated[int, Meta(ge=72)] = 4096
+    # Failed logins of one account from one address that are answered in a minute (and 20 times as many of one address); more
+    # are refused with 429 for a while. 0: any number.
+    failed_logins_per_minute: Annotated[int, Meta(ge=0)] = 20
+    # How long a user with several factors has for bringing the others.
+    receipt_expiration_s: Annotated[int, Meta(ge=1)] = 300
+    # So many former half minutes' one-time passwords are taken beside the present one.
+    totp_included_previous_windows: Annotated[int, Meta(ge=0, le=10)] = 1
+    # Failed logins after which an account is locked (0: never) ...
+    lockout_failure_attempts: Annotated[int, Meta(ge=0)] = 0
+    # ... and for how long (0: until an administrator enables the user or sets a password).
+    lockout_duration_s: Annotated[int, Meta(ge=0)] = 1800
+    # How long a password is good for (0: for ever).
+    password_expires_days: Annotated[int, Meta(ge=0)] = 0
+    # A regular expression that passwords must match (empty: any will do).
+    password_regex: str = ""
+    # What users are told about it.
+    password_regex_description: str = ""
+    # So many of a user's last passwords, the present one included, they may not choose again (0: they may).
+    unique_last_password_count: Annotated[int, Meta(ge=0, le=100)] = 0
+    # Days before users may change a password they have just changed.
+    minimum_password_age_days: Annotated[int, Meta(ge=0)] = 0
+    # A password that an administrator has set is only good for changing it.
+    change_password_upon_first_use: bool = False
+    # Users who have not logged in for so many days are disabled (0: they are not).
+    disable_user_account_days_inactive: Annotated[int, Meta(ge=0)] = 0
     # How many levels of projects a domain may hold.
     max_project_depth: Annotated[int, Meta(ge=1)] = 5
     # How limits of projects and domains are checked against each other: not at all (flat), or so that no project has more

@@ -172,6 +172,20 @@ class NotByAccessRules(errors.Unauthenticated):
     code, message = "identity.not_by_access_rules", "The request is not among those that the application credential allows."
 
 
+class PasswordExpired(errors.Unauthenticated):
+    code, message = "identity.password_expired", "The password is expired and needs to be changed for user: {id}."
+
+
+class MoreProofs(errors.Unauthenticated):
+    """What was proven is right, but not enough: `receipt` says what it was, `required` what would be enough."""
+
+    code, message = "identity.more_proofs", "Additional authentications steps required."
+
+
+class TooManyFailures(errors.CloudError):
+    status, code, message, temporary = 429, "identity.too_many_failures", "Too many failed logins. Try again later.", True
+
+
 class TokenNotFound(errors.NotFound):
     code, message = "identity.token_not_found", "Could not recognize token."
 

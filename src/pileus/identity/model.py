@@ -45,8 +45,18 @@ class User(Record, frozen=True, kw_only=True):
     domain_id: str
     enabled: bool = True
     default_project_id: str | None = None
+    password_expires_at: datetime | None = None
     options: dict[str, Any] = {}
     extra: dict[str, Any] = {}
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Failed logins of a user since the last that worked, and the day of that one."""
+
+    user_id: str
+    failed: int = 0
+    failed_at: datetime | None = None
+    active_at: datetime | None = None
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,6 +282,12 @@ class PasswordUser(UserRef, frozen=True, kw_only=True):
     password: str
 
 
+class TotpUser(UserRef, frozen=True, kw_only=True):
+    """`passcode`: a one-time password."""
+
+    passcode: str
+
+
 class ApplicationCredentialRef(msgspec.Struct, frozen=True, kw_only=True):
     """By id, or by name and user. With an id the user is taken no notice of: whose it is, is stored (CVE-2026-42998)."""
 
@@ -282,13 +298,17 @@ class ApplicationCredentialRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """The proofs of who somebody is, and what for. `scope` None: the user's default project, if that works.
+    """The proofs of who somebody is (`receipt`: those brought before), and what for.
+
+    `scope` None: the user's default project, if that works.
 
     `source` is the address the login came from.
     """
 
     password: PasswordUser | None = None
     token: str | None = None
+    totp: TotpUser | None = None
+    receipt: str | None = None
     application_credential: ApplicationCredentialRef | None = None
     scope: Scope | Literal["unscoped"] | None = None
     source: str = ""

@@ -40,7 +40,16 @@ async def ask_directories(identity: Identity) -> str | None:
     return await identity.directories.refresh_all()
 
 
+async def disable_inactive_users(identity: Identity) -> str | None:
+    """Who has not logged in for too long cannot any more; shown as such, and their tokens end."""
+    if not identity.compliance.inactive_after:
+        return None
+    gone = await identity.users.disable_inactive()
+    return f"{gone} users disabled" if gone else None
+
+
 PERIODIC = [
+    Periodic(disable_inactive_users, every_s=3600),
     Periodic(ask_directories, every_s=300),
     Periodic(end_federated_memberships, every_s=60),
     Periodic(remove_orphaned_application_credentials, every_s=300),

@@ -10,6 +10,7 @@ from pileus.identity.api import (
     credentials,
     domain_configs,
     domains,
+    ec2,
     endpoint_filters,
     endpoint_policies,
     federated_auth,
@@ -58,5 +59,6 @@ _RESOURCES = (
     registered_limits,
     limits,
     application_credentials,
+    ec2,
 )
 API = Api(name="identity", root=ROOT, routes=[route for resource in _RESOURCES for route in resource.ROUTES], render=render)

@@ -15,7 +15,7 @@ from pileus.identity.api.domains import show_domain
 from pileus.identity.api.projects import show_project
 from pileus.identity.api.views import BASE, listing, truth
 from pileus.identity.errors import TokenNotFound
-from pileus.identity.model import ApplicationCredentialRef, Login, PasswordUser, Project, Role, Scope, User
+from pileus.identity.model import ApplicationCredentialRef, Login, PasswordUser, Project, Role, Scope, TotpUser, User
 from pileus.identity.payload import FEDERATED, METHODS, SYSTEM, UNSCOPED
 from pileus.identity.service.tokens import Verified, stamp
 
@@ -25,6 +25,10 @@ ACCESS_RULES = "openstack-identity-access-rules"
 
 class PasswordProof(msgspec.Struct, frozen=True):
     user: PasswordUser
+
+
+class TotpProof(msgspec.Struct, frozen=True):
+    user: TotpUser
 
 
 class TokenProof(msgspec.Struct, frozen=True):
@@ -44,6 +48,7 @@ class Proofs(msgspec.Struct, frozen=True):
     methods: list[str]
     password: PasswordProof | None = None
     token: TokenProof | None = None
+    totp: TotpProof | None = None
     application_credential: ApplicationCredentialRef | None = None
     mapped: FederatedProof | None = None
     openid: FederatedProof | None = None
@@ -69,12 +74,12 @@ async def create_token(req: Request, body: AuthBody) -> Reply:
         said = await assertion_of(req, by.identity_provider)
         scope = body.auth.scope or "unscoped"
         verified = await identity.federated_logins.log_in(by.identity_provider, by.protocol, said, scope)
-    return await _reply(req, verified, 201)
+    return await reply(req, verified, 201)
 
 
 async def show_token(req: Request) -> Reply:
     """What the token in X-Subject-Token means."""
-    return await _reply(req, await _subject(req), 200)
+    return await reply(req, await _subject(req), 200)
 
 
 async def check_token(req: Request) -> Reply:
@@ -134,10 +139,12 @@ def _login(req: Request, auth: Auth) -> Login:
     for method, proof in named.items():
         if proof is None:
             raise Invalid(f"Expecting to find {method} in identity.")
-    password, token = named.get("password"), named.get("token")
+    password, token, totp = named.get("password"), named.get("token"), named.get("totp")
     return Login(
         password=password.user if password is not None else None,
         token=token.id if token is not None else None,
+        totp=totp.user if totp is not None else None,
+        receipt=req.header("openstack-auth-receipt"),
         application_credential=named.get("application_credential"),
         scope=auth.scope,
         source=req.falcon.remote_addr or "",
@@ -157,7 +164,7 @@ async def _subject(req: Request) -> Verified:
     return found
 
 
-async def _reply(req: Request, v: Verified, status: int) -> Reply:
+async def reply(req: Request, v: Verified, status: int) -> Reply:
     token = show(v)
     if v.payload.scope != UNSCOPED and "nocatalog" not in req.query:
         token["catalog"] = await req.services.identity.catalog(v.context.project_id, v.context.user_id)
@@ -168,7 +175,7 @@ def show(v: Verified) -> dict[str, Any]:
     p, m = v.payload, v.meaning
     shown: dict[str, Any] = {
         "methods": p.shown_methods,
-        "user": _named(m.user) | {"domain": _named(m.user_domain), "password_expires_at": None},
+        "user": _named(m.user) | {"domain": _named(m.user_domain), "password_expires_at": _end(m.user)},
         "audit_ids": list(p.audit_ids[:2]),
         "expires_at": v.context.expires_at,
         "issued_at": stamp(p.issued_at),
@@ -201,6 +208,10 @@ def show(v: Verified) -> dict[str, Any]:
     if p.scope != UNSCOPED:
         shown["roles"] = [_named(r) for r in m.roles]
     return shown
+
+
+def _end(user: User) -> str | None:
+    return stamp(user.password_expires_at) if user.password_expires_at is not None else None
 
 
 def _named(record: User | Project | Role) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class UserOptions(msgspec.Struct, forbid_unknown_fields=True):
     ignore_lockout_failure_attempts: bool | UnsetType | None = UNSET
     ignore_user_inactivity: bool | UnsetType | None = UNSET
     lock_password: bool | UnsetType | None = UNSET
+    multi_factor_auth_enabled: bool | UnsetType | None = UNSET
+    multi_factor_auth_rules: list[Annotated[list[str], Meta(min_length=1)]] | UnsetType | None = UNSET
 
 
 def parse(kind: type[T], data: dict[str, Any], *, id: str | None = None) -> tuple[T, dict[str, Any]]:

@@ -13,7 +13,9 @@ from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Id, Name, changes, parse, required
 from pileus.identity.api.views import filters, links, listing
+from pileus.identity.errors import Refused
 from pileus.identity.model import Credential
+from pileus.identity.service.credentials import EC2
 from pileus.identity.service.delegation import in_person
 
 
@@ -41,6 +43,8 @@ async def create_credential(req: Request, body: CredentialBody) -> dict[str, Any
     known, extra = parse(CredentialFields, body.credential)
     for field in ("user_id", "type", "blob"):
         required(getattr(known, field), field)
+    if str(known.type).lower() == EC2 and req.who.app_cred_id is not None:
+        raise Refused(why="A token of an application credential cannot create EC2 credentials.")
     req.enforce("identity:create_credential", targets.owned(str(known.user_id)))
     created = await req.services.identity.credentials.create(**changes(known, extra))
     return {"credential": show_credential(req, created)}

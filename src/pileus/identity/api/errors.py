@@ -8,10 +8,12 @@ from typing import Any
 
 from pileus.core.errors import CloudError, PolicyForbids
 from pileus.core.http import Request
-from pileus.identity.errors import OAuth2InvalidClient, OAuth2InvalidRequest, OAuth2UnsupportedGrant
+from pileus.identity.errors import MoreProofs, OAuth2InvalidClient, OAuth2InvalidRequest, OAuth2UnsupportedGrant
 
 
 def render(error: CloudError, req: Request) -> tuple[dict[str, str], Any]:
+    if isinstance(error, MoreProofs):
+        return {}, {"receipt": error.facts["receipt"], "required_auth_methods": error.facts["required"]}
     message = str(error)
     if isinstance(error, (OAuth2InvalidClient, OAuth2InvalidRequest, OAuth2UnsupportedGrant)):
         return {"cache-control": "no-store"}, {"error": error.oauth, "error_description": message}  # as RFC 6749 has it

@@ -14,6 +14,7 @@ from pileus.identity.api.bodies import Id, Name, UserOptions, changes, parse, re
 from pileus.identity.api.projects import show_project
 from pileus.identity.api.views import asked, domain_of, domain_or_own, filters, links, listing, own_domain, own_list_limit
 from pileus.identity.model import User
+from pileus.identity.service.tokens import stamp
 
 
 class UserFields(msgspec.Struct, kw_only=True):
@@ -76,7 +77,8 @@ async def delete_user(req: Request, user_id: str) -> None:
 
 async def change_password(req: Request, user_id: str, body: PasswordBody) -> None:
     """By the user: the original password is the proof, so no token is asked for."""
-    await req.services.identity.users.change_password(user_id, body.user.original_password, body.user.password)
+    await req.services.identity.users.change_password(user_id, body.user.original_password, body.user.password,
+                                                     source=req.falcon.remote_addr or "")
 
 
 async def list_user_projects(req: Request, user_id: str) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def show_user(req: Request, u: User) -> dict[str, Any]:
         "domain_id": u.domain_id,
         "enabled": u.enabled,
         "options": u.options,
-        "password_expires_at": None,
+        "password_expires_at": stamp(u.password_expires_at) if u.password_expires_at is not None else None,
         "links": links(req, "users", u.id),
     }
     return shown if u.default_project_id is None else shown | {"default_project_id": u.default_project_id}

@@ -1,4 +1,4 @@
-"""Credentials that users keep here: EC2 keys, certificates, seeds of one-time passwords. Nothing logs in with them yet.
+"""Credentials that users keep here: EC2 keys (`ec2`), seeds of one-time passwords (`proofs`), certificates.
 
 A blob is encrypted before it reaches the database, and decrypted only for who may see it. Owner, project and type never
 change (OSSA-2020-004), and neither do the parts of an EC2 blob that say what it was made with.

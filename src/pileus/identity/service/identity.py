@@ -22,14 +22,17 @@ from pileus.identity.service.application_credentials import ApplicationCredentia
 from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.bootstrap import bootstrap
 from pileus.identity.service.catalog import Catalog
+from pileus.identity.service.compliance import Compliance
 from pileus.identity.service.consumers import Consumers
 from pileus.identity.service.core import Core
 from pileus.identity.service.credentials import Credentials
 from pileus.identity.service.directories import Directories
 from pileus.identity.service.domain_configs import DomainConfigs
+from pileus.identity.service.ec2 import Ec2
 from pileus.identity.service.effective import Lister
 from pileus.identity.service.endpoint_filters import EndpointFilters
 from pileus.identity.service.endpoint_policies import EndpointPolicies
+from pileus.identity.service.factors import Factors
 from pileus.identity.service.federated_logins import FederatedLogins
 from pileus.identity.service.federation import Federation
 from pileus.identity.service.limits import Limits
@@ -38,7 +41,10 @@ from pileus.identity.service.meanings import Meanings
 from pileus.identity.service.oauth2 import OAuth2
 from pileus.identity.service.policies import Policies
 from pileus.identity.service.projects import Projects
+from pileus.identity.service.proofs import Proofs
 from pileus.identity.service.roles import Roles
+from pileus.identity.service.scopes import Scopes
+from pileus.identity.service.throttle import Throttle
 from pileus.identity.service.tokens import Tokens
 from pileus.identity.service.trusts import Trusts
 from pileus.identity.service.users import Groups, Users
@@ -56,7 +62,9 @@ class Identity:
         self.credential_keys = Keys(_folder(config.credential_key_repository, state, "credential-keys"), config, kit.clock, kit.ids)
         self.passwords = Passwords(config, kit.ids)
         self.projects = Projects(self.core)
-        self.users = Users(self.core, self.passwords)
+        self.compliance = Compliance(self.core, self.passwords)
+        self.throttle = Throttle(kit.clock, config.failed_logins_per_minute)
+        self.users = Users(self.core, self.passwords, self.compliance, self.throttle)
         self.groups = Groups(self.core)
         self.roles = Roles(self.core)
         self.assignments = Assignments(self.core, self.roles)
@@ -75,7 +83,10 @@ class Identity:
         self.application_credentials = ApplicationCredentials(self.core, self.passwords, self.assignments)
         self.meanings = Meanings(self.core, self.assignments)
         self.tokens = Tokens(self.core, self.keys, self.meanings)
-        self.logins = Logins(self.core, self.passwords, self.tokens, self.assignments, self.directories)
+        proofs = Proofs(self.core, self.passwords, Scopes(self.core, self.assignments), self.directories, self.compliance, self.credentials)
+        factors = Factors(self.core, self.keys)
+        self.logins = Logins(self.core, self.passwords, self.tokens, proofs, factors, self.compliance, self.throttle)
+        self.ec2 = Ec2(self.core, self.credentials, self.logins)
         self.federated_logins = FederatedLogins(self.core, self.federation, self.logins)
         self.oauth2 = OAuth2(self.logins)
         self.assertions = Assertions(config, kit.clock)
@@ -179,7 +190,7 @@ class Identity:
         """A user with this password, and a role on a project. `generated`: a machine made the password, of 96 bits or more."""
         user = await self.users.find_named(name, domain_id)
         if user is None:
-            user = await self.create_user(name, password, domain_id=domain_id, generated_password=generated)
+            user = await self.create_user(name, password, domain_id=domain_id, generated_password=generated, by_operator=True)
         else:
             await self.users.ensure_password(user, password, generated=generated)
         if project_id is not None:

@@ -7,21 +7,23 @@ costs as much as a wrong password.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import timedelta
 
 import msgspec
 
 from pileus.core.errors import Unauthenticated
-from pileus.identity.errors import Refused, TokenNotFound
-from pileus.identity.model import ApplicationCredential, Login, PasswordUser, Scope, Trust, TrustRef, UserRef
+from pileus.identity.errors import MoreProofs, PasswordExpired, Refused, TokenNotFound
+from pileus.identity.model import ApplicationCredential, Login, PasswordUser, Scope, Trust, TrustRef, User, UserRef
 from pileus.identity.passwords import Passwords
 from pileus.identity.payload import LONGEST_CHAIN, PROJECT, Payload, audit_id
-from pileus.identity.service.assignments import Assignments
+from pileus.identity.service.compliance import Compliance
 from pileus.identity.service.core import Core
-from pileus.identity.service.directories import Directories
+from pileus.identity.service.factors import Factors
 from pileus.identity.service.generations import TOKENS
 from pileus.identity.service.proofs import Proofs
-from pileus.identity.service.scopes import Scopes, trust_of
+from pileus.identity.service.scopes import trust_of
+from pileus.identity.service.throttle import Throttle
 from pileus.identity.service.tokens import Tokens, Verified
 
 #: Logins remembered: who was meant, and what for.
@@ -33,7 +35,7 @@ class Resolved(msgspec.Struct, frozen=True):
     """What the names of a login stand for, as of a generation, and the hash of the password that proves it."""
 
     generation: int
-    user_id: str
+    user: User
     hash: str
     scope: int
     target_id: str | None
@@ -49,25 +51,53 @@ class Proven(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Logins:
-    def __init__(self, core: Core, passwords: Passwords, tokens: Tokens, assignments: Assignments, directories: Directories):
+    def __init__(
+        self,
+        core: Core,
+        passwords: Passwords,
+        tokens: Tokens,
+        proofs: Proofs,
+        factors: Factors,
+        compliance: Compliance,
+        throttle: Throttle,
+    ):
+        """`proofs` and `factors` say who somebody is; `compliance` and `throttle` may still refuse them."""
+        self.compliance, self.throttle = compliance, throttle
         self.core, self.passwords, self.tokens = core, passwords, tokens
-        self.scopes = Scopes(core, assignments)
-        self.proofs = Proofs(core, passwords, self.scopes, directories)
+        self.scopes, self.proofs, self.factors = proofs.scopes, proofs, factors
         self.cache: dict[tuple[UserRef, Scope | str | None], Resolved] = {}
 
     async def log_in(self, login: Login) -> Verified:
         """A token. Raises Unauthenticated, Invalid for a request that contradicts itself, TokenNotFound for a token that proves nothing."""
+        account = _account(login)
+        if account is not None:
+            self.throttle.check(login.source, account)
+        try:
+            return await self._log_in(login)
+        except (PasswordExpired, MoreProofs):
+            raise
+        except Unauthenticated:
+            if account is not None:
+                self.throttle.failed(login.source, account)
+            raise
+
+    async def _log_in(self, login: Login) -> Verified:
         # Read before the proofs are looked at: what is revoked from now on, revokes this token too.
         generation = (await self.core.generations.read())[TOKENS]
         if login.application_credential is not None:
             return await self._by_application_credential(login, generation)
-        if login.password is not None and login.token is None:
+        if login.password is not None and login.token is None and login.totp is None and login.receipt is None:
             return await self._by_password(login.password, login.scope, generation)
         return await self._for_scope(await self._prove(login, generation), login.scope)
 
     async def issue_federated(self, user_id: str, method: str, generation: int, scope: Scope | str) -> Verified:
         """A token for somebody whom an identity provider has identified. `generation`: read before it was asked."""
         return await self._for_scope(Proven(user_id=user_id, methods=frozenset({method}), generation=generation), scope)
+
+    async def issue_signed(self, user_id: str, project_id: str, generation: int) -> Verified:
+        """A token for somebody who signed with the keys they have for a project. `generation`: read before they were looked at."""
+        proven = Proven(user_id=user_id, methods=frozenset({"ec2credential"}), generation=generation)
+        return await self._issue(proven, PROJECT, project_id)
 
     async def _prove(self, login: Login, generation: int) -> Proven:
         """Every proof there is must hold, and all of them for the same user."""
@@ -82,9 +112,18 @@ class Logins:
         if login.password is not None:
             users.add((await self.proofs.password(login.password))[0])
             methods |= PASSWORD
+        if login.totp is not None:
+            users.add(await self.proofs.totp(login.totp))
+            methods |= {"totp"}
+        if login.receipt is not None and users:
+            before, brought = await self.factors.brought(login.receipt)
+            users.add(before)
+            methods |= brought
         if len(users) != 1:
             raise Unauthenticated()
-        return Proven(user_id=users.pop(), methods=methods, generation=generation, parent=parent)
+        user_id = users.pop()
+        await self.factors.check(user_id, methods, generation)
+        return Proven(user_id=user_id, methods=methods, generation=generation, parent=parent)
 
     async def _for_scope(self, proven: Proven, wanted: Scope | str | None) -> Verified:
         if (trust := trust_of(wanted)) is not None:
@@ -97,17 +136,17 @@ class Logins:
         key = (UserRef(id=given.id, name=given.name, domain=given.domain), wanted)
         known = self.cache.get(key)
         if known is not None and known.generation == generation:
-            if not await self.passwords.verify(given.password, known.hash):
-                raise Unauthenticated()
-            proven = Proven(user_id=known.user_id, methods=PASSWORD, generation=generation)
+            await self.compliance.judge(known.user, await self.passwords.verify(given.password, known.hash))
+            proven = Proven(user_id=known.user.id, methods=PASSWORD, generation=generation)
             return await self._issue(proven, known.scope, known.target_id)
-        user_id, hashed = await self.proofs.password(given)
+        user_id, hashed, user = await self.proofs.password(given)
+        await self.factors.check(user_id, PASSWORD, generation)
         verified = await self._for_scope(Proven(user_id=user_id, methods=PASSWORD, generation=generation), wanted)
-        if verified.payload.trust_id is None and hashed:
+        if verified.payload.trust_id is None and user is not None:
             self.cache.pop(key, None)
             if len(self.cache) >= REMEMBERED:
                 del self.cache[next(iter(self.cache))]
-            self.cache[key] = Resolved(generation, user_id, hashed, verified.payload.scope, verified.payload.target_id)
+            self.cache[key] = Resolved(generation, user, hashed, verified.payload.scope, verified.payload.target_id)
         return verified
 
     async def _by_application_credential(self, login: Login, generation: int) -> Verified:
@@ -175,6 +214,14 @@ class Logins:
         if len(chain) > LONGEST_CHAIN:
             raise Unauthenticated("The token was rescoped too often. Log in again.")
         return chain
+
+
+def _account(login: Login) -> Hashable:
+    """What failures are counted by: the account that is meant, as it was named."""
+    if (user := login.password or login.totp) is not None:
+        return (user.id, user.name, user.domain)
+    app_cred = login.application_credential
+    return (app_cred.id, app_cred.name, app_cred.user) if app_cred is not None else None
 
 
 def _exchangeable(parent: Verified) -> None:

@@ -4,30 +4,38 @@
 from __future__ import annotations
 
 from pileus.core.errors import Invalid, Unauthenticated
+from pileus.identity import totp
 from pileus.identity.directory.ldap import Ldap
-from pileus.identity.model import ApplicationCredential, ApplicationCredentialRef, PasswordUser
+from pileus.identity.model import ApplicationCredential, ApplicationCredentialRef, PasswordUser, TotpUser, User
 from pileus.identity.passwords import Passwords
+from pileus.identity.service.compliance import Compliance
 from pileus.identity.service.core import Core
+from pileus.identity.service.credentials import Credentials
 from pileus.identity.service.directories import Directories
 from pileus.identity.service.scopes import Scopes
+from pileus.identity.store.base import Filter
 
 
 class Proofs:
-    def __init__(self, core: Core, passwords: Passwords, scopes: Scopes, directories: Directories):
+    def __init__(self, core: Core, passwords: Passwords, scopes: Scopes, directories: Directories, compliance: Compliance,
+                 credentials: Credentials):
+        self.compliance, self.credentials = compliance, credentials
         self.core, self.passwords, self.scopes, self.directories = core, passwords, scopes, directories
 
-    async def password(self, given: PasswordUser) -> tuple[str, str]:
-        """(user, hash) of who this is. Disabled or not: issuing a token refuses them, after the same work.
+    async def password(self, given: PasswordUser) -> tuple[str, str, User | None]:
+        """(id, hash, record) of who this is. Disabled or not: issuing a token refuses them, after the same work.
 
         The hash is empty for those of a directory, which is asked about them every time.
         """
         if (kept := await self._in_directory(given)) is not None:
-            return await self.directories.prove(*kept, given.password), ""
+            return await self.directories.prove(*kept, given.password), "", None
         user = await self.scopes.user(given)
         secret = await self.core.store.users.password(user.id) if user is not None else None
-        if not await self.passwords.verify(given.password, secret.hash if secret is not None else None) or secret is None:
+        fits = await self.passwords.verify(given.password, secret.hash if secret is not None else None)
+        if secret is None or user is None:
             raise Unauthenticated()
-        return secret.user_id, secret.hash
+        await self.compliance.judge(user, fits)
+        return user.id, secret.hash, user
 
     async def _in_directory(self, given: PasswordUser) -> tuple[Ldap, str, str] | None:
         """(directory, domain, name) of somebody whose domain is kept in a directory."""
@@ -39,6 +47,17 @@ class Proofs:
             domain_id, name = domain.id if domain is not None else "", given.name or ""
         directory = await self.directories.of(domain_id) if domain_id and name else None
         return (directory, domain_id, name) if directory is not None else None
+
+    async def totp(self, given: TotpUser) -> str:
+        """The user whose one-time password it is. A wrong one counts like a wrong password."""
+        user = await self.scopes.user(given)
+        if user is None:
+            raise Unauthenticated()
+        mine = [Filter("user_id", "equals", user.id), Filter("type", "equals", "totp")]
+        now, previous = self.core.clock.now(), self.core.config.totp_included_previous_windows
+        seeds = [self.credentials.blob(c) for c in await self.credentials.matching(mine)]
+        await self.compliance.judge(user, any([totp.fits(seed, given.passcode, now, previous=previous) for seed in seeds]))
+        return user.id
 
     async def application_credential(self, given: ApplicationCredentialRef) -> ApplicationCredential:
         found = await self._find(given)

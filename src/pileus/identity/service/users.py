@@ -7,17 +7,20 @@ from datetime import datetime
 from typing import Any
 
 from pileus.core.errors import Invalid, Unauthenticated
-from pileus.identity.errors import DomainNotFound, NotAMember, Refused
+from pileus.identity.errors import DomainNotFound, LastAdmin, NotAMember, PasswordExpired, Refused
 from pileus.identity.model import Group, Project, Secret, User
 from pileus.identity.passwords import Passwords
+from pileus.identity.service.compliance import Compliance
 from pileus.identity.service.core import Core, clean_name
 from pileus.identity.service.projects import merge
+from pileus.identity.service.throttle import Throttle
 from pileus.identity.store.base import Filter
 
 
 class Users:
-    def __init__(self, core: Core, passwords: Passwords):
+    def __init__(self, core: Core, passwords: Passwords, compliance: Compliance, throttle: Throttle):
         self.core, self.db, self.store, self.passwords = core, core.db, core.store.users, passwords
+        self.compliance, self.throttle = compliance, throttle
 
     async def get(self, id: str) -> User:
         return await self.store.get(id)
@@ -47,8 +50,14 @@ class Users:
         extra: dict | None = None,
         id: str | None = None,
         generated_password: bool = False,
+        by_operator: bool = False,
     ) -> User:
-        """`generated_password`: a machine made it, of 128 bits or more, so hashing it may be cheap."""
+        """`generated_password`: a machine made it, of 128 bits or more, so hashing it may be cheap.
+
+        `by_operator`: the password is part of the cloud's configuration; rules for passwords are not for it.
+        """
+        if password is not None and not by_operator:
+            self.compliance.check(password)
         user = User(
             id=id or self.core.ids.hex(),
             name=clean_name(name),
@@ -65,7 +74,7 @@ class Users:
             await self._check(user)  # again: hashing took a while
             await self.store.add(user)
             if hashed is not None:
-                await self._keep(user.id, hashed)
+                user = await self._keep(user, hashed, by_operator=by_operator)
         return user
 
     async def update(
@@ -76,11 +85,17 @@ class Users:
         password: str | None = None,
         no_password: bool = False,
         generated_password: bool = False,
+        by_user: bool = False,
+        by_operator: bool = False,
     ) -> User:
         """Change some columns, or the password (`no_password` takes it away).
 
-        A changed password voids the user's tokens, as disabling does."""
+        A changed password voids the user's tokens, as disabling does. Enabling a user, or giving them a password, opens an
+        account that was locked. `by_user`: they chose the password themselves; `by_operator`: see `create`.
+        """
         await self.store.get(id)
+        if password is not None and not by_operator:
+            self.compliance.check(password)
         hashed = await self.passwords.hash(password, cheap=generated_password) if password is not None else None
         async with self.db.transaction():
             user = await self.store.get(id, lock=True)
@@ -93,33 +108,50 @@ class Users:
             if no_password:
                 await self.store.drop_password(id)
             if hashed is not None:
-                await self._keep(id, hashed)
+                changed = await self._keep(changed, hashed, by_user=by_user, by_operator=by_operator)
+            if hashed is not None or values.get("enabled"):
+                await self.core.store.standings.clear(id)
             disabled = user.enabled and not changed.enabled
             if disabled or hashed is not None or no_password:
                 await self.core.generations.revoke(f"user:{id}")
-            elif {"name", "enabled", "default_project_id"} & values.keys():
+            elif {"name", "enabled", "default_project_id", "options"} & values.keys():
                 await self.core.generations.raise_()
             if disabled:
                 await self.core.keep_an_admin()
         return changed
 
-    async def change_password(self, id: str, original: str, password: str) -> None:
-        """By the user, who proves to be one with the original password. Raises Unauthenticated, always for the same reason."""
+    async def change_password(self, id: str, original: str, password: str, *, source: str = "") -> None:
+        """By the user, who proves to be one with the original password, expired or not.
+
+        Raises Unauthenticated, always for the same reason.
+        """
+        self.throttle.check(source, id)
         user, secret = await self.store.find(id), await self.store.password(id)
         fits = await self.passwords.verify(original, secret.hash if secret else None)
-        if user is None or not fits or not user.enabled or not await self._domain_enabled(user):
+        if user is None or secret is None:
+            self.throttle.failed(source, id)
+            raise Unauthenticated()
+        try:
+            await self.compliance.judge(user, fits)
+        except PasswordExpired:
+            pass
+        except Unauthenticated:
+            self.throttle.failed(source, id)
+            raise
+        if not user.enabled or not await self._domain_enabled(user):
             raise Unauthenticated()
         if user.options.get("lock_password"):
             raise Refused(why="Password cannot be changed: it is locked by the administrator.")
         if original == password:
             raise Invalid("The new password cannot be identical to the original password.")
-        await self.update(id, {}, password=password)
+        await self.compliance.check_change(user, secret, password)
+        await self.update(id, {}, password=password, by_user=True)
 
     async def ensure_password(self, user: User, password: str, *, generated: bool = False) -> None:
         """Give a user this password, unless they have it."""
         secret = await self.store.password(user.id)
         if secret is None or not await self.passwords.verify(password, secret.hash):
-            await self.update(user.id, {}, password=password, generated_password=generated)
+            await self.update(user.id, {}, password=password, generated_password=generated, by_operator=True)
 
     async def delete(self, id: str) -> None:
         async with self.db.transaction():
@@ -129,8 +161,27 @@ class Users:
             await self.core.generations.revoke(f"user:{id}")
             await self.core.keep_an_admin()
 
-    async def _keep(self, user_id: str, hashed: str) -> None:
-        await self.store.set_password(Secret(user_id=user_id, hash=hashed, created_at=self.core.clock.now()))
+    async def disable_inactive(self) -> int:
+        """Disable who has not logged in for too long, except the last administrator; says how many."""
+        gone = 0
+        for standing in await self.core.store.standings.seen_until(self.core.clock.now() - self.compliance.inactive_after):
+            user = await self.store.find(standing.user_id)
+            if user is None or not user.enabled or not self.compliance.is_inactive(user, standing, self.core.clock.now()):
+                continue
+            try:
+                await self.update(user.id, {"enabled": False})
+            except LastAdmin:
+                continue
+            gone += 1
+        return gone
+
+    async def _keep(self, user: User, hashed: str, *, by_user: bool = False, by_operator: bool = False) -> User:
+        secret = Secret(user_id=user.id, hash=hashed, created_at=self.core.clock.now())
+        await self.store.set_password(secret)
+        if count := self.core.config.unique_last_password_count:
+            await self.store.remember_password(self.core.ids.hex(), secret, count)
+        ends = self.compliance.expires_at(user.options, by_user=by_user) if not by_operator else None
+        return await self.store.change(user, {"password_expires_at": ends}) if ends != user.password_expires_at else user
 
     async def _domain_enabled(self, user: User) -> bool:
         return (await self.core.store.projects.get(user.domain_id)).enabled

@@ -17,6 +17,7 @@ from pileus.identity.store.policy_associations import PolicyAssociations
 from pileus.identity.store.projects import Projects
 from pileus.identity.store.revocations import Revocations
 from pileus.identity.store.roles import Roles
+from pileus.identity.store.standings import Standings
 from pileus.identity.store.trusts import Trusts
 from pileus.identity.store.users import Groups, Users
 
@@ -47,6 +48,7 @@ class Store:
         self.policies = Policies(db)
         self.credentials = Credentials(db)
         self.trusts = Trusts(db)
+        self.standings = Standings(db)
         self.application_credentials = ApplicationCredentials(db)
         self.access_rules = AccessRules(db)
         self.revocations = Revocations(db)

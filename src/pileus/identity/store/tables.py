@@ -31,6 +31,7 @@ users = sa.Table(
     Id("domain_id", sa.ForeignKey(projects.c.id), nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
     Id("default_project_id", index=True),
+    sa.Column("password_expires_at", Time),
     sa.Column("options", Json, nullable=False),
     sa.Column("extra", Json, nullable=False),
     sa.UniqueConstraint("domain_id", "name"),
@@ -42,6 +43,24 @@ passwords = sa.Table(
     Id("user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), primary_key=True),
     sa.Column("hash", sa.String(255), nullable=False),
     sa.Column("created_at", Time, nullable=False),
+)
+
+former_passwords = sa.Table(
+    "identity_former_passwords",
+    METADATA,
+    Id("id", primary_key=True),
+    Id("user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("hash", sa.String(255), nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+)
+
+standings = sa.Table(
+    "identity_standings",
+    METADATA,
+    Id("user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("failed", sa.Integer, nullable=False),
+    sa.Column("failed_at", Time),
+    sa.Column("active_at", Time, index=True),
 )
 
 groups = sa.Table(

@@ -12,7 +12,7 @@ from pileus.core.db import Duplicate
 from pileus.identity.errors import GroupNotFound, UserNotFound
 from pileus.identity.model import Group, Secret, User
 from pileus.identity.store.base import Table
-from pileus.identity.store.tables import groups, members, passwords, projects, users
+from pileus.identity.store.tables import former_passwords, groups, members, passwords, projects, users
 
 _PASSWORD = sa.select(passwords).where(passwords.c.user_id == sa.bindparam("user"))
 
@@ -26,6 +26,22 @@ class Users(Table[User]):
     async def set_password(self, secret: Secret) -> None:
         await self.drop_password(secret.user_id)
         await self.db.insert(passwords, secret)
+
+    async def former_passwords(self, user_id: str, count: int) -> list[str]:
+        """The hashes of the last so many passwords, the present one among them."""
+        t = former_passwords.c
+        query = sa.select(t.hash).where(t.user_id == user_id).order_by(t.created_at.desc(), t.id).limit(count)
+        present = await self.password(user_id)
+        return list(dict.fromkeys(([present.hash] if present is not None else []) + [r.hash for r in await self.db.rows(query)]))
+
+    async def remember_password(self, id: str, secret: Secret, keep: int) -> None:
+        """Keep a hash in the user's history, and no more than `keep` of them."""
+        t = former_passwords.c
+        await self.db.insert(former_passwords, {"id": id, "user_id": secret.user_id, "hash": secret.hash, "created_at": secret.created_at})
+        query = sa.select(t.id).where(t.user_id == secret.user_id).order_by(t.created_at.desc(), t.id)
+        old = [r.id for r in await self.db.rows(query)][keep:]
+        if old:
+            await self.db.execute(former_passwords.delete().where(t.id.in_(old)))
 
     async def drop_password(self, user_id: str) -> None:
         await self.db.execute(passwords.delete().where(passwords.c.user_id == user_id))

@@ -651,6 +651,7 @@ def upgrade() -> None:
     sa.Column('domain_id', sa.String(length=64), nullable=False),
     sa.Column('enabled', sa.Boolean(), nullable=False),
     sa.Column('default_project_id', sa.String(length=64), nullable=True),
+    sa.Column('password_expires_at', sa.String(27), nullable=True),
     sa.Column('options', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
     sa.Column('extra', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
     sa.ForeignKeyConstraint(['domain_id'], ['identity_projects.id'], name=op.f('fk_identity_users_domain_id')),
@@ -938,6 +939,17 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('user_id', name=op.f('pk_identity_federated_users')),
     sa.UniqueConstraint('idp_id', 'unique_id', name=op.f('uq_identity_federated_users_idp_id_unique_id'))
     )
+    op.create_table('identity_former_passwords',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('hash', sa.String(length=255), nullable=False),
+    sa.Column('created_at', sa.String(27), nullable=False),
+    sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_former_passwords_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_former_passwords'))
+    )
+    with op.batch_alter_table('identity_former_passwords', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_former_passwords_user_id'), ['user_id'], unique=False)
+
     op.create_table('identity_limits',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('registered_limit_id', sa.String(length=64), nullable=False),
@@ -999,6 +1011,17 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('identity_remote_ids', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_identity_remote_ids_idp_id'), ['idp_id'], unique=False)
+
+    op.create_table('identity_standings',
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('failed', sa.Integer(), nullable=False),
+    sa.Column('failed_at', sa.String(27), nullable=True),
+    sa.Column('active_at', sa.String(27), nullable=True),
+    sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_standings_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('user_id', name=op.f('pk_identity_standings'))
+    )
+    with op.batch_alter_table('identity_standings', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_standings_active_at'), ['active_at'], unique=False)
 
     op.create_table('identity_trusts',
     sa.Column('id', sa.String(length=64), nullable=False),
@@ -1152,6 +1175,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identity_trusts_project_id'))
 
     op.drop_table('identity_trusts')
+    with op.batch_alter_table('identity_standings', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_standings_active_at'))
+
+    op.drop_table('identity_standings')
     with op.batch_alter_table('identity_remote_ids', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_remote_ids_idp_id'))
 
@@ -1171,6 +1198,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identity_limits_target_id'))
 
     op.drop_table('identity_limits')
+    with op.batch_alter_table('identity_former_passwords', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_former_passwords_user_id'))
+
+    op.drop_table('identity_former_passwords')
     op.drop_table('identity_federated_users')
     with op.batch_alter_table('identity_credentials', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_credentials_user_id'))
