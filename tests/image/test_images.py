@@ -24,8 +24,9 @@ async def test_an_image_lives_its_life():
         stored = await g.upload(id, data)
         assert (stored.status, stored.data) == (204, b"")
         active = await g.show(id)
-        assert active == image | {"status": "active", "size": 1024, "virtual_size": 1024, "checksum": hashlib.md5(data).hexdigest(),
-                                  "os_hash_algo": "sha512", "os_hash_value": hashlib.sha512(data).hexdigest()}
+        assert active == image | {"status": "active", "stores": "file", "size": 1024, "virtual_size": 1024,
+                                  "checksum": hashlib.md5(data).hexdigest(), "os_hash_algo": "sha512",
+                                  "os_hash_value": hashlib.sha512(data).hexdigest()}
         got = await g.member().get(f"{ROOT}/{id}/file")
         assert (got.status, got.data, got.headers["content-md5"]) == (200, data, active["checksum"])
         assert got.headers["content-type"] == "application/octet-stream" and got.headers["content-length"] == "1024"

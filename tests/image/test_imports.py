@@ -50,7 +50,7 @@ async def test_staged_bytes_are_imported_without_a_copy():
         assert got.status == 202
         await g.kit.sagas.drain()
         found = await g.show(image["id"])
-        assert (found["status"], found["size"]) == ("active", 5) and g.files() == kept
+        assert (found["status"], found["size"], found["stores"]) == ("active", 5, "file") and g.files() == kept
         [task] = await tasks(g, image["id"])
         assert (task["status"], task["type"], task["request_id"]) == ("success", "api_image_import", got.headers["x-openstack-request-id"])
         assert task["input"]["import_req"]["method"] == {"name": "glance-direct"}

@@ -13,6 +13,7 @@ from pileus.image.api.bodies import ATTRIBUTES, MemberStatus
 READ_ONLY: dict[str, Any] = {
     "status": str, "size": int | None, "virtual_size": int | None, "checksum": str | None, "os_hash_algo": str | None,
     "os_hash_value": str | None, "created_at": str, "updated_at": str, "self": str, "file": str, "schema": str,
+    "stores": str,
 }
 DESCRIPTIONS = {
     "id": "An identifier for the image",
@@ -37,6 +38,7 @@ DESCRIPTIONS = {
     "self": "URL of the image",
     "file": "URL of the data",
     "schema": "URL of this schema",
+    "stores": "Stores that the data are in",
 }
 MEMBER: dict[str, Any] = {
     "created_at": str, "image_id": str, "member_id": str, "schema": str, "status": MemberStatus, "updated_at": str,

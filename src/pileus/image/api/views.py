@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from pileus.core.clock import iso
+from pileus.image.api.info import STORES
 from pileus.image.model import Image, Member
 
 
@@ -13,6 +14,7 @@ def image_view(image: Image) -> dict[str, Any]:
     path = f"/v2/images/{image.id}"
     return {
         **image.properties,
+        **({"stores": ",".join(store["id"] for store in STORES)} if image.has_data else {}),
         "id": image.id,
         "name": image.name,
         "status": image.status,
