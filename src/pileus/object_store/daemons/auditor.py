@@ -55,7 +55,7 @@ class ObjectAuditor(Daemon):
             self.did["bytes"] += found.size
         finally:
             found.close()
-        if digest.hexdigest() != found.metadata.get("x-fragment-etag", found.metadata["etag"]):
+        if digest.hexdigest() != found.metadata["etag"]:
             files.quarantine(part, hash, "its body is not what it was")
             self.did["quarantined"] += 1
 

@@ -29,10 +29,9 @@ class ObjectReplicator(Daemon):
 
     async def work(self) -> None:
         for policy in self.store.policies:
-            if policy.type == "replication":
-                ring = self.store.rings[policy.ring]
-                for device, root in self.own_devices(ring):
-                    await self.device(policy, ring, device, root)
+            ring = self.store.rings[policy.ring]
+            for device, root in self.own_devices(ring):
+                await self.device(policy, ring, device, root)
 
     async def device(self, policy: StoragePolicy, ring: Ring, device: Device, root: Path) -> None:
         files = self.store.node.files_of(device.device, policy)

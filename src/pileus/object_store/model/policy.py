@@ -1,11 +1,9 @@
-"""Storage policies: how many copies, or which fragments, objects of a container are kept as."""
+"""Storage policies: which ring, and so how many copies on which devices, objects of a container are kept on."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
-
 import msgspec
 
 
@@ -17,12 +15,6 @@ class StoragePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     aliases: list[str] = []                 # other names of it
     default: bool = False                   # what containers get that ask for none
     deprecated: bool = False                # no new container may have it
-    type: Literal["replication", "erasure_coding"] = "replication"  # whole copies, or fragments
-    ec_type: str = "isa_l_rs_vand"          # the code that makes fragments
-    ec_data: int = 4                        # fragments that are enough to read
-    ec_parity: int = 2                      # fragments that may be lost
-    ec_duplication: int = 1                 # how often each fragment is kept
-    ec_segment: int = 1 << 20               # bytes that are coded at a time
 
     @property
     def folder(self) -> str:

@@ -41,7 +41,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def data_time(name: str) -> str:
-    return name.partition(".")[0] + "." + name.partition(".")[2].partition(".")[0].partition("~")[0].partition("#")[0]
+    return name.partition(".")[0] + "." + name.partition(".")[2].partition(".")[0].partition("~")[0]
 
 
 def ctype_time(name: str) -> str:

@@ -63,7 +63,7 @@ async def receive(server: ObjectServer, req: Request) -> Response:
             async for chunk in req.body:
                 size += len(chunk)
                 await run(_take, writer, digest, chunk)
-        if str(size) != metadata.get("content-length") or digest.hexdigest() != metadata.get("x-fragment-etag", metadata.get("etag")):
+        if str(size) != metadata.get("content-length") or digest.hexdigest() != metadata.get("etag"):
             return plain(422)
         await run(files.store_file, part, hash, name, writer, metadata)
     finally:
