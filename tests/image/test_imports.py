@@ -57,6 +57,13 @@ async def test_staged_bytes_are_imported_without_a_copy():
         assert (await order(g, image["id"], "glance-direct")).status == 409
 
 
+async def test_a_new_image_says_how_it_may_be_imported():
+    async with glance(import_methods=["web-download"]) as g:
+        got = await g.member().post(ROOT, {"name": "i"})
+        assert (got.headers["openstack-image-import-methods"], got.headers["openstack-image-store-ids"]) == ("web-download", "file")
+        assert (await order(g, got.json["id"], "glance-direct")).status == 400
+
+
 async def test_what_is_still_being_staged_is_not_imported():
     async with glance() as g:
         image = await g.make()

@@ -11,6 +11,7 @@ import msgspec
 from pileus.core.errors import Invalid
 from pileus.core.http import Reply, Request, Route
 from pileus.image.api.bodies import ATTRIBUTES, checked
+from pileus.image.api.info import STORES
 from pileus.image.api.patch import changes
 from pileus.image.api.query import wanted
 from pileus.image.api.targets import of_image, target
@@ -49,7 +50,9 @@ async def create_image(req: Request, body: dict[str, Any]) -> Reply:
         req.enforce(VISIBILITY_RULES[image.visibility], target(req.who, image))
     req.services.image.protections.check(req.who, image, {}, properties)
     made = await req.services.image.create(req.who, image)
-    return Reply(201, _show(req, made), {"location": req.url(f"/image/v2/images/{made.id}")})
+    return Reply(201, _show(req, made), {"location": req.url(f"/image/v2/images/{made.id}"),
+                                          "openstack-image-import-methods": ",".join(req.services.image.imports.methods),
+                                          "openstack-image-store-ids": ",".join(store["id"] for store in STORES)})
 
 
 async def show_image(req: Request, image_id: str) -> dict[str, Any]:
