@@ -23,6 +23,7 @@ from pileus.object_store.pipeline.quotas import Quotas
 from pileus.object_store.pipeline.slo import StaticLargeObjects
 from pileus.object_store.pipeline.symlink import Symlinks
 from pileus.object_store.pipeline.tempurl import TempUrl
+from pileus.object_store.wire.message import Handler
 
 #: All features, the outermost first: a request passes them downwards, its answer upwards.
 PIPELINE: list[type[Feature]] = [
@@ -48,10 +49,10 @@ PIPELINE: list[type[Feature]] = [
 
 def build(store: Store, features: Sequence[type[Feature]] = PIPELINE) -> None:
     """Put the features around the proxy; the result is `store.pipeline`."""
-    app = store.proxy
+    app: Handler = store.proxy
     told: dict[str, object] = {}
     for kind in reversed(features):
-        app = kind(app, store)
-        told.update(app.info())
+        app = feature = kind(app, store)
+        told.update(feature.info())
     store.pipeline = app
     store.told.update(told)

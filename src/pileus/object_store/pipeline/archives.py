@@ -60,7 +60,7 @@ class Extraction:
         feeding = asyncio.ensure_future(self._feed(into))
         source = os.fdopen(out, "rb")
         try:
-            archive = await asyncio.to_thread(tarfile.open, fileobj=source, mode=mode)
+            archive = await asyncio.to_thread(lambda: tarfile.open(fileobj=source, mode=mode))  # type: ignore[call-overload]
             while self.status == 201 and (entry := await asyncio.to_thread(archive.next)) is not None:
                 if entry.isfile():
                     await self._store(archive, entry)

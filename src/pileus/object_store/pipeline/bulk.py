@@ -33,16 +33,15 @@ class BulkDelete(Feature):
         except ValueError:
             return plain(404)
         config = self.store.config.bulk
-        names, size = [], 0
+        lines: list[bytes] = []
         pending = b""
         async for chunk in req.body if req.body is not None else stream():
-            size += len(chunk)
-            *lines, pending = (pending + chunk).split(b"\n")
-            names += lines
-            if len(names) > config.max_deletes or len(pending) > config.max_line:
+            *whole, pending = (pending + chunk).split(b"\n")
+            lines += whole
+            if len(lines) > config.max_deletes or len(pending) > config.max_line:
                 break
-        names = [unquote(line.decode("utf-8", "surrogateescape").strip(), errors="surrogateescape") for line in [*names, pending]]
-        names = [name for name in names if name]
+        texts = [unquote(line.decode("utf-8", "surrogateescape").strip(), errors="surrogateescape") for line in [*lines, pending]]
+        names = [name for name in texts if name]
         if len(names) > config.max_deletes:
             return _told(req, NOTHING, 413, f"Maximum Bulk Deletes: {config.max_deletes} per request", [])
         if not names:

@@ -68,7 +68,7 @@ class DynamicLargeObjects(Feature):
         for _ in range(MOST_PAGES):
             query = urlencode({"format": "json", "prefix": prefix, "marker": found[-1]["name"] if found else "", "limit": PAGE},
                               errors="surrogateescape")
-            headers = {n: req.headers[n] for n in ("referer", "x-newest") if n in req.headers}
+            headers = {n: v for n, v in req.headers.items() if n in ("referer", "x-newest")}
             got = await self.app(req.child("GET", f"/v1/{account}/{container}", headers, query=query, source="DLO"))
             if got.status == 404:
                 return found

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from hashlib import md5
 from typing import Any
@@ -93,13 +93,13 @@ class Segments:
             return plain(409)
         return Response(status, headers, _rest(first, body))
 
-    async def read(self, start: int, length: int) -> AsyncIterator[bytes]:
+    async def read(self, start: int, length: int) -> AsyncGenerator[bytes]:
         """Bytes of the whole. Raises Broken, which cuts the answer off where it cannot be told any more."""
         async with aclosing(self._read(self.segments, start, length, 0)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
-    async def _read(self, segments: Sequence[Segment], start: int, length: int, depth: int) -> AsyncIterator[bytes]:
+    async def _read(self, segments: Sequence[Segment], start: int, length: int, depth: int) -> AsyncGenerator[bytes]:
         if depth >= DEEPEST:
             raise Broken("Max recursion depth exceeded")
         for segment in segments:
@@ -114,7 +114,7 @@ class Segments:
                     yield chunk
             start, length = 0, length - amount
 
-    async def _piece(self, segment: Segment, first: int, amount: int, depth: int) -> AsyncIterator[bytes]:
+    async def _piece(self, segment: Segment, first: int, amount: int, depth: int) -> AsyncGenerator[bytes]:
         if segment.data is not None:
             yield segment.data[first : first + amount]
             return
@@ -133,7 +133,7 @@ class Segments:
             raise Broken(f"Segment {segment.path} is not as long as it was")
 
     async def _open(self, segment: Segment, first: int, amount: int) -> AsyncIterator[bytes]:
-        headers = {n: self.req.headers[n] for n in ("referer", "x-newest") if n in self.req.headers}
+        headers = {n: v for n, v in self.req.headers.items() if n in ("referer", "x-newest")}
         headers["range"] = f"bytes={first}-{first + amount - 1}"
         if segment.etag:
             headers["if-match"] = f'"{segment.etag}"'
@@ -145,8 +145,8 @@ class Segments:
         return stream(got.body) if isinstance(got.body, bytes) else got.body
 
 
-async def _rest(first: bytes, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async with aclosing(body) as chunks:        # type: ignore[type-var]
+async def _rest(first: bytes, body: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(body) as chunks:
         if first:
             yield first
         async for chunk in chunks:
