@@ -27,6 +27,7 @@ from pileus.compute.service.compute import Compute
 from pileus.config import CloudConfig
 from pileus.core.bus import Loopback
 from pileus.core.clock import Clock
+from pileus.core.context import Context
 from pileus.core.db import Database
 from pileus.core.http.app import Edge, build
 from pileus.core.http.mount import Mounts
@@ -177,7 +178,14 @@ class Cloud:
         config = self.config.object_store
         if not config.enabled:
             return None
-        return ObjectStore(config, self.state / "object_store", self.clock, self.ids, self.services.identity.authenticate)
+        identity = self.services.identity
+
+        async def identify(token: str, service_token: str | None = None, *, request_id: str = "", method: str, path: str) -> Context:
+            who = await identity.authenticate(token, service_token, request_id=request_id)
+            await identity.admit(who, "object-store", "", method, path)
+            return who
+
+        return ObjectStore(config, self.state / "object_store", self.clock, self.ids, identify)
 
     def _periodic(self) -> None:
         tasks = [("identity", self.services.identity, IDENTITY_TASKS), ("image", self.services.image, IMAGE_TASKS),

@@ -65,7 +65,7 @@ class TestStore:
         await self.objects.stop()
         shutil.rmtree(self.folder)
 
-    async def identify(self, token: str, service_token: str | None = None, *, request_id: str = "") -> Context:
+    async def identify(self, token: str, service_token: str | None = None, *, request_id: str = "", method: str, path: str) -> Context:
         if token not in self.callers:
             raise Unauthenticated()
         who = self.callers[token]

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from tests.harness import Caller
+
 
 async def test_a_member_of_a_project_stores_objects_and_the_account_counts_them(cloud):
     demo = await cloud.as_()
@@ -19,3 +21,20 @@ async def test_a_member_of_a_project_stores_objects_and_the_account_counts_them(
     await asyncio.sleep(500)
     assert (await demo.get(f"{root}/c?format=json")).json == []
     assert (await demo.head(root)).headers["x-account-bytes-used"] == "0"
+
+
+async def test_access_rules_of_application_credentials_bind_here_too(cloud):
+    demo = await cloud.as_()
+    who = (await demo.get("/identity/v3/auth/tokens", headers={"X-Subject-Token": demo.token})).json["token"]
+    project = who["project"]["id"]
+    rules = [{"service": "object-store", "method": "GET", "path": f"/v1/AUTH_{project}/**"}]
+    made = await demo.post(f"/identity/v3/users/{who['user']['id']}/application_credentials",
+                           {"application_credential": {"name": "reader", "access_rules": rules}})
+    assert made.status == 201, made.text
+    credential = {key: made.json["application_credential"][key] for key in ("id", "secret")}
+    body = {"auth": {"identity": {"methods": ["application_credential"], "application_credential": credential}}}
+    token = (await Caller(cloud.cloud.app, "").post("/identity/v3/auth/tokens", body)).headers["x-subject-token"]
+    limited = Caller(cloud.cloud.app, token)
+    assert (await demo.request("PUT", f"/v1/AUTH_{project}/c")).status == 201
+    assert (await limited.get(f"/v1/AUTH_{project}/c")).status in (200, 204)
+    assert (await limited.request("PUT", f"/v1/AUTH_{project}/d")).status == 401

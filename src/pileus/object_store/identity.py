@@ -29,8 +29,9 @@ class RemoteIdentity:
         self.client, self.clock = client, clock
         self.known: OrderedDict[str, tuple[float, Context]] = OrderedDict()
 
-    async def __call__(self, token: str, service_token: str | None = None, *, request_id: str = "") -> Context:
-        """Raises Unauthenticated, also when identity cannot be reached: nobody gets in meanwhile."""
+    async def __call__(self, token: str, service_token: str | None = None, *, request_id: str = "", method: str, path: str) -> Context:
+        """Raises Unauthenticated, also when identity cannot be reached: nobody gets in meanwhile. Application credentials with
+        access rules do not get in either: only identity's own process knows what their rules mean."""
         who = await self._context(token)
         roles = (await self._context(service_token)).roles if service_token else frozenset()
         return msgspec.structs.replace(who, request_id=request_id, service_roles=roles)
@@ -47,7 +48,8 @@ class RemoteIdentity:
         if answer.status != 200:
             raise Unauthenticated()
         data = msgspec.json.decode(body)["token"]
-        if parse_iso(data["expires_at"]) <= self.clock.now():
+        limited = (data.get("application_credential") or {}).get("access_rules") is not None
+        if limited or parse_iso(data["expires_at"]) <= self.clock.now():
             raise Unauthenticated()
         context = _context_of(token, data)
         self.known[token] = now, context

@@ -11,7 +11,7 @@ import asyncio
 import os
 import tarfile
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 from pileus.object_store.pipeline import report
@@ -60,7 +60,7 @@ class Extraction:
         feeding = asyncio.ensure_future(self._feed(into))
         source = os.fdopen(out, "rb")
         try:
-            archive = await asyncio.to_thread(lambda: tarfile.open(fileobj=source, mode=mode))  # type: ignore[call-overload]
+            archive = await asyncio.to_thread(_opened, source, mode)
             while self.status == 201 and (entry := await asyncio.to_thread(archive.next)) is not None:
                 if entry.isfile():
                     await self._store(archive, entry)
@@ -133,6 +133,11 @@ class Extraction:
         facts = {"Number Files Created": self.made, "Response Status": f"{status} {reason(status)}", "Response Body": text}
         kind = report.kind_of(self.req)
         return Response(200, {"content-type": kind}, report.written(kind, facts, self.errors, "extract"))
+
+
+def _opened(source: IO[bytes], mode: Any) -> tarfile.TarFile:
+    """Reads the first of it."""
+    return tarfile.open(fileobj=source, mode=mode)
 
 
 def _write(into: int, data: bytes) -> None:

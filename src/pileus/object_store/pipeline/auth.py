@@ -24,7 +24,8 @@ class Auth(Feature):
     async def __call__(self, req: Request) -> Response:
         if self.store.identify is not None and req.who is None and (token := req.header("x-auth-token") or req.header("x-storage-token")):
             try:
-                req.who = await self.store.identify(token, req.header("x-service-token") or None, request_id=req.id)
+                req.who = await self.store.identify(token, req.header("x-service-token") or None, request_id=req.id,
+                                                    method=req.method, path=req.path)
             except Unauthenticated:
                 return self.challenge(req)
         if req.authorize is None and not req.facts.get("auth.trusted"):

@@ -9,5 +9,5 @@ from pileus.core.context import Context
 
 
 class Identify(Protocol):
-    async def __call__(self, token: str, service_token: str | None = None, *, request_id: str = "") -> Context:
-        """Who holds these tokens. Raises `core.errors.Unauthenticated`."""
+    async def __call__(self, token: str, service_token: str | None = None, *, request_id: str = "", method: str, path: str) -> Context:
+        """Who holds these tokens. Raises `core.errors.Unauthenticated`, also when a token is not for requests like this one."""
