@@ -38,3 +38,19 @@ async def test_names_are_looked_at_where_an_operator_wants_it():
             assert (await alice.put(name, b"")).status == 400
         assert b"<allow/>" in (await store.anonymous().get("//crossdomain.xml")).data
         assert {"name_check", "crossdomain"} <= set((await alice.get("//info")).json)
+
+
+async def test_an_accounts_quotas_of_objects_and_of_policies(store):
+    alice, root = store.as_("alice"), store.as_("root", roles=("ResellerAdmin",))
+    await alice.put("/c")
+    policy = (await alice.head("/c")).headers["x-storage-policy"]
+    for name in ("X_Account_Quota_Count", f"X_Account_Quota_Bytes_Policy_{policy}", "X_Remove_Account_Quota_Bytes"):
+        assert (await alice.post("", **{name: "3"})).status == 403
+    assert (await root.post("//v1/AUTH_alice", X_Account_Quota_Bytes="x")).status == 400
+    assert (await root.post("//v1/AUTH_alice", **{"X_Account_Quota_Bytes_Policy_none": "1"})).status == 400
+    await root.post("//v1/AUTH_alice", X_Account_Quota_Bytes="5")
+    assert (await alice.head()).headers["x-account-quota-bytes"] == "5"
+    assert (await alice.put("/c/a", b"x" * 6)).status == 413
+    await root.post("//v1/AUTH_alice", X_Remove_Account_Quota_Bytes="t", **{f"X_Account_Quota_Bytes_Policy_{policy}": "4"})
+    assert (await alice.put("/c/a", b"x" * 5)).status == 413
+    assert (await alice.put("/c/a", b"x" * 4)).status == 201

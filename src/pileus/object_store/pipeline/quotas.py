@@ -15,7 +15,9 @@ from pileus.object_store.wire.message import Request, Response
 from pileus.object_store.wire.status import plain
 
 OF_CONTAINERS = ("x-container-meta-quota-bytes", "x-container-meta-quota-count")
-OF_ACCOUNTS = ("x-account-meta-quota-bytes", "x-account-meta-quota-count")
+OLD_OF_ACCOUNTS = "x-account-meta-quota-bytes"
+#: x-account-quota-{bytes,count}[-policy-NAME], kept where clients cannot set them.
+OF_ACCOUNTS, KEPT = "x-account-quota-", "x-account-sysmeta-quota-"
 
 
 class Quotas(Feature):
@@ -27,44 +29,70 @@ class Quotas(Feature):
             _, account, container, obj = req.split(2, 4)
         except ValueError:
             return await self.app(req)
+        if obj is not None:
+            refusal = await self._over(req, str(account), str(container)) if req.method == "PUT" else None
+            return refusal or await self.app(req)
         refusal = None
-        if obj is not None and req.method == "PUT":
-            refusal = await self._over(req, str(account), str(container))
-        elif req.method in ("PUT", "POST"):
-            refusal = self._set(req, OF_ACCOUNTS if container is None else OF_CONTAINERS)
-        return refusal or await self.app(req)
+        if req.method in ("PUT", "POST"):
+            refusal = self._set_account(req) if container is None else _check(req, OF_CONTAINERS)
+        response = refusal or await self.app(req)
+        if container is None:
+            response.headers |= {OF_ACCOUNTS + n.removeprefix(KEPT): v for n, v in response.headers.items() if n.startswith(KEPT)}
+        return response
 
-    def _set(self, req: Request, names: tuple[str, ...]) -> Response | None:
-        removed = [name.replace("x-", "x-remove-", 1) for name in names]
-        if names is OF_ACCOUNTS and any(name in req.headers for name in (*names, *removed)) and not req.facts.get("auth.reseller"):
+    def _set_account(self, req: Request) -> Response | None:
+        removed = [n for n in req.headers if n.startswith((OLD_OF_ACCOUNTS.replace("x-", "x-remove-", 1), "x-remove-account-quota-"))]
+        given = [n for n in req.headers if n == OLD_OF_ACCOUNTS or n.startswith(OF_ACCOUNTS)]
+        if (removed or given) and not req.facts.get("auth.reseller"):
             return plain(403)
-        for name in names:
-            value = req.header(name)
-            if value and not (value.isascii() and value.isdigit()):
-                return plain(400, f"Invalid {name.rpartition('-')[2]} quota.")
+        if (refusal := _check(req, given)) is not None:
+            return refusal
+        names = {p.name.lower() for p in self.store.proxy.policies}
+        for name in given:
+            kind, _, policy = name.removeprefix(OF_ACCOUNTS).partition("-policy-")
+            if name.startswith(OF_ACCOUNTS) and (kind not in ("bytes", "count") or (policy and policy not in names)):
+                return plain(400, f"No such quota: {name}")
+        for name in [n for n in given if n.startswith(OF_ACCOUNTS)]:
+            req.headers[KEPT + name.removeprefix(OF_ACCOUNTS)] = req.headers.pop(name)
+        for name in removed:
+            if name.startswith("x-remove-account-quota-"):
+                req.headers[KEPT + name.removeprefix("x-remove-account-quota-")] = ""
         return None
 
     async def _over(self, req: Request, account: str, container: str) -> Response | None:
         """413 when one more object of this length would be too much; who may not write learns nothing of quotas."""
-        for kind, info in (("container", await self.store.container_info(account, container)),
-                           ("account", await self.store.account_info(account))):
-            if kind == "account" and req.facts.get("auth.reseller"):
-                continue
-            if _too_much(kind, info, req.length or 0):
-                self.store.proxy.cache.forget(f"/{account}/{container}" if kind == "container" else f"/{account}")
-                refusal = await req.authorize(_with_list(req, info)) if req.authorize is not None else None
-                return refusal or plain(413, "Upload exceeds quota.")
-        return None
+        of_container, of_account = await self.store.container_info(account, container), await self.store.account_info(account)
+        more = req.length or 0
+        if _too_much(of_container.meta("container", "quota-bytes"), of_container.number("x-container-bytes-used"), more) \
+                or _too_much(of_container.meta("container", "quota-count"), of_container.number("x-container-object-count"), 1):
+            self.store.proxy.cache.forget(f"/{account}/{container}")
+        elif not req.facts.get("auth.reseller") and self._account_full(of_account, of_container.policy, more):
+            self.store.proxy.cache.forget(f"/{account}")
+        else:
+            return None
+        asked = req.child(req.method)
+        asked.acl = of_container.headers.get("x-container-write")
+        refusal = await req.authorize(asked) if req.authorize is not None else None
+        return refusal or plain(413, "Upload exceeds quota.")
+
+    def _account_full(self, info: Info, policy: int, more: int) -> bool:
+        name = next((p.name.lower() for p in self.store.proxy.policies if p.index == policy), "")
+        used = {"bytes": info.number("x-account-bytes-used"), "count": info.number("x-account-object-count")}
+        in_policy = {"bytes": info.number(f"x-backend-policy-{policy}-bytes-used"),
+                     "count": info.number(f"x-backend-policy-{policy}-object-count")}
+        adds = {"bytes": more, "count": 1}
+        return _too_much(info.meta("account", "quota-bytes"), used["bytes"], more) or any(
+            _too_much(info.sysmeta("account", f"quota-{kind}"), used[kind], adds[kind])
+            or _too_much(info.sysmeta("account", f"quota-{kind}-policy-{name}"), in_policy[kind], adds[kind]) for kind in used)
 
 
-def _with_list(req: Request, info: Info) -> Request:
-    asked = req.child(req.method)
-    asked.acl = info.headers.get("x-container-write")
-    return asked
+def _check(req: Request, names: Any) -> Response | None:
+    for name in names:
+        value = req.header(name)
+        if value and not (value.isascii() and value.isdigit()):
+            return plain(400, f"Invalid {name.rpartition('-')[2]} quota.")
+    return None
 
 
-def _too_much(kind: str, info: Info, more: int) -> bool:
-    most_bytes, most_objects = info.meta(kind, "quota-bytes"), info.meta(kind, "quota-count")
-    if most_bytes.isdigit() and info.number(f"x-{kind}-bytes-used") + more > int(most_bytes):
-        return True
-    return most_objects.isdigit() and info.number(f"x-{kind}-object-count") + 1 > int(most_objects)
+def _too_much(most: str, used: int, more: int) -> bool:
+    return most.isdigit() and used + more > int(most)

@@ -102,7 +102,7 @@ def _request(scope: Any, body: Incoming) -> Request:
 def _headers(response: Response, method: str) -> dict[str, str]:
     headers = {name: value for name, value in response.headers.items() if value is not None}
     body, bodiless = response.body, _bodiless(response, method)
-    if isinstance(body, bytes) and (not bodiless or (body and "content-length" not in headers)):
+    if isinstance(body, bytes) and (not bodiless or "content-length" not in headers):
         headers["content-length"] = str(len(body))
     if response.status in (204, 304):
         headers.pop("content-length", None)

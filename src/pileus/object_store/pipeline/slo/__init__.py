@@ -174,7 +174,7 @@ class StaticLargeObjects(Feature):
 
 def _dress(response: Response) -> None:
     """The headers of the manifest as those of the whole."""
-    response.headers["manifest-etag"] = response.header("etag").strip('"')
+    response.headers["x-manifest-etag"] = response.header("etag").strip('"')
     response.headers["etag"] = f'"{response.header(ETAG)}"'
 
 

@@ -21,6 +21,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A segment as a client asks for it; None is not said."""
 
     path: str = ""                          # /CONTAINER/OBJECT
+    said: str = ""                          # ... as the client wrote it
     etag: str | None = None
     size: int | None = None
     range: str | None = None
@@ -79,7 +80,7 @@ def _segment(item: Any, own_path: str) -> Wanted:
     path, etag, size, span = (item.get(key) for key in ("path", "etag", "size_bytes", "range"))
     if not isinstance(path, str):
         raise ValueError('"path" must be a string')
-    path = "/" + path.lstrip("/")
+    said, path = path, "/" + path.lstrip("/")
     if path.count("/") < 2 or not path.split("/", 2)[1] or not path.split("/", 2)[2]:
         raise ValueError("path does not refer to an object. Path must be of the form /container/object.")
     if path == own_path:
@@ -89,7 +90,7 @@ def _segment(item: Any, own_path: str) -> Wanted:
         raise ValueError('"etag" must be a string')
     if span is not None:
         _check_range(span, size)
-    return Wanted(path=path, etag=(etag or None) and etag.strip('"').lower(), size=size, range=span)
+    return Wanted(path=path, said=said, etag=(etag or None) and etag.strip('"').lower(), size=size, range=span)
 
 
 def _inline(item: dict[str, Any]) -> Wanted:

@@ -88,7 +88,7 @@ async def _looked_at(slo: StaticLargeObjects, req: Request, account: str, wanted
 
 
 def _entry(one: Wanted, found: Response, errors: list[tuple[str, str]]) -> Entry | None:
-    name = quote(one.path, errors="surrogateescape")
+    name = quote(one.said, errors="surrogateescape")
     if not found.ok:
         errors.append((name, f"{found.status} {reason(found.status)}"))
         return None
