@@ -66,7 +66,7 @@ async def test_an_entry_of_the_queue_without_an_object_goes(store):
 
 
 @pytest.mark.parametrize("headers", [{"X_Delete_At": "yesterday"}, {"X_Delete_At": "1"}, {"X_Delete_After": "-1"}, {"X_Delete_After": "0"},
-                                     {"X_Delete_At": "99999999999"}, {"X_Delete_After": "x"}])
+                                     {"X_Delete_After": "x"}])
 async def test_bad_times(store, headers):
     alice = store.as_("alice")
     await alice.put("/c")

@@ -40,3 +40,12 @@ async def test_ranges_that_only_make_work_are_not_served(store):
     alice = await owner(store)
     assert (await alice.get("/c/o", Range="bytes=" + ",".join(["0-"] * 20))).status == 200
     assert (await alice.get("/c/o", Range="bytes=" + ",".join(f"{n % 10}-{n % 10}" for n in range(60)))).status == 200
+
+
+async def test_moments_of_expiry_that_are_none_are_refused_and_those_beyond_time_are_the_last(store):
+    alice = await owner(store)
+    for header, value in (("X_Delete_At", "soon"), ("X_Delete_At", "1"), ("X_Delete_At", "inf"), ("X_Delete_After", "x"),
+                          ("X_Delete_After", "-5")):
+        assert (await alice.put("/c/e", b"", **{header: value})).status == 400, (header, value)
+    assert (await alice.put("/c/e", b"", X_Delete_At="1" * 400)).status == 201
+    assert (await alice.head("/c/e")).headers["x-delete-at"] == "9" * 10

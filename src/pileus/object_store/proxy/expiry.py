@@ -30,6 +30,10 @@ def settle(proxy: Proxy, req: Request) -> None:
         req.headers.pop("x-delete-at", None)
 
 
+#: The last moment of ten digits.
+LAST = 9_999_999_999
+
+
 def told_queues(proxy: Proxy, req: Request, replicas: int) -> list[dict[str, str]]:
     """For each replica, the servers of the queue that it is to tell."""
     each: list[dict[str, str]] = [{} for _ in range(replicas)]
@@ -46,10 +50,9 @@ def told_queues(proxy: Proxy, req: Request, replicas: int) -> list[dict[str, str
 
 
 def _number(text: str, name: str) -> int:
+    """Whole seconds; what is further away than timestamps reach is the last of them."""
     try:
-        value = int(float(text)) if text.replace(".", "", 1).lstrip("-").isdigit() else int(text)
-    except ValueError:
+        value = int(text) if text.lstrip("-").isdigit() else int(float(text))
+    except (ValueError, OverflowError):
         raise Stop(plain(400, f"Non-integer {name}")) from None
-    if value >= 10_000_000_000:
-        raise Stop(plain(400, f"{name} is too far away"))
-    return value
+    return min(value, LAST)
