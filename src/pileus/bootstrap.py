@@ -56,6 +56,9 @@ async def bootstrap(cloud: Cloud) -> None:
     endpoint = cloud.endpoint
     await cloud.services.identity.bootstrap(admin_password=credentials.admin, generated=True, region=cloud.config.api.region,
                                             services=[(kind, name, endpoint + path) for kind, name, path in catalog(cloud.config)])
+    store, roles = cloud.config.object_store, cloud.services.identity.roles
+    if store.enabled and await roles.find_named(store.reseller_admin_role) is None:
+        await roles.create(name=store.reseller_admin_role)
     known = clouds(endpoint, cloud.config.api.region, credentials)
     _write_private(cloud.state / "clouds.yaml", yaml.safe_dump(known, sort_keys=False).encode())
     await cloud.services.image.metadefs.begin_with(shipped)

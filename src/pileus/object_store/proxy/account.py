@@ -92,9 +92,9 @@ def written_headers(proxy: Proxy, req: Request, kind: str, plain_names: tuple[st
     """The headers that change an account or container, with the moment at which they do."""
     kinds = (f"x-{kind}-meta-", f"x-{kind}-sysmeta-", "x-backend-")
     headers = {n: v for n, v in req.headers.items() if n.startswith(kinds) or n in plain_names}
-    for name, value in req.headers.items():
+    for name in req.headers:
         for prefix in (f"x-remove-{kind}-meta-", *(f"x-remove-{n[2:]}" for n in plain_names)):
-            if name.startswith(prefix) and value:
+            if name.startswith(prefix):
                 headers["x-" + name.removeprefix("x-remove-")] = ""
     return headers | {"x-timestamp": req.facts.get("timestamp") or proxy.stamp()}
 

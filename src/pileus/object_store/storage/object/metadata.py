@@ -22,7 +22,7 @@ def kept_of(req: Request, *, of_post: bool = False) -> dict[str, str]:
     """What a request says that is to be kept."""
     prefixes = PREFIXES if of_post else (*PREFIXES, OF_BODY)
     return {name: value for name, value in req.headers.items()
-            if value != "" and (name.startswith(prefixes) or (name in KEPT and not (of_post and name == "x-static-large-object")))}
+            if name.startswith(prefixes) or (value and name in KEPT and not (of_post and name == "x-static-large-object"))}
 
 
 def shown(found: Found) -> dict[str, str]:
