@@ -24,6 +24,7 @@ def image(steps) -> GuestImage:
     if platform.machine() != "x86_64" or shutil.which("apt-get") is None:
         pytest.skip("the guest image is made of Debian packages for x86-64")
     out = Path(tempfile.mkdtemp(prefix="pileus-test-image-"))
+    out.chmod(0o711)                                  # guests' processes are users of their own: they have to come this far
     try:
         yield build_guest_image(out, steps.append)
     except GuestToolsMissing as error:
