@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
 from pileus.object_store.pipeline.feature import Feature
-from pileus.object_store.wire.message import Request, Response
+from pileus.object_store.wire.message import Handler, Request, Response
 from pileus.object_store.wire.status import plain
 
 TYPES = {"plain": "text/plain", "json": "application/json", "xml": "application/xml"}
@@ -46,6 +48,20 @@ class ListingFormats(Feature):
         response.body = body
         response.headers["content-length"] = str(len(body))
         return response
+
+
+async def listed(app: Handler, req: Request, mark: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
+    """The answer; in the listing of a container, where `mark` occurs, with its rows changed."""
+    response = await app(req)
+    if (req.method != "GET" or not response.ok or req.path.count("/") != 3
+            or not response.header("content-type").startswith("application/json")):
+        return response
+    body = await response.read()
+    if mark in body:
+        body = msgspec.json.encode([change(row) for row in msgspec.json.decode(body)])
+    response.body = body
+    response.headers["content-length"] = str(len(body))
+    return response
 
 
 def wanted(req: Request) -> str | None:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, unquote
 
-import msgspec
-
 from pileus.object_store.pipeline.feature import Feature
+from pileus.object_store.pipeline.listing_formats import listed
 from pileus.object_store.wire.body import drain
 from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
@@ -130,18 +129,8 @@ class Symlinks(Feature):
 
     async def _listing(self, req: Request) -> Response:
         """In listings it is said where links lead to."""
-        response = await self.app(req)
-        if req.method != "GET" or not response.ok or req.path.count("/") != 3 or not response.header("content-type").startswith(
-                "application/json"):
-            return response
-        body = await response.read()
-        if b"symlink_target=" in body:
-            rows = msgspec.json.decode(body)
-            account = req.path.split("/", 3)[2]
-            body = msgspec.json.encode([_row(row, account) for row in rows])
-        response.body = body
-        response.headers["content-length"] = str(len(body))
-        return response
+        account = req.path.split("/", 3)[2] if req.path.count("/") == 3 else ""
+        return await listed(self.app, req, b"symlink_target=", lambda row: _row(row, account))
 
 
 def _etag(response: Response) -> str:

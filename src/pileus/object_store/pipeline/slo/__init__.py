@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-import msgspec
-
 from pileus.object_store.pipeline.bulk import delete_all
 from pileus.object_store.pipeline.feature import Feature
-from pileus.object_store.pipeline.segments import Broken, Segment, Segments
+from pileus.object_store.pipeline.listing_formats import listed
+from pileus.object_store.pipeline.segments import DEEPEST, Broken, Segment, Segments
 from pileus.object_store.pipeline.slo import manifest, write
 from pileus.object_store.pipeline.slo.manifest import Entry
 from pileus.object_store.wire import conditional
@@ -139,7 +138,7 @@ class StaticLargeObjects(Feature):
         return await delete_all(self, req, account, names)
 
     async def _below(self, req: Request, account: str, entries: list[Entry], depth: int) -> list[str]:
-        if depth > 10:
+        if depth > DEEPEST:
             raise Stop(plain(400, "Too many levels of manifests"))
         found: list[str] = []
         for entry in entries:
@@ -155,21 +154,12 @@ class StaticLargeObjects(Feature):
     # ---- listings ----------------------------------------------------------------------------------------------------
     async def _listing(self, req: Request) -> Response:
         """In listings the hash of a manifest is told apart from that of the whole."""
-        response = await self.app(req)
-        if req.method != "GET" or not response.ok or req.path.count("/") != 3 or not response.header("content-type").startswith(
-                "application/json"):
-            return response
-        body = await response.read()
-        if b"slo_etag=" in body:
-            rows = msgspec.json.decode(body)
-            for row in rows:
-                plain_hash, _, whole = row.get("hash", "").partition("; slo_etag=")
-                if whole:
-                    row["hash"], row["slo_etag"] = plain_hash, f'"{whole}"'
-            body = msgspec.json.encode(rows)
-        response.body = body
-        response.headers["content-length"] = str(len(body))
-        return response
+        return await listed(self.app, req, b"slo_etag=", _row)
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    plain_hash, _, whole = row.get("hash", "").partition("; slo_etag=")
+    return row | {"hash": plain_hash, "slo_etag": f'"{whole}"'} if whole else row
 
 
 def _dress(response: Response) -> None:
