@@ -87,7 +87,7 @@ def numbers_of(folder) -> list[int]:
 async def test_somebody_elses_rotation_is_enough(tmp_path):
     one = keys(tmp_path)
     (tmp_path / "0").unlink()  # as if another copy were between its two steps
-    one._promote()
+    one.folder.promote()
     assert numbers_of(tmp_path) == [1]
 
 

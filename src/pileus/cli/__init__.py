@@ -23,7 +23,7 @@ COMMANDS = {
 }
 SCHEDULER = {"explain": "pileus.cli.scheduler:explain"}
 IDENTITY = {"rotate-keys": "pileus.cli.keys:rotate_keys"}
-TOKEN = {"show": "pileus.cli.keys:show"}
+TOKEN = {"show": "pileus.cli.token:show"}
 POLICY = {"check": "pileus.cli.policy:check"}
 #: What `swift-init` does, and what it needs.
 OBJECT_STORE = {name: f"pileus.cli.object_store:{function}" for name, function in (

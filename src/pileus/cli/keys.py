@@ -1,4 +1,4 @@
-"""`pileus identity rotate-keys` and `pileus token show`: the keys that tokens are made with, and what they say."""
+"""`pileus identity rotate-keys`: the keys that tokens are made with. And what `pileus doctor` looks for in folders of keys."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,64 +13,39 @@ from pileus.cli.options import STATE, State, configuration
 if TYPE_CHECKING:
     from pileus.config import CloudConfig
     from pileus.identity.keys import Keys
-    from pileus.identity.payload import Payload
+    from pileus.identity.signing_keys import SigningKeys
 
 
 def rotate_keys(*, state: State = STATE) -> int:
     """Make the staged key the one that tokens are made with, and stage a new one. Tokens stay valid; a running cloud follows.
 
-    Keys that credentials are encrypted with are left alone: without an old one, what it encrypted would be lost.
+    Keys that credentials are encrypted with are left alone: see rotate-credential-keys.
     """
     config = configuration(state)
-    folder = token_keys(config, state)
-    if not folder.is_dir():
-        print(f"There are no keys in {folder}: this cloud has not been started yet.", file=sys.stderr)
-        return 1
-    keys = _keys(folder, config)
-    keys.rotate()
-    print(f"Tokens are made with key {max(int(p.name) for p in folder.iterdir() if p.name.isdecimal())} of {folder}.")
+    for folder in token_folders(config, state):
+        if not folder.is_dir():
+            print(f"There are no keys in {folder}: this cloud has not been started with them yet.", file=sys.stderr)
+            return 1
+    sealing, signing = opened(config, state)
+    for keys, verb in ((signing, "signed"), (sealing, "sealed")):
+        if keys is not None:
+            keys.rotate()
+            print(f"What is {verb} is made with key {max(keys.folder.numbers())} of {keys.folder.path}.")
     return 0
 
 
-def show(token: str, *, state: State = STATE) -> int:
-    """What a token says: whose it is, what for, how it was had, until when. That it was not revoked is for the cloud to say.
+def opened(config: CloudConfig, state: Path) -> tuple[Keys, SigningKeys | None]:
+    """The keys of the folders as they are: nothing is made."""
+    from pileus.core.clock import Clock
+    from pileus.core.ids import Ids
+    from pileus.identity.keys import Keys
+    from pileus.identity.signing_keys import SigningKeys
 
-    Parameters
-    ----------
-    token
-        The token, as in X-Auth-Token.
-    """
-    from pileus.identity.payload import unpack
-
-    config = configuration(state)
-    folder = token_keys(config, state)
-    data = _keys(folder, config).open_token(token) if folder.is_dir() else None
-    payload = unpack(data) if data is not None else None
-    if payload is None:
-        print("No key of this cloud proves it: it was made elsewhere or long ago, or was changed.", file=sys.stderr)
-        return 1
-    print("\n".join(explain(payload)))
-    return 0
-
-
-def explain(p: Payload) -> list[str]:
-    from pileus.core.clock import Clock, iso
-    from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM
-
-    scope = {PROJECT: f"project {p.target_id}", DOMAIN: f"domain {p.target_id}", SYSTEM: "the system"}.get(p.scope, "nothing (unscoped)")
-    over = " (expired)" if p.expires_at <= Clock().now() else ""
-    lines = [
-        f"user        {p.user_id}",
-        f"scope       {scope}",
-        f"proven by   {', '.join(p.shown_methods)}",
-        f"issued at   {iso(p.issued_at)}",
-        f"expires at  {iso(p.expires_at)}{over}",
-        f"audit id    {p.audit_ids[0]}",
-    ]
-    lines += [f"made from   the token with audit id {before}" for before in p.audit_ids[1:]]
-    lines += [f"by trust    {p.trust_id}"] if p.trust_id else []
-    lines += [f"by          application credential {p.app_cred_id}"] if p.app_cred_id else []
-    return lines
+    sealing, *signing = token_folders(config, state)
+    keys: list = [Keys(sealing, config.identity, Clock(), Ids()), *(SigningKeys(f, config.identity, Clock(), Ids()) for f in signing)]
+    for each in keys:
+        each.reload()
+    return keys[0], keys[1] if signing else None
 
 
 def weaknesses(folder: Path) -> list[str]:
@@ -80,23 +55,31 @@ def weaknesses(folder: Path) -> list[str]:
     found = [f"{folder} can be entered by others" for mode in [folder.stat().st_mode] if stat.S_IMODE(mode) & 0o077]
     files = [p for p in folder.iterdir() if p.name.isdecimal()]
     found += [f"{p} can be read by others" for p in files if stat.S_IMODE(p.stat().st_mode) & 0o077]
+    found += [f"{p} is no key" for p in files if not _is_key(p.read_bytes())]
     return found + ([] if len(files) >= 2 else [f"{folder} has no primary and no staged key"])
 
 
-def token_keys(config: CloudConfig, state: Path) -> Path:
-    return Path(config.identity.key_repository) if config.identity.key_repository else state / "identity" / "fernet-keys"
+def token_folders(config: CloudConfig, state: Path) -> list[Path]:
+    """Of the keys that seal, and of those that sign where tokens are signed."""
+    identity = config.identity
+    sealing = _place(identity.key_repository, state, "fernet-keys")
+    return [sealing] if identity.token_provider == "fernet" else [sealing, _place(identity.jws_key_repository, state, "jws-keys")]
 
 
-def credential_keys(config: CloudConfig, state: Path) -> Path:
-    configured = config.identity.credential_key_repository
-    return Path(configured) if configured else state / "identity" / "credential-keys"
+def credential_folder(config: CloudConfig, state: Path) -> Path:
+    return _place(config.identity.credential_key_repository, state, "credential-keys")
 
 
-def _keys(folder: Path, config: CloudConfig) -> Keys:
-    from pileus.core.clock import Clock
-    from pileus.core.ids import Ids
-    from pileus.identity.keys import Keys
+def _place(configured: str, state: Path, name: str) -> Path:
+    return Path(configured) if configured else state / "identity" / name
 
-    keys = Keys(folder, config.identity, Clock(), Ids())
-    keys.reload()
-    return keys
+
+def _is_key(data: bytes) -> bool:
+    from cryptography.fernet import Fernet
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        load_pem_private_key(data, None) if data.startswith(b"-----") else Fernet(data)
+    except ValueError:
+        return False
+    return True

@@ -36,9 +36,14 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     token_cache: Annotated[int, Meta(ge=0)] = 10_000
     # How long a change made by another copy of the control plane may go unnoticed here.
     staleness_s: Annotated[float, Meta(ge=0)] = 1.0
-    # Folder of the keys that tokens are made with; every copy of the control plane needs the same one.
+    # How tokens are written: sealed (fernet), or signed so that others can read and check them (jws, ES256). Sealed ones stay
+    # good in any case.
+    token_provider: Literal["fernet", "jws"] = "fernet"
+    # Folder of the keys that tokens are sealed with; every copy of the control plane needs the same one.
     # Empty: a folder of the state folder.
     key_repository: str = ""
+    # Folder of the private keys that tokens are signed with, shared likewise. Empty: a folder of the state folder.
+    jws_key_repository: str = ""
     # Folder of the keys that credentials are encrypted with, shared like the other and never rotated by itself: who loses it
     # loses the credentials. Empty: a folder of the state folder.
     credential_key_repository: str = ""

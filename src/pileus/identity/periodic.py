@@ -16,11 +16,14 @@ async def purge_revocations(identity: Identity) -> str | None:
 
 async def rotate_keys(identity: Identity) -> str | None:
     """Take up keys that others made; make new ones when the primary has done its time."""
-    if identity.keys.due():
-        identity.keys.rotate()
-        return "keys rotated"
-    identity.keys.reload()
-    return None
+    rotated, after_s = False, identity.core.config.key_rotation_s
+    for keys in identity.token_keys:
+        if after_s and keys.folder.age_s() >= after_s:
+            keys.rotate()
+            rotated = True
+        else:
+            keys.reload()
+    return "keys rotated" if rotated else None
 
 
 async def remove_orphaned_application_credentials(identity: Identity) -> str | None:

@@ -12,11 +12,12 @@ import msgspec
 
 from pileus.core.errors import Unauthenticated
 from pileus.identity.errors import MoreProofs
+from pileus.identity.formats import LONGEST
 from pileus.identity.keys import Keys
 from pileus.identity.model import User
 from pileus.identity.payload import METHODS
 from pileus.identity.service.core import Core
-from pileus.identity.service.tokens import LONGEST, stamp
+from pileus.identity.service.tokens import stamp
 
 KIND = "receipt"
 

@@ -15,6 +15,7 @@ from pileus.identity.config import IdentityConfig
 from pileus.identity.errors import NotByAccessRules, RoleNotFound
 from pileus.identity.federation.assertions import Assertions
 from pileus.identity.federation.websso import WebSso
+from pileus.identity.formats import Formats
 from pileus.identity.keys import Keys
 from pileus.identity.model import DEFAULT_DOMAIN, SERVICE_ROLE, Assignment, Project, User
 from pileus.identity.passwords import Passwords
@@ -48,6 +49,7 @@ from pileus.identity.service.throttle import Throttle
 from pileus.identity.service.tokens import Tokens
 from pileus.identity.service.trusts import Trusts
 from pileus.identity.service.users import Groups, Users
+from pileus.identity.signing_keys import SigningKeys
 
 
 class Identity:
@@ -59,6 +61,7 @@ class Identity:
     def __init__(self, kit: Kit, config: IdentityConfig, state: Path | None = None):
         self.core = Core(kit, config)
         self.keys = Keys(_folder(config.key_repository, state, "fernet-keys"), config, kit.clock, kit.ids)
+        self.signing_keys = self._signing_keys(state)
         self.credential_keys = Keys(_folder(config.credential_key_repository, state, "credential-keys"), config, kit.clock, kit.ids)
         self.passwords = Passwords(config, kit.ids)
         self.projects = Projects(self.core)
@@ -82,7 +85,7 @@ class Identity:
         self.trusts = Trusts(self.core, self.assignments)
         self.application_credentials = ApplicationCredentials(self.core, self.passwords, self.assignments)
         self.meanings = Meanings(self.core, self.assignments)
-        self.tokens = Tokens(self.core, self.keys, self.meanings)
+        self.tokens = Tokens(self.core, Formats(self.keys, self.signing_keys), self.meanings)
         proofs = Proofs(self.core, self.passwords, Scopes(self.core, self.assignments), self.directories, self.compliance, self.credentials)
         factors = Factors(self.core, self.keys)
         self.logins = Logins(self.core, self.passwords, self.tokens, proofs, factors, self.compliance, self.throttle)
@@ -94,13 +97,24 @@ class Identity:
 
     async def start(self) -> None:
         """Raises OSError when the folder of keys cannot be used."""
-        self.keys.open()
-        self.credential_keys.open()
+        for keys in (*self.token_keys, self.credential_keys):
+            keys.open()
         await self.core.generations.start()
 
     async def stop(self) -> None:
         self.passwords.close()
         self.directories.close()
+
+    @property
+    def token_keys(self) -> list[Keys | SigningKeys]:
+        """The keys that rotate by themselves."""
+        return [self.keys, *([self.signing_keys] if self.signing_keys is not None else [])]
+
+    def _signing_keys(self, state: Path | None) -> SigningKeys | None:
+        config = self.core.config
+        if config.token_provider != "jws":
+            return None
+        return SigningKeys(_folder(config.jws_key_repository, state, "jws-keys"), config, self.core.clock, self.core.ids)
 
     # ---- who asks ----------------------------------------------------------------------------------------------------
     async def authenticate(self, token: str, service_token: str | None = None, *, request_id: str = "") -> Context:

@@ -15,14 +15,11 @@ import msgspec
 from pileus.core.clock import iso
 from pileus.core.context import Context
 from pileus.core.errors import Unauthenticated
-from pileus.identity.keys import Keys
-from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, Payload, pack, unpack
+from pileus.identity.formats import Formats
+from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, Payload
 from pileus.identity.service.core import Core
 from pileus.identity.service.generations import TOKENS
 from pileus.identity.service.meanings import Meaning, Meanings
-
-#: No token of ours is longer; what is longer is not even looked at.
-LONGEST = 2048
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +33,8 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tokens:
-    def __init__(self, core: Core, keys: Keys, meanings: Meanings):
-        self.core, self.keys, self.meanings = core, keys, meanings
+    def __init__(self, core: Core, formats: Formats, meanings: Meanings):
+        self.core, self.formats, self.meanings = core, formats, meanings
         self.cache: dict[str, Verified] = {}
 
     async def verify(self, token: str) -> Verified:
@@ -47,7 +44,7 @@ class Tokens:
         if found is not None and found.generation == generation and found.payload.expires_at > self.core.clock.now():
             return found
         self.cache.pop(token, None)
-        payload = found.payload if found is not None else self._open(token)
+        payload = found.payload if found is not None else self.formats.read(token)
         if payload is None:
             raise Unauthenticated()
         return await self._remember(token, payload, generation)
@@ -62,7 +59,7 @@ class Tokens:
     async def issue(self, payload: Payload) -> Verified:
         """A token, provided that it would be valid."""
         generation = await self.core.generations.current(TOKENS)
-        return await self._remember(self.keys.seal(pack(payload)), payload, generation)
+        return await self._remember(self.formats.write(payload), payload, generation)
 
     async def revoke(self, verified: Verified, *, cascade: bool) -> None:
         """Void a token; with `cascade` those that were rescoped from it as well."""
@@ -77,10 +74,6 @@ class Tokens:
         for token in expired:
             del self.cache[token]
         return len(expired)
-
-    def _open(self, token: str) -> Payload | None:
-        data = self.keys.open_token(token) if 0 < len(token) <= LONGEST else None
-        return unpack(data) if data is not None else None
 
     async def _remember(self, token: str, payload: Payload, generation: int) -> Verified:
         if payload.expires_at <= self.core.clock.now():
