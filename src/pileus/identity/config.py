@@ -32,6 +32,9 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     # How long a token is valid. Rescoping a token does not start anew.
     token_expiration_s: Annotated[int, Meta(ge=1)] = 3600
+    # So long after its end a token is still believed of who asks for that (?allow_expired=1), and of services (role service,
+    # X-Service-Token) that finish what was begun with it.
+    allow_expired_window_s: Annotated[int, Meta(ge=0)] = 48 * 3600
     # Verified tokens remembered in this process; the oldest is forgotten first.
     token_cache: Annotated[int, Meta(ge=0)] = 10_000
     # How long a change made by another copy of the control plane may go unnoticed here.

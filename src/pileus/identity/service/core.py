@@ -16,7 +16,9 @@ class Core:
         self.kit, self.config = kit, config
         self.db, self.clock, self.ids = kit.db, kit.clock, kit.ids
         self.store = Store(kit.db)
-        self.generations = Generations(kit.db, self.store.revocations, kit.clock, config.staleness_s, config.token_expiration_s)
+        self.generations = Generations(
+            kit.db, self.store.revocations, kit.clock, config.staleness_s, config.token_expiration_s + config.allow_expired_window_s
+        )
 
     @property
     def max_project_depth(self) -> int:

@@ -118,11 +118,13 @@ class Identity:
 
     # ---- who asks ----------------------------------------------------------------------------------------------------
     async def authenticate(self, token: str, service_token: str | None = None, *, request_id: str = "") -> Context:
-        """Who holds these tokens. Raises Unauthenticated."""
-        context = (await self.tokens.verify(token)).context
+        """Who holds these tokens. Raises Unauthenticated. A service may go on with a user's token that has expired meanwhile."""
         if service_token:
             service = (await self.tokens.verify(service_token)).context
+            verify = self.tokens.verify_late if SERVICE_ROLE in service.roles else self.tokens.verify
+            context = (await verify(token)).context
             return msgspec.structs.replace(context, request_id=request_id, service_roles=service.roles)
+        context = (await self.tokens.verify(token)).context
         return msgspec.structs.replace(context, request_id=request_id) if request_id else context
 
     async def authenticate_request(self, req: Any) -> Context:

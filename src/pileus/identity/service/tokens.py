@@ -8,7 +8,7 @@ it means is worked out once for all tokens that mean the same.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -49,10 +49,23 @@ class Tokens:
             raise Unauthenticated()
         return await self._remember(token, payload, generation)
 
-    async def find(self, token: str) -> Verified | None:
-        """As `verify`, but None for a token that is not valid."""
-        try:
+    async def verify_late(self, token: str) -> Verified:
+        """As `verify`, but a token may have expired some time ago: services finish what they began while it was good."""
+        payload, now = self.formats.read(token), self.core.clock.now()
+        if payload is None or payload.expires_at > now:
             return await self.verify(token)
+        if payload.expires_at + timedelta(seconds=self.core.config.allow_expired_window_s) <= now:
+            raise Unauthenticated()
+        verified = await self._checked(token, payload, await self.core.generations.current(TOKENS))
+        for by in (verified.meaning.trust, verified.meaning.app_cred):
+            if by is not None and by.expires_at is not None and by.expires_at <= now:
+                raise Unauthenticated()
+        return verified
+
+    async def find(self, token: str, *, late: bool = False) -> Verified | None:
+        """As `verify`, or `verify_late`, but None for a token that is not valid."""
+        try:
+            return await (self.verify_late(token) if late else self.verify(token))
         except Unauthenticated:
             return None
 
@@ -78,19 +91,23 @@ class Tokens:
     async def _remember(self, token: str, payload: Payload, generation: int) -> Verified:
         if payload.expires_at <= self.core.clock.now():
             raise Unauthenticated()
-        meaning = await self.meanings.of(payload, generation)
-        if payload.generation < generation and await self.core.store.revocations.any_since(
-            _keys(payload, meaning), payload.generation
-        ):
-            raise Unauthenticated()
-        verified = Verified(
-            token=token, payload=payload, meaning=meaning, context=_context(token, payload, meaning), generation=generation
-        )
+        verified = await self._checked(token, payload, generation)
         if self.core.config.token_cache and not self.core.db.in_transaction:
             if len(self.cache) >= self.core.config.token_cache:
                 del self.cache[next(iter(self.cache))]
             self.cache[token] = verified
         return verified
+
+    async def _checked(self, token: str, payload: Payload, generation: int) -> Verified:
+        """What a token means, unless it was revoked or means nothing any more."""
+        meaning = await self.meanings.of(payload, generation)
+        if payload.generation < generation and await self.core.store.revocations.any_since(
+            _keys(payload, meaning), payload.generation
+        ):
+            raise Unauthenticated()
+        return Verified(
+            token=token, payload=payload, meaning=meaning, context=_context(token, payload, meaning), generation=generation
+        )
 
 
 def _keys(p: Payload, m: Meaning) -> list[str]:
