@@ -7,21 +7,22 @@ from pathlib import Path
 
 from conformance.cloud import Cloud
 from conformance.prepare import Prepared, prepare
+from conformance.web import Web
 
 TEMPLATE = Path(__file__).resolve().parent / "tempest.conf.in"
 
 
-def configure(cloud: Cloud) -> Path:
+def configure(cloud: Cloud, web: Web) -> Path:
     """Prepare the cloud, and write the configuration that describes it; answers its path."""
     auth = cloud.credentials("pileus-admin")
     workspace = cloud.state / "tempest"
     (workspace / "lock").mkdir(parents=True)
     path = workspace / "tempest.conf"
-    path.write_text(configuration(auth, prepare(auth["auth_url"], auth), workspace))
+    path.write_text(configuration(auth, prepare(auth["auth_url"], auth), web, workspace))
     return path
 
 
-def configuration(auth: dict[str, str], found: Prepared, workspace: Path) -> str:
+def configuration(auth: dict[str, str], found: Prepared, web: Web, workspace: Path) -> str:
     """The text of tempest.conf. A service that is not in the catalog is not tested."""
     offered = {
         "nova": "compute" in found.services, "neutron": "network" in found.services, "glance": "image" in found.services,
@@ -32,6 +33,7 @@ def configuration(auth: dict[str, str], found: Prepared, workspace: Path) -> str
         workspace=workspace, identity_url=auth["auth_url"],
         admin_username=auth["username"], admin_password=auth["password"].replace("$", "$$"),
         admin_project_name=auth["project_name"],
+        http_image=web.raw, http_qcow2_image=web.qcow2,
         image=found.images[0], image_alt=found.images[1], flavor=found.flavors[0], flavor_alt=found.flavors[1],
         public_network=found.public_network, network_extensions=",".join(found.extensions),
         compute_nodes=found.compute_nodes, many_hosts=str(found.compute_nodes > 1).lower(),

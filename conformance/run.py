@@ -16,12 +16,13 @@ from conformance import results, selection
 from conformance.cloud import fresh_cloud
 from conformance.configuration import configure
 from conformance.suite import HOME, Outcome, TempestMissing, list_tests, save, say, tempest_python
+from conformance.web import serving
 from conformance.workers import run_tests
 
 UNUSABLE = 3
 # Security compliance as Tempest expects it (tempest.conf.in says the same). Two hosts, so that nothing is skipped that needs
 # a second one; and cheap passwords: the suite makes a user or three for every class of tests, and at the usual cost would
-# spend most of its time in bcrypt.
+# spend most of its time in bcrypt. Images may be downloaded from the runner's own web server.
 SETTINGS = """
 [identity]
 bcrypt_cost = 4
@@ -30,6 +31,9 @@ lockout_duration_s = 5
 unique_last_password_count = 2
 [compute]
 hosts = 2
+[image]
+web_hosts = ["127.0.0.1"]
+web_ports = []
 """
 
 
@@ -81,10 +85,10 @@ def run(options: argparse.Namespace, python, tests: list[str]) -> tuple[list[Out
         if not options.quiet or outcome.status == "failed":
             say(f"{outcome.status:7} {outcome.seconds:6.1f} s  {outcome.id}")
 
-    with fresh_cloud(settings=SETTINGS, keep_log=HOME / "cloud.log") as cloud:
+    with serving() as web, fresh_cloud(settings=SETTINGS, keep_log=HOME / "cloud.log") as cloud:
         say(f"cloud ready after {cloud.ready_s:.2f} s at {cloud.url}; {len(tests)} tests on {options.workers} workers")
         started = time.monotonic()
-        outcomes = run_tests(python, configure(cloud), tests, workers=options.workers, report=report)
+        outcomes = run_tests(python, configure(cloud, web), tests, workers=options.workers, report=report)
         seconds = time.monotonic() - started
     save(outcomes)
     return outcomes, seconds

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import urllib.request
 from pathlib import Path
 
 import pytest
-from conformance import failures, results, selection
+from conformance import failures, results, selection, web
 from conformance.suite import Outcome
+
+from pileus.image.formats import Inspector
 
 ONE, TWO = "tempest.api.identity.test_a.A.test_one", "tempest.api.identity.test_a.A.test_two"
 THREE, FOUR = "tempest.api.network.test_n.N.test_three", "tempest.scenario.test_s.S.test_four"
@@ -97,3 +100,14 @@ def test_failures_that_differ_in_names_only_are_one_group():
         ("tempest.lib.exceptions.NotFound: Object not found Details: Server UUID could not be found.  after DELETE /x/UUID", ["a", "b"]),
         ("its worker died", ["c"]),
     ]
+
+
+def test_the_runner_serves_images_that_are_what_they_are_called():
+    with web.serving() as served:
+        answers = [urllib.request.urlopen(url).read() for url in (served.raw, served.qcow2)]
+    looked = []
+    for data in answers:
+        inspector = Inspector()
+        inspector.feed(data)
+        looked.append(inspector.finish())
+    assert [found.format for found in looked] == ["raw", "qcow2"] and all(found.safe for found in looked)
