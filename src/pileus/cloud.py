@@ -24,7 +24,7 @@ from pileus.compute.hypervisor.base import Hypervisor
 from pileus.compute.periodic import PERIODIC as COMPUTE_TASKS
 from pileus.compute.policy import DEFAULTS as COMPUTE_POLICY
 from pileus.compute.service.compute import Compute
-from pileus.config import CloudConfig
+from pileus.config import CloudConfig, database_url
 from pileus.core.bus import Loopback
 from pileus.core.clock import Clock
 from pileus.core.context import Context
@@ -150,7 +150,7 @@ class Cloud:
         return host
 
     async def _kit(self) -> Kit:
-        db = await Database.open(self.config.database.url or f"sqlite:///{self.state / 'pileus.db'}")
+        db = await Database.open(database_url(self.config, self.state))
         await _prepare(db)
         metrics = Metrics()
         overrides, unknown = load_all_overrides(self.config.api.policy_file, self.config.api.policy_folder, POLICY)

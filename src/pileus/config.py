@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from pileus.compute.config import ComputeConfig
@@ -57,3 +59,8 @@ class CloudConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     compute: ComputeConfig = msgspec.field(default_factory=ComputeConfig)
     network: NetworkConfig = msgspec.field(default_factory=NetworkConfig)
     object_store: ObjectStoreConfig = msgspec.field(default_factory=ObjectStoreConfig)
+
+
+def database_url(config: CloudConfig, state: Path) -> str:
+    """Where a cloud's database is: as configured, else SQLite in its state folder."""
+    return config.database.url or f"sqlite:///{state / 'pileus.db'}"

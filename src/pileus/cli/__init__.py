@@ -22,7 +22,8 @@ COMMANDS = {
     "bench": "pileus.bench.main:bench",
 }
 SCHEDULER = {"explain": "pileus.cli.scheduler:explain"}
-IDENTITY = {"rotate-keys": "pileus.cli.keys:rotate_keys"}
+IDENTITY = {"rotate-keys": "pileus.cli.keys:rotate_keys", "rotate-credential-keys": "pileus.cli.sealing:rotate_credential_keys",
+            "migrate-credentials": "pileus.cli.sealing:migrate_credentials"}
 TOKEN = {"show": "pileus.cli.token:show"}
 POLICY = {"check": "pileus.cli.policy:check"}
 #: What `swift-init` does, and what it needs.
@@ -53,7 +54,7 @@ def main() -> None:
     for name, target in POLICY.items():
         policy.command(target, name=name)
     app.command(policy)
-    identity = cyclopts.App(name="identity", help="What identity's tokens are made with.")
+    identity = cyclopts.App(name="identity", help="The keys of identity: of tokens, of stored secrets.")
     for name, target in IDENTITY.items():
         identity.command(target, name=name)
     app.command(identity)

@@ -47,8 +47,8 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     key_repository: str = ""
     # Folder of the private keys that tokens are signed with, shared likewise. Empty: a folder of the state folder.
     jws_key_repository: str = ""
-    # Folder of the keys that credentials are encrypted with, shared like the other and never rotated by itself: who loses it
-    # loses the credentials. Empty: a folder of the state folder.
+    # Folder of the keys that credentials are encrypted with, shared like the other and rotated by hand only (`pileus identity
+    # rotate-credential-keys`): who loses it loses the credentials. Empty: a folder of the state folder.
     credential_key_repository: str = ""
     # The primary key is replaced when it is this old (0: only by hand).
     key_rotation_s: Annotated[int, Meta(ge=0)] = 7 * 86400

@@ -26,6 +26,7 @@ class Keys:
             path, lambda: base64.urlsafe_b64encode(ids.secret(32)), keep=config.max_active_keys, clock=clock, ids=ids
         )
         self._fernet: MultiFernet | None = None
+        self._primary: Fernet | None = None
         self._looked_at = float("-inf")
 
     def open(self) -> None:
@@ -36,7 +37,8 @@ class Keys:
     def reload(self) -> None:
         """Take up keys that another copy of the control plane made."""
         self._looked_at = self.clock.monotonic()
-        self._fernet = MultiFernet([Fernet(key) for key in self.folder.read()])
+        fernets = [Fernet(key) for key in self.folder.read()]
+        self._primary, self._fernet = fernets[0], MultiFernet(fernets)
 
     def rotate(self) -> None:
         self.folder.rotate()
@@ -54,8 +56,17 @@ class Keys:
             found = self._open(token)
         return found
 
+    def is_newest(self, token: str) -> bool:
+        """Whether the primary key made it."""
+        return _opened(self._primary, token) is not None
+
     def _open(self, token: str) -> bytes | None:
-        try:
-            return self._fernet.decrypt(token + "=" * (-len(token) % 4))  # type: ignore[union-attr]
-        except (InvalidToken, ValueError):
-            return None
+        return _opened(self._fernet, token)
+
+
+def _opened(fernet: Fernet | MultiFernet | None, token: str) -> bytes | None:
+    assert fernet is not None
+    try:
+        return fernet.decrypt(token + "=" * (-len(token) % 4))
+    except (InvalidToken, ValueError):
+        return None

@@ -15,7 +15,8 @@ async def purge_revocations(identity: Identity) -> str | None:
 
 
 async def rotate_keys(identity: Identity) -> str | None:
-    """Take up keys that others made; make new ones when the primary has done its time."""
+    """Take up keys that others made; make new ones for tokens when the primary has done its time."""
+    identity.credential_keys.reload()
     rotated, after_s = False, identity.core.config.key_rotation_s
     for keys in identity.token_keys:
         if after_s and keys.folder.age_s() >= after_s:

@@ -84,16 +84,6 @@ class DomainConfigs:
                 await self._save(domain_id, domain_options.without(options, group, option))
             await self.core.generations.raise_()
 
-    async def reseal(self) -> int:
-        """Encrypt every secret with the newest key; says how many domains have some."""
-        done = 0
-        async with self.db.transaction():
-            for config in await self.store.all():
-                if config.sealed:
-                    await self._save(config.domain_id, domain_options.merged(config.options, self._secrets(config)))
-                    done += 1
-        return done
-
     async def _save(self, domain_id: str, options: Options) -> None:
         shown, secret = domain_options.parted(options)
         sealed = self.keys.seal(msgspec.json.encode(secret)) if secret else ""

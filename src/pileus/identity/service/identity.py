@@ -45,6 +45,7 @@ from pileus.identity.service.projects import Projects
 from pileus.identity.service.proofs import Proofs
 from pileus.identity.service.roles import Roles
 from pileus.identity.service.scopes import Scopes
+from pileus.identity.service.sealing import Sealing
 from pileus.identity.service.throttle import Throttle
 from pileus.identity.service.tokens import Tokens
 from pileus.identity.service.trusts import Trusts
@@ -82,6 +83,7 @@ class Identity:
         self.limits = Limits(self.core)
         self.policies = Policies(self.core)
         self.credentials = Credentials(self.core, self.credential_keys)
+        self.sealing = Sealing(self.core.store.sealed, self.credential_keys)
         self.trusts = Trusts(self.core, self.assignments)
         self.application_credentials = ApplicationCredentials(self.core, self.passwords, self.assignments)
         self.meanings = Meanings(self.core, self.assignments)

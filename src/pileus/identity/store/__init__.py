@@ -17,6 +17,7 @@ from pileus.identity.store.policy_associations import PolicyAssociations
 from pileus.identity.store.projects import Projects
 from pileus.identity.store.revocations import Revocations
 from pileus.identity.store.roles import Roles
+from pileus.identity.store.sealed import Sealed
 from pileus.identity.store.standings import Standings
 from pileus.identity.store.trusts import Trusts
 from pileus.identity.store.users import Groups, Users
@@ -52,3 +53,4 @@ class Store:
         self.application_credentials = ApplicationCredentials(db)
         self.access_rules = AccessRules(db)
         self.revocations = Revocations(db)
+        self.sealed = Sealed(db)
