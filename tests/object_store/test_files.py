@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pileus.object_store.storage.object import hashes
 from pileus.object_store.storage.object.diskfile import DiskFiles
 from pileus.object_store.storage.object.files import Missing
 from pileus.object_store.storage.object.history import resolve
@@ -97,7 +98,64 @@ def test_replicas_with_the_same_files_have_the_same_hashes(files, tmp_path):
     assert files.hashes(1) == other.hashes(1)
 
 
-NAMES = st.lists(st.sampled_from([f"{t}.{kind}" for t in T[:5] for kind in ("data", "ts", "meta")] + [f"{T[3]}~{T[2]}.meta"]), unique=True)
+def put_fragment(files, at, index):
+    writer = files.create(1, HASH, 4)
+    writer.write(b"body")
+    writer.commit_as(f"{at}#{index}.data", {"name": "/a/c/o", "content-length": "4", "content-type": "text/a", "etag": "e"})
+    writer.abort()
+
+
+def test_a_fragment_counts_once_it_is_durable(files):
+    put_fragment(files, T[1], 3)
+    with pytest.raises(Missing):
+        files.open(1, HASH)
+    assert files.names(1, HASH) == [f"{T[1]}#3.data"]
+    files.make_durable(1, HASH, T[1], 3)
+    files.make_durable(1, HASH, T[1], 3)
+    assert files.names(1, HASH) == [f"{T[1]}#3#d.data"] and read(files)[1] == b"body"
+    put_fragment(files, T[2], 3)
+    assert read(files)[0].timestamp == T[1] and len(files.names(1, HASH)) == 2
+    assert files.open_fragment(1, HASH, T[2], 3).timestamp == T[2]
+    files.make_durable(1, HASH, T[2], 3)
+    assert files.names(1, HASH) == [f"{T[2]}#3#d.data"]
+    with pytest.raises(Missing):
+        files.make_durable(1, HASH, T[1], 3)
+    with pytest.raises(Missing):
+        files.open_fragment(1, HASH, T[2], 4)
+    files.delete(1, HASH, T[4])
+    assert files.names(1, HASH) == [f"{T[4]}.ts"]
+
+
+def test_a_fragment_with_much_metadata_becomes_durable(files):
+    writer = files.create(1, HASH, 4)
+    writer.write(b"body")
+    writer.commit_as(f"{T[1]}#0.data", {"name": "/a/c/o", "content-length": "4", "etag": "e", "x-object-meta-a": "a" * 5000})
+    files.make_durable(1, HASH, T[1], 0)
+    assert read(files)[0].metadata["x-object-meta-a"] == "a" * 5000
+    assert files.suffix(1, HASH[-3:]) == {HASH: [f"{T[1]}#0#d.data"]}
+
+
+def test_a_fragment_that_never_counted_is_forgotten(files):
+    put(files, T[1])
+    put_fragment(files, T[2], 1)
+    files.reclaim_before = lambda: T[3]
+    assert files.suffix(1, HASH[-3:]) == {HASH: [f"{T[1]}.data"]}
+
+
+def test_devices_with_other_fragments_of_the_same_objects_compare_alike(files):
+    other = MemoryFiles()
+    for store, index in ((files, 1), (other, 4)):
+        put_fragment(store, T[1], index)
+        store.make_durable(1, HASH, T[1], index)
+    mine, theirs = files.hashes(1)[HASH[-3:]], other.hashes(1)[HASH[-3:]]
+    assert hashes.of_index(mine, 1) == hashes.of_index(theirs, 4) != hashes.of_index(theirs, 1) == hashes.of_index(mine, 4)
+    files.update(1, HASH, T[2], {"x-object-meta-a": "1"})
+    assert hashes.of_index(files.hashes(1)[HASH[-3:]], 1) != hashes.of_index(theirs, 4)
+
+
+WHOLE = [f"{t}.{kind}" for t in T[:5] for kind in ("data", "ts", "meta")] + [f"{T[3]}~{T[2]}.meta"]
+FRAGMENTS = [f"{t}#{mark}.data" for t in T[1:4] for mark in ("0", "0#d", "1#d")]
+NAMES = st.lists(st.sampled_from(WHOLE + FRAGMENTS), unique=True)
 
 
 @given(NAMES, st.randoms())

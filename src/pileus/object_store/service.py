@@ -71,9 +71,9 @@ class ObjectStore:
         devices = [Device(id=n, zone=n + 1, ip=ip, port=port, device=f"d{n + 1}") for n in range(self.config.devices)]
         for device in devices:
             (self.devices / device.device).mkdir(parents=True, exist_ok=True)
-        for name in ("account", "container", *(p.ring for p in self.policies)):
+        for name, replicas in simple.wanted(self.policies, self.config.replicas, self.config.devices):
             if not (folder / f"{name}.ring").exists():
-                file.write(folder / f"{name}.ring", list(devices), simple.deal(devices, self.config.replicas, self.config.part_power), 1)
+                file.write(folder / f"{name}.ring", list(devices), simple.deal(devices, replicas, self.config.part_power), 1)
 
 
 def load_hashing(path: Path, ids: Ids) -> Hashing:

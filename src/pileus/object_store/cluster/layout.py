@@ -42,7 +42,7 @@ def lay_out(folder: Path, ids: Ids, *, nodes: int, devices: int, replicas: int, 
         places.append(NodePlace(name=state.name, state=state, config=config))
     # Devices in the order d1 of all nodes, d2 of all nodes …: dealt out in turn, replicas are on different nodes.
     dealt = sorted(found, key=lambda d: (d.device, d.zone))
-    for name in ("account", "container", *(p.ring for p in Policies(places[0].config.policies))):
+    for name, count in simple.wanted(Policies(places[0].config.policies), replicas, len(found)):
         if not (rings / f"{name}.ring").exists():
-            file.write(rings / f"{name}.ring", list(found), simple.deal(dealt, replicas, part_power), 1)
+            file.write(rings / f"{name}.ring", list(found), simple.deal(dealt, count, part_power), 1)
     return places

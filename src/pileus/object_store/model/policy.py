@@ -4,8 +4,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
 
 import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class ErasureCoding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How objects are cut and coded. Like the policy's number it never changes once objects are kept that way."""
+
+    data: Count                             # fragments that an object is cut into: any so many of all bring it back
+    parity: Count                           # fragments more: so many may be lost
+    type: Literal["isa_l_rs_vand", "isa_l_rs_cauchy", "liberasurecode_rs_vand"] = "isa_l_rs_vand"  # the code
+    segment_size: Count = 1 << 20           # bytes that are coded at a time
+    duplication: Count = 1                  # copies of each fragment
+
+    @property
+    def unique(self) -> int:
+        """Different fragments."""
+        return self.data + self.parity
+
+    @property
+    def places(self) -> int:
+        """Devices that hold one each."""
+        return self.unique * self.duplication
+
+    @property
+    def quorum(self) -> int:
+        """Fragments that make a write good: one may be lost at once, and it can be read still."""
+        return (self.data + 1) * self.duplication
+
+    @property
+    def deleting(self) -> int:
+        """Devices that have to know of a deletion: what the others have is not enough to read it then."""
+        return max((self.places + 1) // 2, self.places - self.data + 1)
 
 
 class StoragePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -16,6 +49,7 @@ class StoragePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     aliases: list[str] = []                 # other names of it
     default: bool = False                   # what containers get that ask for none
     deprecated: bool = False                # no new container may have it
+    erasure: ErasureCoding | None = None    # coded fragments instead of whole copies
 
     @property
     def folder(self) -> str:
@@ -25,6 +59,10 @@ class StoragePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def ring(self) -> str:
         return "object" if self.index == 0 else f"object-{self.index}"
+
+    def replicas(self, copies: int) -> int:
+        """How many devices its ring has for each partition, where whole copies are kept `copies` times."""
+        return self.erasure.places if self.erasure else copies
 
 
 class Policies:

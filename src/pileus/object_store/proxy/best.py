@@ -14,12 +14,12 @@ def quorum(replicas: int) -> int:
     return (replicas + 1) // 2
 
 
-def best(answers: Sequence[Response], replicas: int, overrides: Mapping[int, int] | None = None) -> Response:
+def best(answers: Sequence[Response], replicas: int, overrides: Mapping[int, int] | None = None, need: int | None = None) -> Response:
     """The answer that a quorum gave: of 2xx, 3xx or 4xx, the highest status of that hundred. 503 when there is no quorum.
 
     `overrides`: statuses that count as others where the others decide (404 of one replica after 204 of another, say).
     """
-    need = quorum(replicas)
+    need = quorum(replicas) if need is None else need
     for counted in ({}, overrides or {}):
         statuses = [counted.get(a.status, a.status) for a in answers]
         for hundred in (200, 300, 400):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from pileus.object_store.proxy import constraints, expiry
 from pileus.object_store.proxy.ask import anyone, everyone
 from pileus.object_store.proxy.best import best
+from pileus.object_store.proxy.erasure import put as coded
+from pileus.object_store.proxy.erasure import read as decoded
 from pileus.object_store.proxy.place import Place, locate
 from pileus.object_store.proxy.put import put
 from pileus.object_store.wire.message import Request, Response
@@ -22,6 +24,8 @@ READING = ("range", "if-match", "if-none-match", "if-modified-since", "if-unmodi
 async def show(proxy: Proxy, req: Request, account: str, container: str, obj: str) -> Response:
     """HEAD and GET."""
     place = await locate(proxy, req, account, container, obj, "x-container-read")
+    if place.policy.erasure is not None:
+        return await decoded.show(proxy, req, place)
     headers = {n: v for n, v in req.headers.items() if n in READING or n.startswith("x-backend-")}
     nodes = proxy.nodes(place.ring, place.part, shuffle=True)
     return await anyone(proxy, "object", nodes, req, place.path, headers | place.policy_header)
@@ -29,7 +33,8 @@ async def show(proxy: Proxy, req: Request, account: str, container: str, obj: st
 
 async def store(proxy: Proxy, req: Request, account: str, container: str, obj: str) -> Response:
     """PUT."""
-    return await put(proxy, req, await locate(proxy, req, account, container, obj, "x-container-write"))
+    place = await locate(proxy, req, account, container, obj, "x-container-write")
+    return await (put if place.policy.erasure is None else coded.put)(proxy, req, place)
 
 
 async def update(proxy: Proxy, req: Request, account: str, container: str, obj: str) -> Response:
@@ -59,4 +64,6 @@ async def _write(proxy: Proxy, req: Request, place: Place) -> Response:
     answers = await everyone(proxy, "object", nodes, sent, place.path, headers)
     proxy.cache.forget(place.container_path)
     overrides = {404: 204} if req.method == "DELETE" else {}
-    return best(answers, len(nodes.primaries), overrides)
+    # What is coded can be read of few fragments: a deletion has to reach more than it takes to leave too few.
+    need = place.policy.erasure.deleting if place.policy.erasure and req.method == "DELETE" else None
+    return best(answers, len(nodes.primaries), overrides, need)

@@ -9,11 +9,12 @@ from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.object_store.config import ProxyConfig
 from pileus.object_store.model.limits import Limits
-from pileus.object_store.model.policy import Policies
+from pileus.object_store.model.policy import Policies, StoragePolicy
 from pileus.object_store.model.timestamp import Stamper
 from pileus.object_store.proxy import account, container, obj
 from pileus.object_store.proxy.ask import anyone
 from pileus.object_store.proxy.constraints import is_text
+from pileus.object_store.proxy.erasure.codec import Codec
 from pileus.object_store.proxy.health import Health
 from pileus.object_store.proxy.info import Info, InfoCache
 from pileus.object_store.proxy.nodes import Nodes
@@ -36,6 +37,7 @@ class Proxy:
         self.stamp = Stamper(clock)
         self.health = Health(clock, limit=config.error_suppression_limit, interval_s=config.error_suppression_interval_s)
         self.cache = InfoCache(clock, config.recheck_s)
+        self.codecs = {p.index: Codec(p.erasure) for p in policies if p.erasure is not None}
 
     async def __call__(self, req: Request) -> Response:
         try:
@@ -61,6 +63,9 @@ class Proxy:
     # ---- what controllers need ---------------------------------------------------------------------------------------
     def nodes(self, ring: Ring, part: int, *, shuffle: bool = False) -> Nodes:
         return Nodes(ring, part, self.health, self.ids, factor=self.config.request_node_factor, shuffle=shuffle)
+
+    def codec(self, policy: StoragePolicy) -> Codec:
+        return self.codecs[policy.index]
 
     async def authorized(self, req: Request, acl: str | None) -> None:
         """Raises Stop when whoever guards this request says no, now that its access list is known."""

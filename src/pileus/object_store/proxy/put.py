@@ -39,6 +39,11 @@ async def put(proxy: Proxy, req: Request, place: Place) -> Response:
         answer = await _to_one(proxy, req, place, nodes, headers[0])
     else:
         answer = await _to_all(proxy, req, place, nodes, headers)
+    return closing(proxy, place, answer, at)
+
+
+def closing(proxy: Proxy, place: Place, answer: Response, at: str) -> Response:
+    """What the client hears of an object that was put at a moment."""
     proxy.cache.forget(place.container_path)
     if answer.status == 409:
         # Something newer is there already: then this one was stored, and overwritten at once.
@@ -67,7 +72,7 @@ def check(proxy: Proxy, req: Request) -> None:
 
 async def _to_one(proxy: Proxy, req: Request, place: Place, nodes: Nodes, headers: Mapping[str, str]) -> Response:
     """One replica: the client's body goes straight to it, or to the first handoff that takes it."""
-    body = Once(_limited(proxy, req))
+    body = Once(limited(proxy, req))
     answer = plain(503)
     for node in nodes:
         sent = Request("PUT", place.path, id=req.id, body=body)
@@ -78,7 +83,7 @@ async def _to_one(proxy: Proxy, req: Request, place: Place, nodes: Nodes, header
     return answer if answer.status < 500 else plain(503)
 
 
-async def _limited(proxy: Proxy, req: Request):
+async def limited(proxy: Proxy, req: Request):
     """The client's body: 408 when it stalls, 413 when it gets too long."""
     body = aiter(req.body if req.body is not None else stream())
     size, most = 0, proxy.limits.max_file_size
@@ -154,7 +159,7 @@ async def _to_all(proxy: Proxy, req: Request, place: Place, nodes: Nodes, header
         if len(putters) < need:
             return best(refusals, replicas) if len(refusals) >= need else plain(503)
         await _pump(proxy, req, putters, need)
-        return best(refusals + await _answers(proxy, putters, need), replicas)
+        return best(refusals + await answers(proxy, putters, need), replicas)
     finally:
         for putter in putters:
             putter.task.cancel()
@@ -170,12 +175,12 @@ async def _pump(proxy: Proxy, req: Request, putters: list[Putter], need: int) ->
         if len(putters) < need:
             raise Stop(plain(503))
 
-    async for chunk in _limited(proxy, req):
+    async for chunk in limited(proxy, req):
         await feed(chunk)
     await feed(None)
 
 
-async def _answers(proxy: Proxy, putters: list[Putter], need: int) -> list[Response]:
+async def answers(proxy: Proxy, putters: list[Putter], need: int) -> list[Response]:
     """What they say to the whole body: a quorum is waited for, the others only a moment longer."""
     tasks = {p.task for p in putters}
     deadline = proxy.config.node_timeout_s

@@ -5,7 +5,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from pileus.object_store.model.policy import Policies
 from pileus.object_store.ring.device import Device
+
+
+def wanted(policies: Policies, replicas: int, devices: int) -> list[tuple[str, int]]:
+    """The rings by name, each with its replicas. Raises ValueError when there are fewer devices than fragments of an object."""
+    for policy in policies:
+        if policy.erasure is not None and policy.erasure.places > devices:
+            raise ValueError(f"storage policy {policy.name} wants {policy.erasure.places} devices for its fragments; there are {devices}")
+    return [("account", replicas), ("container", replicas), *((p.ring, p.replicas(replicas)) for p in policies)]
 
 
 def deal(devices: list[Device], replicas: int, part_power: int) -> np.ndarray:

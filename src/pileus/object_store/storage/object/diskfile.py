@@ -16,7 +16,7 @@ from pileus.core.log import Log
 from pileus.object_store.model.names import folder
 from pileus.object_store.storage.object import attrs, hashes
 from pileus.object_store.storage.object.files import Found, Metadata, Missing, Quarantined, Writer
-from pileus.object_store.storage.object.history import History, ctype_time, data_time, resolve
+from pileus.object_store.storage.object.history import History, ctype_time, data_time, fragment_name, resolve
 from pileus.object_store.wire.body import FileBody
 
 log = Log("pileus.object_store.diskfile")
@@ -91,6 +91,39 @@ class DiskFiles:
             return attrs.read(fd, path)
         finally:
             os.close(fd)
+
+    # ---- fragments ---------------------------------------------------------------------------------------------------
+    def names(self, part: int, hash: str) -> list[str]:
+        return self.history(part, hash).counting
+
+    def open_fragment(self, part: int, hash: str, timestamp: str, index: int) -> Found:
+        for durable in (True, False, True):         # it may become durable between two looks
+            try:
+                return self._open(self.folder(part, hash), History(data=fragment_name(timestamp, index, durable=durable)))
+            except FileNotFoundError:
+                continue
+            except ValueError as damage:
+                self.quarantine(part, hash, str(damage))
+                raise Quarantined() from None
+        raise Missing()
+
+    def make_durable(self, part: int, hash: str, timestamp: str, index: int) -> None:
+        where = self.folder(part, hash)
+        before, after = (f"{where}/{fragment_name(timestamp, index, durable=durable)}" for durable in (False, True))
+        try:
+            # What belongs to a file is there before it.
+            os.link(before + attrs.SUFFIX, after + attrs.SUFFIX)
+        except (FileNotFoundError, FileExistsError):
+            pass
+        try:
+            os.rename(before, after)
+        except FileNotFoundError:
+            if not os.path.exists(after):
+                raise Missing() from None
+        if self.fsync:
+            sync_folder(where)
+        self.changed(part, hash)
+        self.clean(part, hash)
 
     # ---- writing -----------------------------------------------------------------------------------------------------
     def create(self, part: int, hash: str, size: int | None) -> FileWriter:

@@ -72,6 +72,16 @@ class Files(Protocol):
     def update(self, part: int, hash: str, timestamp: str, metadata: Mapping[str, str], ctype_timestamp: str = "") -> None:
         """Replace the metadata; with `ctype_timestamp`, the content type as well."""
 
+    # ---- fragments ---------------------------------------------------------------------------------------------------
+    def names(self, part: int, hash: str) -> list[str]:
+        """The files that count."""
+
+    def open_fragment(self, part: int, hash: str, timestamp: str, index: int) -> Found:
+        """One fragment as it is, without what was posted later. Raises Missing."""
+
+    def make_durable(self, part: int, hash: str, timestamp: str, index: int) -> None:
+        """Enough of its siblings are there: it counts, and what is older goes away. Repeatable. Raises Missing."""
+
     # ---- for replication ---------------------------------------------------------------------------------------------
     def hashes(self, part: int, *, all_again: bool = False) -> dict[str, str]: ...
 

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import msgspec
 
+from pileus.object_store.storage.object.history import fragment
+
 #: Reckons the hash of one suffix's folder; None when there is nothing in it.
 Reckon = Callable[[Path], str | None]
 
@@ -65,9 +67,38 @@ def hashes(part: Path, reckon: Reckon, *, all_again: bool = False) -> dict[str, 
 
 
 def of_names(names: dict[str, list[str]]) -> str | None:
-    """The hash of a suffix: of which files of which objects count in it."""
+    """The hash of a suffix: of which files of which objects count in it.
+
+    Devices hold different fragments of the same objects. Where there are fragments there is a hash for each index, of what is there of
+    the objects if all other indexes are left out, so that they can be compared: `0=… 3=…`, and `-=…` for any index that is not there.
+    """
     if not any(names.values()):
         return None
+    indexes = sorted({found[1] for files in names.values() for name in files if (found := fragment(name))})
+    if not indexes:
+        return _digest(names)
+    hashes = [f"-={_digest(without(names, None))}"]
+    return " ".join(hashes + [f"{index}={_digest(without(names, index))}" for index in indexes])
+
+
+def without(names: dict[str, list[str]], index: int | None) -> dict[str, list[str]]:
+    """The files of objects as if there were no fragments but the durable ones of one index, which look like whole bodies."""
+    found: dict[str, list[str]] = {}
+    for hash, files in names.items():
+        kept = [(f"{part[0]}.data" if part else name) for name in files
+                if (part := fragment(name)) is None or (part[1] == index and part[2])]
+        if kept:
+            found[hash] = kept
+    return found
+
+
+def of_index(hash: str, index: int) -> str:
+    """Of the hash of a suffix with fragments, that which counts for one index."""
+    each = dict(part.partition("=")[::2] for part in hash.split(" ")) if "=" in hash else {"-": hash}
+    return each.get(str(index), each["-"])
+
+
+def _digest(names: dict[str, list[str]]) -> str:
     digest = md5(usedforsecurity=False)
     for hash in sorted(names):
         digest.update((hash + " " + " ".join(sorted(names[hash])) + "\n").encode())

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pileus.object_store.storage.object import hashes
 from pileus.object_store.storage.object.diskfile import updated
 from pileus.object_store.storage.object.files import Found, Metadata, Missing, Quarantined, Writer
-from pileus.object_store.storage.object.history import ctype_time, data_time, resolve
+from pileus.object_store.storage.object.history import ctype_time, data_time, fragment_name, resolve
 from pileus.object_store.wire.body import CHUNK
 
 
@@ -43,6 +43,27 @@ class MemoryFiles:
         return Found(metadata=metadata, timestamp=at, meta_timestamp=meta_at, ctype_timestamp=ctype_at, size=len(content),
                      content=Content(content))
 
+    # ---- fragments ---------------------------------------------------------------------------------------------------
+    def names(self, part: int, hash: str) -> list[str]:
+        return resolve(self._files(part, hash)).counting
+
+    def open_fragment(self, part: int, hash: str, timestamp: str, index: int) -> Found:
+        for durable in (True, False):
+            if (held := self._files(part, hash).get(fragment_name(timestamp, index, durable=durable))) is not None:
+                metadata, content = held
+                return Found(metadata=dict(metadata), timestamp=timestamp, meta_timestamp=timestamp, ctype_timestamp=timestamp,
+                             size=len(content), content=Content(content))
+        raise Missing()
+
+    def make_durable(self, part: int, hash: str, timestamp: str, index: int) -> None:
+        files, after = self._files(part, hash), fragment_name(timestamp, index, durable=True)
+        held = files.pop(fragment_name(timestamp, index, durable=False), None)
+        if held is not None:
+            self.keep(part, hash, after, *held)
+        elif after not in files:
+            raise Missing()
+
+    # ---- writing -----------------------------------------------------------------------------------------------------
     def create(self, part: int, hash: str, size: int | None) -> Writer:
         return MemoryWriter(self, part, hash)
 

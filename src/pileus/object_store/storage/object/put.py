@@ -9,6 +9,7 @@ from hashlib import md5
 from typing import TYPE_CHECKING, Any
 
 from pileus.object_store.storage.object.files import Files, Missing, Writer
+from pileus.object_store.storage.object.history import fragment_name
 from pileus.object_store.storage.object.metadata import expired, kept_of
 from pileus.object_store.storage.object.updates import tell_containers, tell_queue
 from pileus.object_store.storage.server import Target, stamp_of
@@ -39,9 +40,11 @@ async def put(server: ObjectServer, req: Request, target: Target) -> Response:
         final = Request(req.method, req.path, headers)
         metadata = {"name": f"/{target.account}/{target.container}/{target.object}", "content-length": str(size), "etag": etag,
                     "x-timestamp": at, "content-type": headers.get("content-type", "application/octet-stream"), **kept_of(final)}
-        await server.run(target, body.commit, at, metadata)
+        await server.run(target, body.commit, at, metadata, req.header("x-backend-fragment-index"))
     finally:
         await body.abort()
+    if "x-backend-fragment-index" in req.headers:
+        return plain(201, headers={"etag": etag, "x-backend-timestamp": at})      # others are told when it is durable
     row = {"x-timestamp": at, "x-size": str(size), "x-etag": etag, "x-content-type": metadata["content-type"],
            "x-content-type-timestamp": at, "x-meta-timestamp": at}
     await tell_containers(server, req, target, "PUT", row | overrides(headers))
@@ -114,9 +117,12 @@ class Body:
             self.digest.update(chunk)
             self.writer.write(chunk)
 
-    def commit(self, at: str, metadata: dict[str, str]) -> None:
+    def commit(self, at: str, metadata: dict[str, str], fragment: str) -> None:
         assert self.writer is not None
-        self.writer.commit(at, metadata)
+        if fragment:
+            self.writer.commit_as(fragment_name(at, int(fragment), durable=False), metadata)
+        else:
+            self.writer.commit(at, metadata)
 
     async def abort(self) -> None:
         if self.writing is not None:

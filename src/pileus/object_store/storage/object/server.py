@@ -11,7 +11,7 @@ from pileus.core.clock import Clock
 from pileus.object_store.model import timestamp
 from pileus.object_store.model.policy import Policies, StoragePolicy
 from pileus.object_store.storage.device import Devices
-from pileus.object_store.storage.object import put, replicate
+from pileus.object_store.storage.object import fragments, put, replicate
 from pileus.object_store.storage.object.files import Files, Found, Missing
 from pileus.object_store.storage.object.metadata import expired, kept_of, shown
 from pileus.object_store.storage.object.updates import tell_containers, tell_queue
@@ -33,7 +33,8 @@ class ObjectServer(StorageServer):
         super().__init__(devices, *args)
         self.policies, self.make_files, self.transport, self.clock = policies, make_files, transport, clock
         self.known: dict[tuple[str, int], Files] = {}
-        self.methods = {"PUT": self.put, "POST": self.post, "DELETE": self.delete, "HEAD": self.head, "GET": self.get}
+        self.methods = {"PUT": self.put, "POST": self.post, "DELETE": self.delete, "HEAD": self.head, "GET": self.get,
+                        "COMMIT": self.commit}
         self.replication = {"REPLICATE": replicate.compare, "SYNC": replicate.receive}
 
     def files(self, req: Request, target: Target) -> Files:
@@ -50,9 +51,12 @@ class ObjectServer(StorageServer):
         return self.known[key]
 
     async def find(self, req: Request, target: Target) -> Found:
-        """The object, open. Raises Stop when there is none, or it has expired."""
+        """The object, or the fragment that is asked for, open. Raises Stop when there is none, or it has expired."""
+        files = self.files(req, target)
         try:
-            found = await self.run(target, self.files(req, target).open, target.partition, target.hash)
+            if wanted := req.header(fragments.WANTED):
+                return await self.run(target, files.open_fragment, target.partition, target.hash, *fragments.wanted(wanted))
+            found = await self.run(target, files.open, target.partition, target.hash)
         except Missing as missing:
             raise Stop(plain(404, headers={"x-backend-timestamp": missing.timestamp} if missing.timestamp else None)) from None
         if expired(found.metadata, self.clock) and req.header("x-backend-open-expired") != "true":
@@ -61,6 +65,11 @@ class ObjectServer(StorageServer):
         return found
 
     async def head(self, req: Request, target: Target) -> Response:
+        if fragments.LISTED in req.headers:
+            return await fragments.listed(self, req, target)
+        return await self.show(req, target)
+
+    async def show(self, req: Request, target: Target) -> Response:
         found = await self.find(req, target)
         found.close()
         headers = shown(found)
@@ -95,6 +104,9 @@ class ObjectServer(StorageServer):
 
     async def put(self, req: Request, target: Target) -> Response:
         return await put.put(self, req, target)
+
+    async def commit(self, req: Request, target: Target) -> Response:
+        return await fragments.commit(self, req, target)
 
     async def post(self, req: Request, target: Target) -> Response:
         at = stamp_of(req)

@@ -1,0 +1,105 @@
+"""Who has which fragments of an object, and what follows from that."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from pileus.object_store.model.policy import ErasureCoding, StoragePolicy
+from pileus.object_store.proxy.ask import one
+from pileus.object_store.proxy.nodes import Nodes
+from pileus.object_store.ring.device import Node
+from pileus.object_store.storage.object.fragments import LISTED
+from pileus.object_store.storage.object.history import fragment
+from pileus.object_store.wire.message import Request, Response
+from pileus.object_store.wire.status import plain
+
+if TYPE_CHECKING:
+    from pileus.object_store.proxy.proxy import Proxy
+
+#: Stand-ins that are asked at a time.
+BATCH = 4
+
+
+class Survey:
+    """What servers said of one object. `path` is /ACCOUNT/CONTAINER/OBJECT."""
+
+    def __init__(self, proxy: Proxy, policy: StoragePolicy, part: int, path: str):
+        assert policy.erasure is not None
+        self.proxy, self.policy, self.part, self.path = proxy, policy, part, path
+        self.erasure: ErasureCoding = policy.erasure
+        #: timestamp → index → who has that fragment
+        self.held: dict[str, dict[int, list[Node]]] = {}
+        #: timestamps of which somebody knows that they count
+        self.durable: set[str] = set()
+        #: timestamp → the answer with the newest metadata
+        self.shown: dict[str, Response] = {}
+        self.deleted = ""                   # the newest deletion that somebody knows of
+        self.silent = 0                     # those who did not answer
+        self.unasked: list[Node] = []       # those whom nobody waited for
+        self.headers: dict[str, str] = {}
+
+    @property
+    def readable(self) -> str | None:
+        """The newest that counts and of which there is enough."""
+        return max((t for t in self.shown if t > self.deleted and len(self.held.get(t, ())) >= self.erasure.data), default=None)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the newest of what is known to count can be read."""
+        return self.readable is not None and self.readable == max(self.durable)
+
+    async def ask(self, nodes: Nodes, headers: Mapping[str, str], *, everybody: bool = False) -> None:
+        """Ask those that should have fragments all at once, then those that may stand in; until it is settled, unless `everybody`."""
+        self.headers = {**headers, LISTED: "yes", "x-backend-storage-policy-index": str(self.policy.index)}
+        self.unasked = list(nodes)
+        self.silent += len(nodes.primaries) - sum(not n.handoff for n in self.unasked)
+        while self.unasked and (everybody or not self.settled):
+            first = [n for n in self.unasked if not n.handoff]
+            await self._ask(first or self.unasked[:BATCH], everybody)
+
+    async def ask_rest(self) -> None:
+        """Ask all who have not been asked."""
+        await self._ask(list(self.unasked), True)
+
+    async def _ask(self, nodes: Iterable[Node], everybody: bool) -> None:
+        async def head(node: Node) -> tuple[Node, Response]:
+            return node, await one(self.proxy, "object", node, self.part, Request("HEAD", self.path), self.path, self.headers)
+
+        tasks = [asyncio.ensure_future(head(node)) for node in nodes]
+        try:
+            for task in asyncio.as_completed(tasks):
+                node, answer = await task
+                self.unasked.remove(node)
+                self.heard(node, answer)
+                if self.settled and not everybody:
+                    return
+        finally:
+            for pending in tasks:
+                pending.cancel()
+
+    def heard(self, node: Node, answer: Response) -> None:
+        if not answer.ok and answer.status != 404:
+            self.silent += 1
+            return
+        for stem in answer.header(LISTED).split(","):
+            if found := fragment(stem + ".data"):
+                timestamp, index, durable = found
+                self.held.setdefault(timestamp, {}).setdefault(index, []).append(node)
+                if durable:
+                    self.durable.add(timestamp)
+        if not answer.ok:
+            self.deleted = max(self.deleted, answer.header("x-backend-timestamp"))
+            return
+        known, at = self.shown.get(answer.header("x-backend-data-timestamp")), answer.header("x-backend-timestamp")
+        if known is None or known.header("x-backend-timestamp") < at:
+            self.shown[answer.header("x-backend-data-timestamp")] = answer
+
+    def refusal(self) -> Response:
+        """The answer when nothing can be read: 404 only if those who are silent cannot have what would make it readable."""
+        hidden = [t for t in self.durable if t > self.deleted and len(self.held[t]) + self.silent >= self.erasure.data]
+        if hidden or self.silent > self.erasure.data:
+            return plain(503)
+        return plain(404, headers={"x-backend-timestamp": self.deleted} if self.deleted else None)
