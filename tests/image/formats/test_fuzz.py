@@ -3,8 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 import tracemalloc
+from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -103,3 +108,13 @@ def test_a_huge_file_is_not_read_through(tmp_path):
     begin = time.perf_counter()
     assert inspect(path).virtual_size == 1 << 42
     assert time.perf_counter() - begin < 1
+
+
+def test_no_image_takes_a_second_or_64_mib():
+    """OSSA-2016-012: in a process of its own, where its peak is its own. More files: PILEUS_FUZZ=20000; others: PILEUS_FUZZ_SEED."""
+    files, seed = os.environ.get("PILEUS_FUZZ", "300"), os.environ.get("PILEUS_FUZZ_SEED", "1")
+    ran = subprocess.run([sys.executable, "-m", "tests.image.formats.bounded", seed, files], capture_output=True, text=True,
+                         cwd=Path(__file__).parents[3], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    assert ran.returncode == 0, ran.stderr
+    worst = json.loads(ran.stdout)
+    assert worst["seconds"] < 1 and worst["mib"] < 64, (worst, seed)
