@@ -176,3 +176,18 @@ async def test_keys_for_a_project_the_user_has_no_role_on_open_nothing(keystone)
     more = (await ann.post(f"{V3}/users/{key['user_id']}/credentials/OS-EC2", {"tenant_id": theirs})).json["credential"]
     assert (await ask(nova, version_4(more))).status == 401
     assert (await ann.post(f"{V3}/users/{key['user_id']}/credentials/OS-EC2", {"tenant_id": "nowhere"})).status == 404
+
+
+@pytest.mark.parametrize("how", ["OS-EC2", "credentials"])
+async def test_tokens_of_deleted_keys_are_void(keystone, how):
+    """And those of the user's other keys, and of their password, are not."""
+    ann, key, nova = await ann_nova(keystone)
+    other = (await ann.post(f"{V3}/users/{key['user_id']}/credentials/OS-EC2", {"tenant_id": key["tenant_id"]})).json["credential"]
+    token, spared = [(await ask(nova, version_2(k))).headers["x-subject-token"] for k in (key, other)]
+    child = (await keystone.rescope(token)).headers["x-subject-token"]
+    assert [await keystone.works(t) for t in (token, child, spared)] == [True, True, True]
+    path = f"/users/{key['user_id']}/credentials/OS-EC2/{key['access']}"
+    if how == "credentials":
+        path = "/credentials/" + hashlib.sha256(key["access"].encode()).hexdigest()
+    assert (await ann.delete(V3 + path)).status == 204
+    assert [await keystone.works(t) for t in (token, child, spared, ann.token)] == [False, False, True, True]

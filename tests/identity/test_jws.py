@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import stat
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -17,7 +18,7 @@ from pileus.core.clock import VirtualClock
 from pileus.core.ids import Ids
 from pileus.identity.config import IdentityConfig
 from pileus.identity.formats import LONGEST, Formats
-from pileus.identity.payload import LONGEST_CHAIN
+from pileus.identity.payload import LONGEST_CHAIN, METHODS, PROJECT, Payload, audit_id
 from pileus.identity.periodic import rotate_keys
 from pileus.identity.signing_keys import SigningKeys
 from tests.identity.booted import V3, booted
@@ -104,6 +105,16 @@ async def test_longest_chain_fits():
         payload = keystone.identity.tokens.formats.read(token)
     written = formats.write(payload)
     assert len(written) <= LONGEST and formats.read(written) == payload
+
+
+@pytest.mark.parametrize("signs", [False, True])
+async def test_all_that_a_payload_can_say_goes_there_and_back(signs):
+    now = datetime(2026, 1, 1, 12, 30, 1, 123457, UTC)
+    full = Payload(user_id="a" * 32, methods=frozenset(METHODS), scope=PROJECT, target_id="a project's name", issued_at=now,
+                   expires_at=now + timedelta(microseconds=1), generation=2**40, audit_ids=(audit_id(b"1" * 16), audit_id(b"2" * 16)),
+                   trust_id="b" * 32, app_cred_id="c" * 32, credential_id="d" * 64)
+    formats = Formats(sealing_keys(), signing() if signs else None)
+    assert formats.read(formats.write(full)) == full
 
 
 async def test_nothing_that_was_changed_or_made_elsewhere_opens_a_door(keystone):

@@ -46,6 +46,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     openstack_domain_id: str | None = None
     openstack_trust_id: str | None = None
     openstack_app_cred_id: str | None = None
+    pileus_credential_id: str | None = None
     pileus_generation: int
 
 
@@ -105,6 +106,7 @@ def _as_claims(p: Payload) -> Claims:
         openstack_domain_id=p.target_id if p.scope == DOMAIN else None,
         openstack_trust_id=p.trust_id,
         openstack_app_cred_id=p.app_cred_id,
+        pileus_credential_id=p.credential_id,
         pileus_generation=p.generation,
     )
 
@@ -122,6 +124,7 @@ def _as_payload(c: Claims) -> Payload:
         audit_ids=tuple(c.openstack_audit_ids),
         trust_id=c.openstack_trust_id,
         app_cred_id=c.openstack_app_cred_id,
+        credential_id=c.pileus_credential_id,
     )
 
 

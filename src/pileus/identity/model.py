@@ -190,11 +190,15 @@ class Consumer(Record, frozen=True, kw_only=True):
 
 
 class Credential(Record, frozen=True, kw_only=True):
-    """A secret a user keeps here, such as a pair of EC2 keys. `sealed` is its blob, encrypted."""
+    """A secret a user keeps here, such as a pair of EC2 keys. `sealed` is its blob, encrypted.
+
+    `used_step`: the half minute of the last one-time password that was taken.
+    """
 
     user_id: str
     type: str
     sealed: str
+    used_step: int | None = None
     project_id: str | None = None
     extra: dict[str, Any] = {}
 

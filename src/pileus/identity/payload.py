@@ -18,7 +18,7 @@ FORMAT = 1
 #: A token remembers all tokens it was rescoped from, so that revoking any of them revokes it; so there must be an end.
 LONGEST_CHAIN = 8
 
-_HEX_ID = re.compile(r"[0-9a-f]{32}")
+_HEX_ID = re.compile(r"(?:[0-9a-f]{32}){1,2}")  # UUIDs, SHA-256
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 
@@ -26,7 +26,8 @@ _MICRO = timedelta(microseconds=1)
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """`audit_ids`: of this token, of the first of its chain, then of those between.
 
-    `trust_id`, `app_cred_id`: the token is of that trust, of that application credential.
+    `trust_id`, `app_cred_id`: the token is of that trust, of that application credential. `credential_id`: it was had by that
+    credential (EC2 keys, the seed of one-time passwords) and ends with it.
     """
 
     user_id: str
@@ -39,6 +40,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     audit_ids: tuple[str, ...]
     trust_id: str | None = None
     app_cred_id: str | None = None
+    credential_id: str | None = None
 
     @property
     def shown_methods(self) -> list[str]:
@@ -57,6 +59,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     audits: list[bytes]
     trust: bytes | None = None  # absent in tokens made before there were trusts
     app_cred: bytes | None = None
+    credential: bytes | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -77,6 +80,7 @@ def pack(p: Payload) -> bytes:
             [base64.urlsafe_b64decode(a + "==") for a in p.audit_ids],
             None if p.trust_id is None else _pack_id(p.trust_id),
             None if p.app_cred_id is None else _pack_id(p.app_cred_id),
+            None if p.credential_id is None else _pack_id(p.credential_id),
         )
     )
 
@@ -101,6 +105,7 @@ def unpack(data: bytes) -> Payload | None:
         audit_ids=tuple(audit_id(a) for a in p.audits),
         trust_id=None if p.trust is None else _unpack_id(p.trust),
         app_cred_id=None if p.app_cred is None else _unpack_id(p.app_cred),
+        credential_id=None if p.credential is None else _unpack_id(p.credential),
     )
 
 
@@ -109,7 +114,7 @@ def audit_id(secret: bytes) -> str:
 
 
 def _pack_id(id: str) -> bytes:
-    """Half the size for what is a UUID in hexadecimal; the first byte says which it is."""
+    """Half the size for what is a UUID or a hash in hexadecimal; the first byte says which it is."""
     return b"x" + bytes.fromhex(id) if _HEX_ID.fullmatch(id) else b"t" + id.encode()
 
 

@@ -12,15 +12,16 @@ STEP_S = 30
 DIGITS = 6
 
 
-def fits(secret: str, passcode: str, now: datetime, *, previous: int) -> bool:
-    """Whether a passcode is that of this half minute, or of one of so many before. A secret that is none fits nothing."""
+def step_of(secret: str, passcode: str, now: datetime, *, previous: int) -> int | None:
+    """The half minute that a passcode is of: this one, or one of so many before. None for another, and for a secret that is none."""
     try:
         key = base64.b32decode(secret.strip().replace(" ", "").upper() + "=" * (-len(secret.strip().replace(" ", "")) % 8))
     except (binascii.Error, ValueError):
-        return False
-    step, found = int(now.timestamp()) // STEP_S, False
+        return None
+    step, found = int(now.timestamp()) // STEP_S, None
     for back in range(previous + 1):
-        found |= hmac.compare_digest(code(key, step - back).encode(), passcode.encode("utf-8", "replace"))
+        if hmac.compare_digest(code(key, step - back).encode(), passcode.encode("utf-8", "replace")):
+            found = step - back
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from pileus.core.errors import Invalid
+from pileus.identity import totp
 from pileus.identity.errors import CredentialUnreadable
 from pileus.identity.keys import Keys
 from pileus.identity.model import Credential
@@ -62,7 +63,7 @@ class Credentials:
         return credential
 
     async def update(self, id: str, values: dict[str, Any], *, blob: str | None = None) -> Credential:
-        """A new blob, or more for the client to keep."""
+        """A new blob, which ends what was had by the old one, or more for the client to keep."""
         async with self.db.transaction():
             credential = await self.store.get(id, lock=True)
             for field in ("user_id", "project_id", "type"):
@@ -70,12 +71,25 @@ class Credentials:
                     raise Invalid(f"Update of `{field}` is not allowed.")
             if blob is not None:
                 self._check_fixed(credential, blob)
-                values["sealed"] = self.keys.seal(blob.encode())
+                values |= {"sealed": self.keys.seal(blob.encode()), "used_step": None}
+                await self.core.generations.revoke(f"credential:{id}")
             merge(credential, values)
             return await self.store.change(credential, values)
 
     async def delete(self, id: str) -> None:
-        await self.store.remove(id)
+        """Tokens that were had by it end with it."""
+        async with self.db.transaction():
+            await self.store.remove(id)
+            await self.core.generations.revoke(f"credential:{id}")
+
+    async def take_passcode(self, user_id: str, passcode: str) -> str | None:
+        """The user's credential that this one-time password is of, which is worth nothing from now on; None when it is of none."""
+        now, previous = self.core.clock.now(), self.core.config.totp_included_previous_windows
+        mine = await self.matching([Filter("user_id", "equals", user_id), Filter("type", "equals", "totp")])
+        for credential, step in [(c, totp.step_of(self.blob(c), passcode, now, previous=previous)) for c in mine]:
+            if step is not None and await self.store.use_step(credential.id, step):
+                return credential.id
+        return None
 
     def blob(self, credential: Credential) -> str:
         """What is inside. Raises CredentialUnreadable."""

@@ -83,7 +83,7 @@ class Ec2:
         credential, pair = found
         if pair.trust_id or pair.app_cred_id or pair.access_token_id:
             raise Unauthenticated()
-        return await self.logins.issue_signed(credential.user_id, credential.project_id or "", generation)
+        return await self.logins.issue_signed(credential, generation)
 
     async def _find(self, access: str) -> tuple[Credential, Pair] | None:
         credential = await self.credentials.find(hashlib.sha256(access.encode("utf-8", "replace")).hexdigest())

@@ -17,6 +17,7 @@ from pileus.identity.keys import Keys
 from pileus.identity.model import User
 from pileus.identity.payload import METHODS
 from pileus.identity.service.core import Core
+from pileus.identity.service.proofs import Proven
 from pileus.identity.service.tokens import stamp
 
 KIND = "receipt"
@@ -30,6 +31,7 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
     methods: list[str]
     expires: float
     generation: int
+    credential_id: str | None = None
 
 
 _decode = msgspec.msgpack.Decoder(Receipt).decode
@@ -39,16 +41,17 @@ class Factors:
     def __init__(self, core: Core, keys: Keys):
         self.core, self.keys = core, keys
 
-    async def check(self, user_id: str, methods: frozenset[str], generation: int) -> None:
+    async def check(self, proven: Proven) -> None:
         """Raise MoreProofs, with a receipt, when the user must prove more than this."""
-        user = await self.core.store.users.find(user_id)
+        user, methods = await self.core.store.users.find(proven.user_id), proven.methods
         wanted = rules(user) if user is not None else []
         if user is None or not wanted or any(methods.issuperset(rule) for rule in wanted):
             return
         now = self.core.clock.now()
         ends = now + timedelta(seconds=self.core.config.receipt_expiration_s)
         shown = [m for m in METHODS if m in methods]
-        sealed = self.keys.seal(msgspec.msgpack.encode(Receipt(KIND, user_id, shown, ends.timestamp(), generation)))
+        receipt = Receipt(KIND, user.id, shown, ends.timestamp(), proven.generation, proven.credential_id)
+        sealed = self.keys.seal(msgspec.msgpack.encode(receipt))
         domain = await self.core.store.projects.get(user.domain_id)
         raise MoreProofs(
             headers={"openstack-auth-receipt": sealed},
@@ -61,8 +64,8 @@ class Factors:
             },
         )
 
-    async def brought(self, receipt: str) -> tuple[str, frozenset[str]]:
-        """(user, methods) of a receipt. Raises Unauthenticated for one that is none, has expired, or is void."""
+    async def brought(self, receipt: str) -> Receipt:
+        """What a receipt says. Raises Unauthenticated for one that is none, has expired, or is void."""
         data = self.keys.open_token(receipt) if 0 < len(receipt) <= LONGEST else None
         try:
             found = _decode(data or b"")
@@ -70,9 +73,10 @@ class Factors:
             raise Unauthenticated() from None
         if found.kind != KIND or found.expires <= self.core.clock.now().timestamp():
             raise Unauthenticated()
-        if await self.core.store.revocations.any_since([f"user:{found.user_id}"], found.generation):
+        ends = [f"user:{found.user_id}"] + ([f"credential:{found.credential_id}"] if found.credential_id else [])
+        if await self.core.store.revocations.any_since(ends, found.generation):
             raise Unauthenticated()
-        return found.user_id, frozenset(found.methods)
+        return found
 
 
 def rules(user: User) -> list[list[str]]:

@@ -14,14 +14,14 @@ import msgspec
 
 from pileus.core.errors import Unauthenticated
 from pileus.identity.errors import MoreProofs, PasswordExpired, Refused, TokenNotFound
-from pileus.identity.model import ApplicationCredential, Login, PasswordUser, Scope, Trust, TrustRef, User, UserRef
+from pileus.identity.model import ApplicationCredential, Credential, Login, PasswordUser, Scope, Trust, TrustRef, User, UserRef
 from pileus.identity.passwords import Passwords
 from pileus.identity.payload import LONGEST_CHAIN, PROJECT, Payload, audit_id
 from pileus.identity.service.compliance import Compliance
 from pileus.identity.service.core import Core
 from pileus.identity.service.factors import Factors
 from pileus.identity.service.generations import TOKENS
-from pileus.identity.service.proofs import Proofs
+from pileus.identity.service.proofs import Proofs, Proven
 from pileus.identity.service.scopes import trust_of
 from pileus.identity.service.throttle import Throttle
 from pileus.identity.service.tokens import Tokens, Verified
@@ -39,15 +39,6 @@ class Resolved(msgspec.Struct, frozen=True):
     hash: str
     scope: int
     target_id: str | None
-
-
-class Proven(msgspec.Struct, frozen=True, kw_only=True):
-    """Who somebody is, how that was proven, and the generation that was read before."""
-
-    user_id: str
-    methods: frozenset[str]
-    generation: int
-    parent: Verified | None = None
 
 
 class Logins:
@@ -94,14 +85,15 @@ class Logins:
         """A token for somebody whom an identity provider has identified. `generation`: read before it was asked."""
         return await self._for_scope(Proven(user_id=user_id, methods=frozenset({method}), generation=generation), scope)
 
-    async def issue_signed(self, user_id: str, project_id: str, generation: int) -> Verified:
+    async def issue_signed(self, keys: Credential, generation: int) -> Verified:
         """A token for somebody who signed with the keys they have for a project. `generation`: read before they were looked at."""
-        proven = Proven(user_id=user_id, methods=frozenset({"ec2credential"}), generation=generation)
-        return await self._issue(proven, PROJECT, project_id)
+        methods = frozenset({"ec2credential"})
+        proven = Proven(user_id=keys.user_id, methods=methods, generation=generation, credential_id=keys.id)
+        return await self._issue(proven, PROJECT, keys.project_id)
 
     async def _prove(self, login: Login, generation: int) -> Proven:
         """Every proof there is must hold, and all of them for the same user."""
-        users, methods, parent = set(), frozenset[str](), None
+        users, methods, parent, credential_id = set(), frozenset[str](), None, None
         if login.token is not None:
             parent = await self.tokens.find(login.token)
             if parent is None:
@@ -109,21 +101,25 @@ class Logins:
             _exchangeable(parent)
             users.add(parent.payload.user_id)
             methods |= parent.payload.methods | {"token"}
+            credential_id = parent.payload.credential_id
         if login.password is not None:
             users.add((await self.proofs.password(login.password))[0])
             methods |= PASSWORD
         if login.totp is not None:
-            users.add(await self.proofs.totp(login.totp))
+            user_id, credential_id = await self.proofs.totp(login.totp)
+            users.add(user_id)
             methods |= {"totp"}
         if login.receipt is not None and users:
-            before, brought = await self.factors.brought(login.receipt)
-            users.add(before)
-            methods |= brought
+            receipt = await self.factors.brought(login.receipt)
+            users.add(receipt.user_id)
+            methods |= frozenset(receipt.methods)
+            credential_id = credential_id or receipt.credential_id
         if len(users) != 1:
             raise Unauthenticated()
         user_id = users.pop()
-        await self.factors.check(user_id, methods, generation)
-        return Proven(user_id=user_id, methods=methods, generation=generation, parent=parent)
+        proven = Proven(user_id=user_id, methods=methods, generation=generation, parent=parent, credential_id=credential_id)
+        await self.factors.check(proven)
+        return proven
 
     async def _for_scope(self, proven: Proven, wanted: Scope | str | None) -> Verified:
         if (trust := trust_of(wanted)) is not None:
@@ -140,8 +136,9 @@ class Logins:
             proven = Proven(user_id=known.user.id, methods=PASSWORD, generation=generation)
             return await self._issue(proven, known.scope, known.target_id)
         user_id, hashed, user = await self.proofs.password(given)
-        await self.factors.check(user_id, PASSWORD, generation)
-        verified = await self._for_scope(Proven(user_id=user_id, methods=PASSWORD, generation=generation), wanted)
+        proven = Proven(user_id=user_id, methods=PASSWORD, generation=generation)
+        await self.factors.check(proven)
+        verified = await self._for_scope(proven, wanted)
         if verified.payload.trust_id is None and user is not None:
             self.cache.pop(key, None)
             if len(self.cache) >= REMEMBERED:
@@ -155,13 +152,13 @@ class Logins:
         if login.scope is not None:
             raise Unauthenticated("Application credentials cannot request a scope.")
         found = await self.proofs.application_credential(login.application_credential)
-        methods = frozenset({"application_credential"})
-        if login.password is not None or login.token is not None:
+        methods, credential_id = frozenset({"application_credential"}), None
+        if login.password is not None or login.token is not None or login.totp is not None:
             extra = await self._prove(login, generation)
             if extra.user_id != found.user_id:
                 raise Unauthenticated()
-            methods |= extra.methods
-        proven = Proven(user_id=found.user_id, methods=methods, generation=generation)
+            methods, credential_id = methods | extra.methods, extra.credential_id
+        proven = Proven(user_id=found.user_id, methods=methods, generation=generation, credential_id=credential_id)
         return await self._issue(proven, PROJECT, found.project_id, app_cred=found)
 
     async def _by_trust(self, proven: Proven, ref: TrustRef) -> Verified:
@@ -201,6 +198,7 @@ class Logins:
                 audit_ids=self._chain(parent),
                 trust_id=trust.id if trust is not None else None,
                 app_cred_id=app_cred.id if app_cred is not None else None,
+                credential_id=proven.credential_id,
             )
         )
 

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import msgspec
+
 from pileus.core.errors import Invalid, Unauthenticated
-from pileus.identity import totp
 from pileus.identity.directory.ldap import Ldap
 from pileus.identity.model import ApplicationCredential, ApplicationCredentialRef, PasswordUser, TotpUser, User
 from pileus.identity.passwords import Passwords
@@ -13,7 +14,17 @@ from pileus.identity.service.core import Core
 from pileus.identity.service.credentials import Credentials
 from pileus.identity.service.directories import Directories
 from pileus.identity.service.scopes import Scopes
-from pileus.identity.store.base import Filter
+from pileus.identity.service.tokens import Verified
+
+
+class Proven(msgspec.Struct, frozen=True, kw_only=True):
+    """Who somebody is, how that was proven (`credential_id`: by which kept secret), and the generation that was read before."""
+
+    user_id: str
+    methods: frozenset[str]
+    generation: int
+    parent: Verified | None = None
+    credential_id: str | None = None
 
 
 class Proofs:
@@ -48,16 +59,14 @@ class Proofs:
         directory = await self.directories.of(domain_id) if domain_id and name else None
         return (directory, domain_id, name) if directory is not None else None
 
-    async def totp(self, given: TotpUser) -> str:
-        """The user whose one-time password it is. A wrong one counts like a wrong password."""
+    async def totp(self, given: TotpUser) -> tuple[str, str]:
+        """The user whose one-time password it is, and the credential. A wrong one counts like a wrong password."""
         user = await self.scopes.user(given)
         if user is None:
             raise Unauthenticated()
-        mine = [Filter("user_id", "equals", user.id), Filter("type", "equals", "totp")]
-        now, previous = self.core.clock.now(), self.core.config.totp_included_previous_windows
-        seeds = [self.credentials.blob(c) for c in await self.credentials.matching(mine)]
-        await self.compliance.judge(user, any([totp.fits(seed, given.passcode, now, previous=previous) for seed in seeds]))
-        return user.id
+        taken = await self.credentials.take_passcode(user.id, given.passcode)
+        await self.compliance.judge(user, taken is not None)
+        return user.id, taken or ""
 
     async def application_credential(self, given: ApplicationCredentialRef) -> ApplicationCredential:
         found = await self._find(given)

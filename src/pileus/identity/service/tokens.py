@@ -117,6 +117,8 @@ def _keys(p: Payload, m: Meaning) -> list[str]:
         keys |= {f"project:{m.project.id}", f"domain:{m.project_domain.id}"}
     if m.trust is not None:
         keys |= {f"user:{m.trust.trustor_user_id}", f"user:{m.trust.trustee_user_id}"}
+    if p.credential_id is not None:
+        keys.add(f"credential:{p.credential_id}")
     if m.domain is not None:
         keys.add(f"domain:{m.domain.id}")
     return sorted(keys)

@@ -160,6 +160,7 @@ credentials = sa.Table(
     Id("project_id", sa.ForeignKey(projects.c.id, ondelete="CASCADE"), index=True),
     sa.Column("type", sa.String(255), nullable=False),
     sa.Column("sealed", Json, nullable=False),  # the blob, encrypted
+    sa.Column("used_step", sa.BigInteger),
     sa.Column("extra", Json, nullable=False),
 )
 
@@ -202,7 +203,8 @@ application_credentials = sa.Table(
     sa.UniqueConstraint("user_id", "name"),
 )
 
-#: One row per key (`user:ID`, `project:ID`, `domain:ID`, `audit:ID`, `token:ID`): what was issued before `generation` is void.
+#: One row per key (`user:ID`, `project:ID`, `domain:ID`, `audit:ID`, `token:ID`, `credential:ID`): what was issued before
+#: `generation` is void.
 revocations = sa.Table(
     "identity_revocations",
     METADATA,

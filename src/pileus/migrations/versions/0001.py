@@ -920,6 +920,7 @@ def upgrade() -> None:
     sa.Column('project_id', sa.String(length=64), nullable=True),
     sa.Column('type', sa.String(length=255), nullable=False),
     sa.Column('sealed', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('used_step', sa.BigInteger(), nullable=True),
     sa.Column('extra', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
     sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_credentials_project_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_credentials_user_id'), ondelete='CASCADE'),
