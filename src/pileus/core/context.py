@@ -27,7 +27,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     trust_id: str | None = None                       # acts by a trust: on behalf of another, with no more than was entrusted
     app_cred_id: str | None = None                    # acts by an application credential
-    unrestricted: bool = False                        # ... which may make more application credentials, and trusts
+    unrestricted: bool = False                        # ... which may make more application credentials
+    by_keys: bool = False                             # acts by what was signed with EC2 keys, on their project only
     service_roles: frozenset[str] = frozenset()       # of the X-Service-Token, when there was one
 
     @property

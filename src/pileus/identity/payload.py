@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+#: By a signature that a service has seen, made with keys of a user for one project.
+EC2_KEYS = "ec2credential"
 #: Proofs of identity, each a bit in a token; new ones are added at the end.
-METHODS = ("password", "token", "application_credential", "totp", "ec2credential", "mapped", "openid", "saml2")
+METHODS = ("password", "token", "application_credential", "totp", EC2_KEYS, "mapped", "openid", "saml2")
 #: Those by which somebody else identifies people.
 FEDERATED = frozenset({"mapped", "openid", "saml2"})
 UNSCOPED, PROJECT, DOMAIN, SYSTEM = range(4)

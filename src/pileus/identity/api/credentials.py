@@ -1,5 +1,5 @@
-"""Credentials: users see and change their own, administrators everybody's; nobody by a token of a trust or of a
-restricted application credential."""
+"""Credentials: users see and change their own, administrators everybody's; nobody by a token that was got on
+somebody's behalf."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,10 +13,8 @@ from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Id, Name, changes, parse, required
 from pileus.identity.api.views import filters, links, listing
-from pileus.identity.errors import Refused
 from pileus.identity.model import Credential
-from pileus.identity.service.credentials import EC2
-from pileus.identity.service.delegation import in_person
+from pileus.identity.service.delegation import in_person, no_program
 
 
 class CredentialFields(msgspec.Struct, kw_only=True):
@@ -43,8 +41,6 @@ async def create_credential(req: Request, body: CredentialBody) -> dict[str, Any
     known, extra = parse(CredentialFields, body.credential)
     for field in ("user_id", "type", "blob"):
         required(getattr(known, field), field)
-    if str(known.type).lower() == EC2 and req.who.app_cred_id is not None:
-        raise Refused(why="A token of an application credential cannot create EC2 credentials.")
     req.enforce("identity:create_credential", targets.owned(str(known.user_id)))
     created = await req.services.identity.credentials.create(**changes(known, extra))
     return {"credential": show_credential(req, created)}
@@ -80,8 +76,9 @@ def show_credential(req: Request, c: Credential) -> dict[str, Any]:
 
 
 def _in_person(req: Request) -> None:
-    """Secrets of a user are not among what a trust or an application credential gives (OSSA-2026-005)."""
+    """Secrets of a user are not among what a trust, an application credential or EC2 keys give (OSSA-2026-005, CVE-2026-90460)."""
     in_person(req.who, "access credentials")
+    no_program(req.who, "access credentials")
 
 
 _ALL, _ONE = "/v3/credentials", "/v3/credentials/{credential_id}"

@@ -13,9 +13,8 @@ from pileus.core.http import Reply, Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.auth import reply
 from pileus.identity.api.views import BASE, listing
-from pileus.identity.errors import Refused
 from pileus.identity.model import Credential
-from pileus.identity.service.delegation import in_person
+from pileus.identity.service.delegation import in_person, no_program
 from pileus.identity.service.ec2 import Pair
 from pileus.identity.signatures import Signed
 
@@ -52,8 +51,7 @@ async def list_keys(req: Request, user_id: str) -> dict[str, Any]:
 async def create_key(req: Request, user_id: str, body: KeyBody) -> dict[str, Any]:
     """Keys do all that their user may on the project: no application credential makes them (OSSA-2026-005)."""
     in_person(req.who, "create EC2 credentials")
-    if req.who.app_cred_id is not None:
-        raise Refused(why="A token of an application credential cannot create EC2 credentials.")
+    no_program(req.who, "create EC2 credentials")
     await req.services.identity.users.get(user_id)
     await req.services.identity.projects.get(body.tenant_id)
     return {"credential": show_key(req, *await req.services.identity.ec2.create(user_id, body.tenant_id))}

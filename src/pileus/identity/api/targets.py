@@ -11,6 +11,7 @@ from typing import Any
 from pileus.core.http import Request
 from pileus.identity.errors import TrustNotFound
 from pileus.identity.model import Group, Project, Role, User
+from pileus.identity.service.delegation import no_program
 
 
 async def own_domain(req: Request, **_: str) -> dict[str, Any]:
@@ -70,7 +71,10 @@ async def credential(req: Request, credential_id: str) -> dict[str, Any]:
 
 
 async def trustor(req: Request) -> dict[str, Any]:
-    """For lists of trusts and for one to be created: the trustor asked about, or else the caller. The handler looks further."""
+    """For lists of trusts and for one to be created: the trustor asked about, or else the caller. The handler looks further.
+
+    Raises Refused for programs: a trust outlives the application credential that it was made with (CVE-2026-43000)."""
+    no_program(req.who, "have to do with trusts")
     return entrusted(req.query.get("trustor_user_id", req.who.user_id), None)
 
 
@@ -81,7 +85,10 @@ def entrusted(trustor: str | None, trustee: str | None) -> dict[str, Any]:
 
 
 async def trust(req: Request, trust_id: str, **_: str) -> dict[str, Any]:
-    """Raises TrustNotFound also when the caller may not know of it: trustors see that one they deleted is gone."""
+    """Raises TrustNotFound also when the caller may not know of it: trustors see that one they deleted is gone.
+
+    Raises Refused for programs, as `trustor` does."""
+    no_program(req.who, "have to do with trusts")
     found = await req.services.identity.trusts.get(trust_id)
     target = entrusted(found.trustor_user_id, found.trustee_user_id)
     if not req.allows("identity:get_trust", target):

@@ -79,7 +79,6 @@ async def create_trust(req: Request, body: TrustBody) -> dict[str, Any]:
         impersonation=t.impersonation,
         expires_at=moment(t.expires_at),
         remaining_uses=t.remaining_uses,
-        within=_within(req, t.project_id),
     )
     return {"trust": await show_trust(req, trust)}
 
@@ -118,13 +117,6 @@ async def check_trust(req: Request, trust_id: str) -> Reply:
 async def check_trust_role(req: Request, trust_id: str, role_id: str) -> Reply:
     await get_trust_role(req, trust_id, role_id)
     return Reply(200)
-
-
-def _within(req: Request, project_id: str) -> frozenset[str] | None:
-    """An application credential hands on no more than it has: on its project its roles, elsewhere nothing."""
-    if req.who.app_cred_id is None:
-        return None
-    return req.who.roles if req.who.project_id == project_id else frozenset()
 
 
 def _brief(req: Request, t: Trust) -> dict[str, Any]:

@@ -20,5 +20,13 @@ def in_person(who: Context, what: str) -> None:
     """Raise Refused for a token by which one acts for somebody, or as a program that may not hand on what it has."""
     if who.trust_id is not None:
         raise Refused(why=f"A token of a trust cannot {what}.")
+    if who.by_keys:
+        raise Refused(why=f"A token for EC2 keys cannot {what}.")
     if who.app_cred_id is not None and not who.unrestricted:
         raise Refused(why=f"A token of a restricted application credential cannot {what}.")
+
+
+def no_program(who: Context, what: str) -> None:
+    """Raise Refused for what not even an unrestricted application credential may do: it would get more than it was given."""
+    if who.app_cred_id is not None:
+        raise Refused(why=f"A token of an application credential cannot {what}.")

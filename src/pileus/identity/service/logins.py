@@ -16,7 +16,7 @@ from pileus.core.errors import Unauthenticated
 from pileus.identity.errors import MoreProofs, PasswordExpired, Refused, TokenNotFound
 from pileus.identity.model import ApplicationCredential, Credential, Login, PasswordUser, Scope, Trust, TrustRef, User, UserRef
 from pileus.identity.passwords import Passwords
-from pileus.identity.payload import LONGEST_CHAIN, PROJECT, Payload, audit_id
+from pileus.identity.payload import EC2_KEYS, LONGEST_CHAIN, PROJECT, Payload, audit_id
 from pileus.identity.service.compliance import Compliance
 from pileus.identity.service.core import Core
 from pileus.identity.service.factors import Factors
@@ -87,7 +87,7 @@ class Logins:
 
     async def issue_signed(self, keys: Credential, generation: int) -> Verified:
         """A token for somebody who signed with the keys they have for a project. `generation`: read before they were looked at."""
-        methods = frozenset({"ec2credential"})
+        methods = frozenset({EC2_KEYS})
         proven = Proven(user_id=keys.user_id, methods=methods, generation=generation, credential_id=keys.id)
         return await self._issue(proven, PROJECT, keys.project_id)
 
@@ -123,8 +123,10 @@ class Logins:
 
     async def _for_scope(self, proven: Proven, wanted: Scope | str | None) -> Verified:
         if (trust := trust_of(wanted)) is not None:
+            _keep_to_keys(proven, PROJECT, None)
             return await self._by_trust(proven, trust)
         scope, target = await self.scopes.of(proven.user_id, wanted)
+        _keep_to_keys(proven, scope, target)
         return await self._issue(proven, scope, target)
 
     async def _by_password(self, given: PasswordUser, wanted: Scope | str | None, generation: int) -> Verified:
@@ -228,3 +230,10 @@ def _exchangeable(parent: Verified) -> None:
         raise Refused(why="A token of a trust cannot be exchanged for another one.")
     if parent.payload.app_cred_id is not None:
         raise Refused(why="A token of an application credential cannot be exchanged for another one.")
+
+
+def _keep_to_keys(proven: Proven, scope: int, target: str | None) -> None:
+    """Raise Refused for a token got by EC2 keys that is to be exchanged for another scope: keys are for one project."""
+    parent = proven.parent
+    if parent is not None and EC2_KEYS in parent.payload.methods and (scope, target) != (parent.payload.scope, parent.payload.target_id):
+        raise Refused(why="A token for EC2 keys cannot be exchanged for another scope.")

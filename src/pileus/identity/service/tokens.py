@@ -16,7 +16,7 @@ from pileus.core.clock import iso
 from pileus.core.context import Context
 from pileus.core.errors import Unauthenticated
 from pileus.identity.formats import Formats
-from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, Payload
+from pileus.identity.payload import DOMAIN, EC2_KEYS, PROJECT, SYSTEM, Payload
 from pileus.identity.service.core import Core
 from pileus.identity.service.generations import TOKENS
 from pileus.identity.service.meanings import Meaning, Meanings
@@ -140,6 +140,7 @@ def _context(token: str, p: Payload, m: Meaning) -> Context:
         expires_at=stamp(p.expires_at),
         trust_id=p.trust_id,
         app_cred_id=p.app_cred_id,
+        by_keys=EC2_KEYS in p.methods,
         unrestricted=m.app_cred is not None and m.app_cred.unrestricted,
     )
 

@@ -39,12 +39,8 @@ class Trusts:
         impersonation: bool,
         expires_at: datetime | None = None,
         remaining_uses: int | None = None,
-        within: frozenset[str] | None = None,
     ) -> Trust:
-        """`roles`: (id, name) of each, either will do. Raises what is not found, also a role that the trustor has not.
-
-        `within`: names of the roles that may be entrusted at most.
-        """
+        """`roles`: (id, name) of each, either will do. Raises what is not found, also a role that the trustor has not."""
         if not roles:
             raise Refused(why="At least one role should be specified.")
         if expires_at is not None and expires_at <= self.core.clock.now():
@@ -54,8 +50,6 @@ class Trusts:
                 await self.core.store.users.get(user, lock=True)
             project = await self.core.store.projects.get(project_id, lock=True)
             held = await self.assignments.on_project(trustor_user_id, project)
-            if within is not None:
-                held = [r for r in held if r.name.lower() in within]
             trust = Trust(
                 id=self.core.ids.hex(),
                 trustor_user_id=trustor_user_id,
