@@ -1,9 +1,14 @@
-"""`pileus image build`: the small guest image, from Debian packages."""
+"""`pileus image build`: the small guest image, from Debian packages. `pileus image convert`: an image in another format."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
+from typing import Annotated
+
+import cyclopts
 
 from pileus.cli.options import STATE, State
 
@@ -23,3 +28,42 @@ def build(out: Path | None = None, *, state: State = STATE) -> int:
     made = build_guest_image(folder, progress=print)
     print(made.disk)
     return 0
+
+
+def convert(source: Path, target: Path, *, from_: Annotated[str, cyclopts.Parameter(name="--from")],
+            to: str = "raw", most_gib: int = 1024) -> int:
+    """Convert an image, if it is what it is said to be and nothing in it is dangerous to open.
+
+    Parameters
+    ----------
+    source
+        The image.
+    target
+        The file to write.
+    from_
+        Its disk format: never guessed.
+    to
+        The disk format to convert to: raw, qcow2, vmdk, vhd, vhdx or vdi.
+    most_gib
+        The largest file to write, in GiB.
+    """
+    from pileus.core.errors import CloudError
+    from pileus.image.plugins import conversion
+
+    if to not in conversion.TARGETS:
+        print(f"pileus: {to} is not one of {', '.join(conversion.TARGETS)}", file=sys.stderr)
+        return 1
+    if target.exists():
+        print(f"pileus: {target} exists", file=sys.stderr)
+        return 1
+    try:
+        asyncio.run(conversion.convert(source, from_, target, to, most_bytes=most_gib << 30, progress=_show))
+    except (CloudError, OSError) as problem:
+        print(f"pileus: {problem}", file=sys.stderr)
+        return 1
+    print(f"\r{target}: {target.stat().st_size} bytes", flush=True)
+    return 0
+
+
+def _show(percent: int) -> None:
+    print(f"\r{percent} %", end="", flush=True)

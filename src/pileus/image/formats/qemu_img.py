@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -23,6 +25,7 @@ from pileus.core.errors import CloudError, Unavailable
 DRIVERS = {"raw": "raw", "ami": "raw", "aki": "raw", "ari": "raw", "iso": "raw", "gpt": "raw", "luks": "raw", "qcow2": "qcow2",
            "vmdk": "vmdk", "vhd": "vpc", "vhdx": "vhdx", "vdi": "vdi", "ploop": "parallels"}
 _MOST_OUTPUT = 1 << 20
+_PERCENT = re.compile(rb"\((\d+)(?:\.\d+)?/100%\)")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,12 +73,12 @@ async def info(path: str, format: str, *, in_use: bool = False, limits: Limits =
 
 
 async def convert(source: str, source_format: str, target: str, target_format: str, *, compress: bool = False,
-                  limits: Limits = WRITING) -> None:
-    """Write a new image with the content of another one. A failed one leaves no target."""
-    options = ["-c"] if compress else []
+                  limits: Limits = WRITING, progress: Callable[[int], None] | None = None) -> None:
+    """Write a new image with the content of another one. A failed one leaves no target. `progress` hears the percentages."""
+    options = [*(["-c"] if compress else []), *([] if progress is None else ["-p"])]
     with _or_nothing(target):
         await _run("convert", [*options, "-f", _driver(source_format), "-O", _driver(target_format),
-                               _absolute(source), _absolute(target)], limits)
+                               _absolute(source), _absolute(target)], limits, progress)
 
 
 async def create(path: str, format: str, size_bytes: int | None = None, *, backing: str | None = None,
@@ -119,7 +122,7 @@ def _or_nothing(path: str):
         raise
 
 
-async def _run(what: str, args: list[str], limits: Limits) -> bytes:
+async def _run(what: str, args: list[str], limits: Limits, progress: Callable[[int], None] | None = None) -> bytes:
     # prlimit sets the limits in the child and then becomes qemu-img. A preexec function would do the same in a fork of
     # this process, which is not safe while other threads run.
     fence = [f"--as={limits.address_space_mb << 20}", f"--cpu={limits.cpu_s}", "--core=0"]
@@ -134,7 +137,7 @@ async def _run(what: str, args: list[str], limits: Limits) -> bytes:
         raise QemuImgMissing(tool="prlimit (package util-linux)") from error
     try:
         async with asyncio.timeout(limits.timeout_s):
-            output, complaint = await asyncio.gather(_read(child, child.stdout), _read(child, child.stderr))
+            output, complaint = await asyncio.gather(_read(child, child.stdout, progress), _read(child, child.stderr))
             code = await child.wait()
     except TimeoutError as error:
         raise QemuImgFailed(what=what, detail=f"{args[-1]}: no end after {limits.timeout_s} s") from error
@@ -147,11 +150,14 @@ async def _run(what: str, args: list[str], limits: Limits) -> bytes:
     return output
 
 
-async def _read(child: asyncio.subprocess.Process, stream: asyncio.StreamReader | None) -> bytes:
+async def _read(child: asyncio.subprocess.Process, stream: asyncio.StreamReader | None,
+                progress: Callable[[int], None] | None = None) -> bytes:
     """All it prints. When that is too much the child is killed, but still read to the end: asyncio does not see the end of
     a child whose pipe is full."""
     collected = bytearray()
     while stream is not None and (chunk := await stream.read(64 << 10)):
+        if progress is not None and (found := _PERCENT.findall(chunk)):
+            progress(int(found[-1]))
         if len(collected) <= _MOST_OUTPUT:
             collected += chunk
         else:
