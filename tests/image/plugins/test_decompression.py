@@ -46,7 +46,8 @@ async def unpack(data, size=1 << 20):
 
 
 GOOD = {
-    "gzip": gzip.compress(DATA), "members": gzip.compress(DATA[:1000]) + gzip.compress(DATA[1000:]), "padded": gzip.compress(DATA) + bytes(600),
+    "gzip": gzip.compress(DATA), "members": gzip.compress(DATA[:1000]) + gzip.compress(DATA[1000:]),
+    "padded": gzip.compress(DATA) + bytes(600),
     "zip": zipped(DATA), "stored": zipped(DATA, how=zipfile.ZIP_STORED), "streamed": zipped(DATA, streamed=True),
 }
 
