@@ -184,7 +184,7 @@ async def test_tokens_of_deleted_keys_are_void(keystone, how):
     ann, key, nova = await ann_nova(keystone)
     other = (await ann.post(f"{V3}/users/{key['user_id']}/credentials/OS-EC2", {"tenant_id": key["tenant_id"]})).json["credential"]
     token, spared = [(await ask(nova, version_2(k))).headers["x-subject-token"] for k in (key, other)]
-    child = (await keystone.rescope(token)).headers["x-subject-token"]
+    child = (await keystone.rescope(token, {"project": {"id": key["tenant_id"]}})).headers["x-subject-token"]
     assert [await keystone.works(t) for t in (token, child, spared)] == [True, True, True]
     path = f"/users/{key['user_id']}/credentials/OS-EC2/{key['access']}"
     if how == "credentials":
