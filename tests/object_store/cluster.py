@@ -43,7 +43,10 @@ def free_ports(count: int) -> list[int]:
 
 
 class Cluster(TestStore):
-    """Four nodes of one device each and three replicas, unless said otherwise."""
+    """Four nodes of one device each and three replicas, unless said otherwise.
+
+    It may be entered again and again: its processes go on, what is on their devices is taken away. `destroy` ends it.
+    """
 
     def __init__(self, *, nodes: int = 4, devices: int = 1, replicas: int = 3, **options: Any):
         super().__init__(real_time=True)
@@ -54,25 +57,38 @@ class Cluster(TestStore):
         self.processes: dict[int, subprocess.Popen] = {}
 
     async def __aenter__(self) -> Cluster:
-        self.folder.mkdir(exist_ok=True)
-        ports = free_ports(2 * self.shape["nodes"])
-        builtins = msgspec.to_builtins(self.config)
-        given = {name: builtins[name] for name in ("fsync", "threads", "proxy", "policies", "reclaim_age_s")}
-        self.places: list[NodePlace] = lay_out(self.folder, Ids(1), part_power=4, storage_ports=ports[::2], proxy_ports=ports[1::2],
-                                               **self.shape, **given)
+        if not self.processes:
+            self.lay_out()
+        for place in self.places:
+            for device in (place.state / "devices").iterdir():
+                for left in device.iterdir():
+                    shutil.rmtree(left)
         for n in range(len(self.places)):
-            self.spawn(n)
+            if n not in self.processes or self.processes[n].poll() is not None:
+                self.spawn(n)
         for n in range(len(self.places)):
             await self.up(n)
         self.objects = ObjectStore(self.places[0].config, self.folder / "front", self.clock, Ids(), self.identify, serves_storage=False)
         return self
 
     async def __aexit__(self, *_: Any) -> None:
+        for n in self.processes:
+            self.thaw(n)
         await self.objects.stop()
+
+    def lay_out(self) -> None:
+        self.folder.mkdir(exist_ok=True)
+        ports = free_ports(2 * self.shape["nodes"])
+        builtins = msgspec.to_builtins(self.config)
+        given = {name: builtins[name] for name in ("fsync", "threads", "proxy", "policies", "reclaim_age_s")}
+        self.places: list[NodePlace] = lay_out(self.folder, Ids(1), part_power=4, storage_ports=ports[::2], proxy_ports=ports[1::2],
+                                               **self.shape, **given)
+
+    def destroy(self) -> None:
         for process in self.processes.values():
             process.kill()
             process.wait()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---- nodes -------------------------------------------------------------------------------------------------------
     def spawn(self, n: int) -> None:
@@ -154,7 +170,7 @@ class Cluster(TestStore):
 
     async def heal(self) -> None:
         """Every daemon once; replicators twice: what a handoff brings at last may be what another one lacked."""
-        for name in [*DAEMONS, *(n for n in DAEMONS if n.endswith(("replicator", "updater")))]:
+        for name in [*DAEMONS, *(n for n in DAEMONS if n.endswith(("replicator", "reconstructor", "updater")))]:
             await self.daemon(name)
 
     def assert_object(self, body: bytes | None, *names: str) -> None:

@@ -20,7 +20,7 @@ EC = [{"index": 0, "name": "gold"},
 
 @pytest.fixture
 def store():
-    return TestStore(replicas=3, devices=8, policies=EC)
+    return TestStore(replicas=3, devices=8, part_power=4, policies=EC)
 
 
 async def put(store, body, path="/c/o", **headers):

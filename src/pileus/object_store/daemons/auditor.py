@@ -14,7 +14,7 @@ from pileus.object_store.daemons.db_replicator import hashes_of
 from pileus.object_store.model.policy import StoragePolicy
 from pileus.object_store.ring.device import Device
 from pileus.object_store.storage.database.broker import Absent
-from pileus.object_store.storage.object.files import Files, Missing
+from pileus.object_store.storage.object.files import Files, Missing, Quarantined
 
 READ = 1 << 20
 
@@ -43,21 +43,32 @@ class ObjectAuditor(Daemon):
 
     def audit(self, files: Files, part: int, hash: str) -> None:
         try:
-            found = files.open(part, hash)
+            files.open(part, hash).close()  # what is not as long as it should be is put away by that
+            bodies = [name for name in files.names(part, hash) if name.endswith(".data")]
+            sound = all([self.sound(files, part, hash, name) for name in bodies])
         except Missing as missing:
-            self.did["quarantined"] += missing.timestamp is None
+            self.did["quarantined"] += isinstance(missing, Quarantined)
             return
+        except FileNotFoundError:
+            return                          # replaced meanwhile
+        except ValueError:
+            sound = False
+        if not sound:
+            files.quarantine(part, hash, "its body is not what it was")
+            self.did["quarantined"] += 1
+
+    def sound(self, files: Files, part: int, hash: str, name: str) -> bool:
+        """Whether a body, or a fragment, is what it was. Raises FileNotFoundError, and ValueError for damaged metadata."""
+        metadata, content, size = files.read_file(part, hash, name)
         self.did["objects"] += 1
         try:
             digest = md5(usedforsecurity=False)
-            for at in range(0, found.size, READ):
-                digest.update(found.content.read(at, min(READ, found.size - at)))
-            self.did["bytes"] += found.size
+            for at in range(0, size, READ):
+                digest.update(content.read(at, min(READ, size - at)))
+            self.did["bytes"] += size
         finally:
-            found.close()
-        if digest.hexdigest() != found.metadata["etag"]:
-            files.quarantine(part, hash, "its body is not what it was")
-            self.did["quarantined"] += 1
+            content.close()
+        return digest.hexdigest() == metadata.get("etag") and str(size) == metadata.get("content-length")
 
 
 class DatabaseAuditor(Daemon):

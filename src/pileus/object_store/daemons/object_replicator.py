@@ -7,6 +7,7 @@ they miss. What this device should not have (a handoff's, or after the ring chan
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -27,8 +28,12 @@ BATCH = 32
 class ObjectReplicator(Daemon):
     name = "object-replicator"
 
+    def policies(self) -> Iterable[StoragePolicy]:
+        """Those of whole copies: fragments are the reconstructor's."""
+        return (p for p in self.store.policies if p.erasure is None)
+
     async def work(self) -> None:
-        for policy in self.store.policies:
+        for policy in self.policies():
             ring = self.store.rings[policy.ring]
             for device, root in self.own_devices(ring):
                 await self.device(policy, ring, device, root)

@@ -149,7 +149,8 @@ class Writing:
             return await one(self.proxy, "object", putter.node, self.place.part, Request("COMMIT", self.place.path, id=self.req.id),
                              self.place.path, headers)
 
-        done = await asyncio.gather(*(tell(number, putter, c | q) for (number, putter), c, q in zip(stored.items(), told, queues, strict=True)))
+        each = zip(stored.items(), told, queues, strict=True)
+        done = await asyncio.gather(*(tell(number, putter, c | q) for (number, putter), c, q in each))
         if sum(answer.ok for answer in done) < self.erasure.quorum:
             return next((a for a in done if a.status == 409), None) or plain(503)
         return plain(201, headers={"etag": self.digest.hexdigest(), "x-backend-timestamp": self.at})
