@@ -12,7 +12,7 @@ from pileus.object_store.daemons.walk import rows
 from pileus.object_store.model import expiry
 from pileus.object_store.model.timestamp import stamp
 from pileus.object_store.proxy.ask import everyone
-from pileus.object_store.wire.message import Request
+from pileus.object_store.wire.message import ALLOWS_RESERVED, Request
 
 
 class ObjectExpirer(Daemon):
@@ -36,7 +36,7 @@ class ObjectExpirer(Daemon):
 
     async def expire(self, container: str, entry: str, at: int, path: str) -> None:
         """Delete one object; its entry goes when it is gone, or has another time now."""
-        req = Request("DELETE", "/v1" + path, {"x-if-delete-at": str(at)})
+        req = Request("DELETE", "/v1" + path, {"x-if-delete-at": str(at), ALLOWS_RESERVED: "true"})
         req.facts["timestamp"] = stamp(at)
         answer = await self.store.proxy(req)
         await answer.close()

@@ -9,7 +9,7 @@ from pileus.object_store.daemons.walk import rows
 from pileus.object_store.model.timestamp import seconds
 from pileus.object_store.proxy import container as containers
 from pileus.object_store.storage.database.broker import Absent
-from pileus.object_store.wire.message import Request
+from pileus.object_store.wire.message import ALLOWS_RESERVED, Request
 
 
 class AccountReaper(Daemon):
@@ -39,7 +39,7 @@ class AccountReaper(Daemon):
         """Delete a container and what is in it, as far as it can be reached."""
         proxy, left = self.store.proxy, 0
         async for row in rows(proxy, account, container):
-            answer = await proxy(Request("DELETE", f"/v1/{account}/{container}/{row['name']}"))
+            answer = await proxy(Request("DELETE", f"/v1/{account}/{container}/{row['name']}", {ALLOWS_RESERVED: "true"}))
             await answer.close()
             gone = answer.ok or answer.status == 404
             self.did["objects"] += gone

@@ -11,7 +11,7 @@ import msgspec
 
 from pileus.object_store.proxy.ask import anyone
 from pileus.object_store.proxy.proxy import Proxy
-from pileus.object_store.wire.message import Request
+from pileus.object_store.wire.message import ALLOWS_RESERVED, Request
 
 PAGE = 1000
 
@@ -21,7 +21,9 @@ async def rows(proxy: Proxy, account: str, container: str | None = None, *, poli
     kind, names = ("account", (account,)) if container is None else ("container", (account, container))
     ring = proxy.rings[kind]
     part, marker = ring.partition(*names), ""
-    headers = {} if policy is None else {"x-backend-storage-policy-index": str(policy)}
+    headers = {ALLOWS_RESERVED: "true"}
+    if policy is not None:
+        headers["x-backend-storage-policy-index"] = str(policy)
     while True:
         path = "/" + "/".join(names)
         req = Request("GET", path, query=urlencode({"limit": PAGE, "marker": marker}))

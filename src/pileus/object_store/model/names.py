@@ -7,6 +7,14 @@ from hashlib import md5
 
 import msgspec
 
+#: What names of the store's own begin with, and what is between their parts: no client can say it.
+RESERVED = "\0"
+
+
+def reserved(*parts: str) -> str:
+    """A name that clients can neither use nor see."""
+    return RESERVED + RESERVED.join(parts)
+
 
 class Hashing(msgspec.Struct, frozen=True, kw_only=True):
     """The cluster's own salt: without it nobody can choose names that fall on one partition."""

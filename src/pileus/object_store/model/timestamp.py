@@ -48,6 +48,12 @@ def after(timestamp: str, offset: int = 1) -> str:
     return f"{timestamp[:16]}_{(int(timestamp[17:], 16) if len(timestamp) > 16 else 0) + offset:016x}"
 
 
+def inverted(timestamp: str) -> str:
+    """What is the smaller the later the moment is: in names, the newest comes first. Turns itself back."""
+    left = 10**15 - 1 - int(timestamp[:10] + timestamp[11:16])
+    return f"{left // 10**5:010d}.{left % 10**5:05d}"
+
+
 def iso(timestamp: str) -> str:
     """As listings show it: 2026-01-01T00:00:00.000000."""
     whole, _, part = timestamp[:16].partition(".")

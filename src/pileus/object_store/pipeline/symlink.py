@@ -10,16 +10,18 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, unquote
 
+from pileus.object_store.model.names import RESERVED
 from pileus.object_store.pipeline.feature import Feature
 from pileus.object_store.pipeline.listing_formats import listed
 from pileus.object_store.wire.body import drain
-from pileus.object_store.wire.message import Request, Response, Stop
+from pileus.object_store.wire.message import ALLOWS_RESERVED, Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
 KEPT = "x-object-sysmeta-symlink-"
 #: What clients say → what is kept.
 FIELDS = {"x-symlink-target": KEPT + "target", "x-symlink-target-account": KEPT + "target-account",
           "x-symlink-target-etag": KEPT + "target-etag", "x-symlink-target-bytes": KEPT + "target-bytes"}
+OVERRIDE = "x-object-sysmeta-container-update-override-etag"
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 #: Links that are followed, one behind the other.
 MOST = 2
@@ -50,7 +52,7 @@ class Symlinks(Feature):
             await drain(req.body)
             return plain(400, "Symlink requests require a zero byte body")
         account = req.path.split("/", 3)[2]
-        container, obj = _names(req.headers.pop("x-symlink-target"))
+        container, obj = _names(req.headers.pop("x-symlink-target"), reserved="symlink.pinned" in req.facts)
         owner = unquote(req.headers.pop("x-symlink-target-account", ""))
         if "/" in owner:
             return plain(412, "Account name cannot contain slashes")
@@ -60,15 +62,20 @@ class Symlinks(Feature):
         kept = {"target": quote(f"{container}/{obj}", errors="surrogateescape")}
         if owner and owner != account:
             kept["target-account"] = quote(owner)
-        if etag := req.headers.pop("x-symlink-target-etag", "").strip('"'):
+        etag = req.headers.pop("x-symlink-target-etag", "").strip('"')
+        if pinned := req.facts.pop("symlink.pinned", None):     # a feature knows what it links to
+            kept |= pinned
+        elif etag:
             kept |= await self._pinned(req, target, etag)
         req.headers.pop("x-symlink-target-bytes", None)
         for name, value in kept.items():
             req.headers[KEPT + name] = value
         req.headers.setdefault("content-type", "application/symlink")
         whole = [f"slo_etag={etag}"] if (etag := req.facts.pop("symlink.slo_etag", "")) else []
-        told = "; ".join([EMPTY, *whole, *(f"symlink_{name.replace('-', '_')}={value}" for name, value in kept.items())])
-        req.headers["x-object-sysmeta-container-update-override-etag"] = told
+        _, _, said = req.header(OVERRIDE).partition("; ")       # what features further out tell listings of the target
+        links = [f"symlink_{name.replace('-', '_')}={value}" for name, value in kept.items()]
+        told = "; ".join([EMPTY, *([said] if said else []), *whole, *links])
+        req.headers[OVERRIDE] = told
         response = await self.app(req)
         if response.ok:
             response.headers["content-location"] = quote(target, errors="surrogateescape")
@@ -111,19 +118,22 @@ class Symlinks(Feature):
             if response.status not in (200, 206, 304, 412, 416):
                 return response
             await response.close()
-            if passed >= MOST:
+            hidden = RESERVED in unquote(target, errors="surrogateescape")
+            if passed >= MOST and not hidden:
                 return plain(409, f"Too many levels of symbolic links, maximum allowed is {MOST}")
             account = unquote(response.header(KEPT + "target-account")) or asked.path.split("/", 3)[2]
             pinned = response.header(KEPT + "target-etag")
             path = f"/v1/{account}/{unquote(target, errors='surrogateescape')}"
             headers = {n: v for n, v in req.headers.items() if n not in ("x-auth-token", "x-service-token")}
-            asked, passed = req.child(req.method, path, headers, query=req.query, source="SYM"), passed + 1
+            if hidden:      # only features link to what is the store's own, and the rights to the link are those to it
+                headers[ALLOWS_RESERVED] = "true"
+            asked, passed = req.child(req.method, path, headers, query=req.query, source="SYM", trusted=hidden), passed + (not hidden)
             response = await self.app(asked)
             if pinned and response.status in (200, 206, 304, 412, 416) and _etag(response) != pinned:
                 await response.close()
                 text = f"Object Etag '{_etag(response)}' does not match X-Symlink-Target-Etag header '{pinned}'"
                 return plain(409, text, {"content-location": quote(path, errors="surrogateescape")})
-        if passed:
+        if asked is not req:
             response.headers["content-location"] = quote(asked.path, errors="surrogateescape") + (f"?{req.query}" if req.query else "")
         return response
 
@@ -158,9 +168,9 @@ def _row(row: dict[str, Any], account: str) -> dict[str, Any]:
     return row
 
 
-def _names(text: str) -> tuple[str, str]:
+def _names(text: str, *, reserved: bool) -> tuple[str, str]:
     """Container and object of a target. Raises Stop when it is something else."""
     container, _, obj = unquote(text, errors="surrogateescape").lstrip("/").partition("/")
-    if not container or not obj:
+    if not container or not obj or (RESERVED in container + obj and not reserved):
         raise Stop(plain(412, "X-Symlink-Target header must be of the form <container name>/<object name>"))
     return container, obj

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pileus.object_store.model.limits import Limits
+from pileus.object_store.model.names import RESERVED
 from pileus.object_store.wire.message import Request, Stop
 from pileus.object_store.wire.status import plain
 
@@ -20,7 +21,7 @@ def is_text(text: str) -> bool:
 
 
 def check_name(kind: str, name: str, most: int) -> None:
-    if size(name) > most:
+    if size(name) > most and not name.startswith(RESERVED):
         text = f"{kind} name length of {size(name)} longer than {most}"
         raise Stop(plain(400, text, {"content-type": "text/html; charset=UTF-8"}))
 

@@ -9,6 +9,7 @@ from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.object_store.config import ProxyConfig
 from pileus.object_store.model.limits import Limits
+from pileus.object_store.model.names import RESERVED
 from pileus.object_store.model.policy import Policies, StoragePolicy
 from pileus.object_store.model.timestamp import Stamper
 from pileus.object_store.proxy import account, container, obj
@@ -20,7 +21,7 @@ from pileus.object_store.proxy.info import Info, InfoCache
 from pileus.object_store.proxy.nodes import Nodes
 from pileus.object_store.ring.ring import Ring
 from pileus.object_store.transport import Transport
-from pileus.object_store.wire.message import Request, Response, Stop
+from pileus.object_store.wire.message import ALLOWS_RESERVED, Request, Response, Stop, is_true
 from pileus.object_store.wire.status import plain
 
 #: depth of the path → what it names and its methods
@@ -46,7 +47,7 @@ class Proxy:
             return stop.response
 
     async def _handle(self, req: Request) -> Response:
-        if not is_text(req.path):
+        if not is_text(req.path.replace(RESERVED, "") if is_true(req.header(ALLOWS_RESERVED)) else req.path):
             return plain(412, "Invalid UTF8 or contains NULL")
         try:
             version, *names = req.split(2, 4)

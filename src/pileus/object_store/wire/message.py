@@ -21,6 +21,10 @@ Handler = Callable[["Request"], Awaitable["Response"]]
 Authorize = Callable[["Request"], Awaitable["Response | None"]]
 
 
+#: Lets a request name what is the store's own (`model.names.RESERVED`). Clients cannot send it.
+ALLOWS_RESERVED = "x-backend-allow-reserved-names"
+
+
 def is_true(text: str) -> bool:
     """Whether a header or parameter says yes, in any of the words that Swift takes for it."""
     return text.strip().lower() in ("true", "1", "yes", "on", "t", "y")

@@ -69,7 +69,7 @@ class StaticLargeObjects(Feature):
             return response
         if req.method == "HEAD" or response.status != 200:
             await response.close()
-            response, entries = await self._fetch(req, req.path)
+            response, entries = await self._fetch(req, req.path, _version(req))
             _dress(response)
         else:
             entries = manifest.load(await response.read())
@@ -86,9 +86,9 @@ class StaticLargeObjects(Feature):
     async def _entries(self, req: Request, path: str) -> list[Entry]:
         return (await self._fetch(req, path))[1]
 
-    async def _fetch(self, req: Request, path: str) -> tuple[Response, list[Entry]]:
+    async def _fetch(self, req: Request, path: str, query: str = "") -> tuple[Response, list[Entry]]:
         """A manifest, whole, and what it lists. Raises Broken when it is none any more."""
-        got = await self.app(req.child("GET", path, {"x-newest": "true"}, source="SLO"))
+        got = await self.app(req.child("GET", path, {"x-newest": "true"}, query=query, source="SLO"))
         if not got.ok or not is_true(got.header(FLAG)):
             await got.close()
             raise Broken(f"The manifest {path} cannot be read")
@@ -130,7 +130,7 @@ class StaticLargeObjects(Feature):
     async def _delete(self, req: Request, account: str, container: str, obj: str) -> Response:
         """The manifest and all that it lists."""
         names = [f"/{container}/{obj}"]
-        got = await self.app(req.child("GET", None, {"x-newest": "true"}, source="SLO"))
+        got = await self.app(req.child("GET", None, {"x-newest": "true"}, query=_version(req), source="SLO"))
         if got.ok and is_true(got.header(FLAG)):
             names = await self._below(req, account, manifest.load(await got.read()), 0) + names
         else:
@@ -166,6 +166,11 @@ def _dress(response: Response) -> None:
     """The headers of the manifest as those of the whole."""
     response.headers["x-manifest-etag"] = response.header("etag").strip('"')
     response.headers["etag"] = f'"{response.header(ETAG)}"'
+
+
+def _version(req: Request) -> str:
+    """The query that asks for the same version of the object."""
+    return "&".join(part for part in req.query.split("&") if part.startswith("version-id="))
 
 
 def _part_number(req: Request) -> int | None:

@@ -87,7 +87,7 @@ class AccountServer(DatabaseServer[AccountBroker]):
         return await self.run(target, self._read, req, target, True)
 
     def _read(self, req: Request, target: Target, listing: bool) -> Response:
-        page = page_of(req.params, LISTING_MOST) if listing else None
+        page = page_of(req, LISTING_MOST) if listing else None
         broker = self.alive(target)
         if broker is None:
             return self.absent(target)

@@ -124,7 +124,7 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
         return await self.run(target, self._read, req, target, True)
 
     def _read(self, req: Request, target: Target, listing: bool) -> Response:
-        page = page_of(req.params, LISTING_MOST) if listing else None
+        page = page_of(req, LISTING_MOST) if listing else None
         broker = self.alive(target)
         info = broker.info()
         headers = {"x-container-object-count": str(info["object_count"]), "x-container-bytes-used": str(info["bytes_used"]),

@@ -8,8 +8,11 @@ from typing import Any
 
 import msgspec
 
+from pileus.object_store.model.names import RESERVED
+
 #: Reads rows (the name first) in order: conditions, their values, whether backwards, how many.
 Fetch = Callable[[str, list[Any], bool, int], list[tuple]]
+BEYOND_RESERVED = chr(ord(RESERVED) + 1)
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +25,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     delimiter: str = ""
     path: str | None = None                 # only what is directly in this folder: an older spelling of prefix and delimiter
     reverse: bool = False
+    reserved: bool = True                   # whether names are listed that are the store's own
 
 
 def after_all(prefix: str) -> str | None:
@@ -44,6 +48,8 @@ def walk(fetch: Fetch, page: Page) -> list[tuple]:
     # Markers are in the order of the listing: backwards, the marker is the upper bound.
     low, high = (page.end_marker, page.marker) if page.reverse else (page.marker, page.end_marker)
     lower = ("name > ?", low) if low and low >= prefix else ("name >= ?", prefix) if prefix else None
+    if not page.reserved and (lower is None or lower[1] < BEYOND_RESERVED):
+        lower = ("name >= ?", BEYOND_RESERVED)
     upper = ("name < ?", high) if high else None
     end = after_all(prefix) if prefix else None
     found: list[tuple] = []

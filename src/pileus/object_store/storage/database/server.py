@@ -14,7 +14,7 @@ from pileus.object_store.storage.database.files import Databases
 from pileus.object_store.storage.database.listing import Page
 from pileus.object_store.storage.device import Devices
 from pileus.object_store.storage.server import StorageServer, Target
-from pileus.object_store.wire.message import Request, Response, Stop
+from pileus.object_store.wire.message import ALLOWS_RESERVED, Request, Response, Stop, is_true
 from pileus.object_store.wire.status import plain
 
 B = TypeVar("B", bound=Broker)
@@ -49,17 +49,19 @@ def visible(metadata: Metadata) -> Mapping[str, str]:
     return {name: value for name, (value, _) in metadata.items() if value != ""}
 
 
-def page_of(params: Mapping[str, str], most: int) -> Page:
+def page_of(req: Request, most: int) -> Page:
     """The page that a query asks for. Raises Stop."""
+    params = req.params
     try:
         limit = int(params["limit"]) if params.get("limit") else most
     except ValueError:
         limit = most
     if limit > most or limit < 0:
         raise Stop(plain(412, f"Maximum limit is {most}"))
-    reverse = params.get("reverse", "").lower() in ("true", "1", "yes", "on", "t", "y")
+    reverse = is_true(params.get("reverse", ""))
     return Page(limit=limit, marker=params.get("marker", ""), end_marker=params.get("end_marker", ""), prefix=params.get("prefix", ""),
-                delimiter=params.get("delimiter", ""), path=params.get("path"), reverse=reverse)
+                delimiter=params.get("delimiter", ""), path=params.get("path"), reverse=reverse,
+                reserved=is_true(req.header(ALLOWS_RESERVED)))
 
 
 def timestamps(info: Mapping[str, Any]) -> dict[str, str]:
