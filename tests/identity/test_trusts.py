@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from pileus.identity.periodic import remove_expired_trusts
 from tests.harness import Caller
 from tests.identity.booted import V3
 from tests.identity.test_projects import create
@@ -101,7 +102,8 @@ async def test_bad_input_changes_nothing(keystone):
         ({"expires_at": "2025-12-31T23:59:59Z"}, 400),
         ({"remaining_uses": 0}, 400),
         ({"remaining_uses": "1"}, 400),
-        ({"allow_redelegation": True}, 403),
+        ({"allow_redelegation": True, "redelegation_count": 4}, 403),
+        ({"allow_redelegation": True, "remaining_uses": 1}, 400),
         ({"redelegated_trust_id": "x"}, 403),
         ({"unknown": 1}, 400),
     ):
@@ -170,7 +172,9 @@ async def test_uses_are_counted_and_never_had_twice(keystone):
     await keystone.identity.users.update(p.ann, {"enabled": True})
     got = await asyncio.gather(*(p.log_in(trust) for _ in range(5)))
     assert sorted(g.status for g in got) == [201, 201, 401, 401, 401]
-    assert (await p.trustee.get(f"{PATH}/{trust['id']}")).json["trust"]["remaining_uses"] == 0
+    one = f"{PATH}/{trust['id']}"
+    for path in (one, f"{one}/roles"):
+        assert [(await p.trustee.request(method, path)).status for method in ("GET", "HEAD")] == [404, 404], "it is used up"
     for one in got:
         assert one.status == 401 or await keystone.works(one.headers["x-subject-token"])
 
@@ -186,7 +190,27 @@ async def test_a_trust_expires_with_its_tokens(keystone):
     await asyncio.sleep(2)
     assert not await keystone.works(got.headers["x-subject-token"])
     assert (await p.log_in(trust)).status == 401
-    assert (await p.trustee.get(f"{PATH}/{trust['id']}")).json["trust"]["remaining_uses"] == 4
+    assert [(await who.get(f"{PATH}/{trust['id']}")).status for who in (p.trustor, p.admin)] == [404, 404]
+    assert [t["remaining_uses"] for t in (await p.admin.get(PATH)).json["trusts"]] == [4]
+
+
+async def test_expired_trusts_are_forgotten_and_others_are_not(keystone):
+    p = await pair(keystone)
+    await p.create(expires_at="2026-01-01T00:10:00Z")
+    kept = [(await p.create(**more))["id"] for more in ({"expires_at": "2026-01-01T01:00:00Z"}, {}, {"remaining_uses": 1})]
+    await asyncio.sleep(599)
+    assert await remove_expired_trusts(keystone.identity) is None
+    await asyncio.sleep(1)
+    assert await remove_expired_trusts(keystone.identity) == "1 trusts removed"
+    assert sorted(t["id"] for t in (await p.admin.get(PATH)).json["trusts"]) == sorted(kept)
+
+
+async def test_one_that_is_over_can_still_be_deleted(keystone):
+    p = await pair(keystone)
+    trust = await p.create(remaining_uses=1)
+    await p.token(trust)
+    assert (await p.trustor.delete(f"{PATH}/{trust['id']}")).status == 204
+    assert (await p.admin.get(PATH)).json["trusts"] == []
 
 
 GONE = ("trust", "trustor", "trustee", "project", "role", "trustor disabled", "trustee disabled", "project disabled",

@@ -95,6 +95,8 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     change_password_upon_first_use: bool = False
     # Users who have not logged in for so many days are disabled (0: they are not).
     disable_user_account_days_inactive: Annotated[int, Meta(ge=0)] = 0
+    # How often a trust may be handed on by those who were trusted (0: never).
+    max_redelegation_count: Annotated[int, Meta(ge=0, le=10)] = 3
     # How many levels of projects a domain may hold.
     max_project_depth: Annotated[int, Meta(ge=1)] = 5
     # How limits of projects and domains are checked against each other: not at all (flat), or so that no project has more

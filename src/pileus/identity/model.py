@@ -206,7 +206,8 @@ class Credential(Record, frozen=True, kw_only=True):
 class Trust(Record, frozen=True, kw_only=True):
     """The trustee may act on a project with these of the trustor's roles: as the trustor (`impersonation`) or as themselves.
 
-    Nothing of it changes but `remaining_uses` (None: as often as they like).
+    Nothing of it changes but `remaining_uses` (None: as often as they like). The trustee may hand it on
+    `redelegation_count` times over; `redelegated_trust_id` is the trust that this one was handed on from.
     """
 
     trustor_user_id: str
@@ -216,6 +217,12 @@ class Trust(Record, frozen=True, kw_only=True):
     impersonation: bool
     expires_at: datetime | None = None
     remaining_uses: int | None = None
+    redelegation_count: int = 0
+    redelegated_trust_id: str | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether nobody can log in with it any more."""
+        return self.remaining_uses == 0 or (self.expires_at is not None and self.expires_at <= now)
 
 
 class AccessRule(Record, frozen=True, kw_only=True):

@@ -52,7 +52,14 @@ async def disable_inactive_users(identity: Identity) -> str | None:
     return f"{gone} users disabled" if gone else None
 
 
+async def remove_expired_trusts(identity: Identity) -> str | None:
+    """They have been void since."""
+    gone = await identity.trusts.remove_expired()
+    return f"{gone} trusts removed" if gone else None
+
+
 PERIODIC = [
+    Periodic(remove_expired_trusts, every_s=900),
     Periodic(disable_inactive_users, every_s=3600),
     Periodic(ask_directories, every_s=300),
     Periodic(end_federated_memberships, every_s=60),

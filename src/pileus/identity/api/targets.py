@@ -85,11 +85,13 @@ def entrusted(trustor: str | None, trustee: str | None) -> dict[str, Any]:
 
 
 async def trust(req: Request, trust_id: str, **_: str) -> dict[str, Any]:
-    """Raises TrustNotFound also when the caller may not know of it: trustors see that one they deleted is gone.
+    """Raises TrustNotFound also when the caller may not know of it: trustors see that one they deleted is gone, or is over.
 
     Raises Refused for programs, as `trustor` does."""
     no_program(req.who, "have to do with trusts")
     found = await req.services.identity.trusts.get(trust_id)
+    if req.method != "DELETE" and found.is_over(req.services.identity.core.clock.now()):
+        raise TrustNotFound(id=trust_id)
     target = entrusted(found.trustor_user_id, found.trustee_user_id)
     if not req.allows("identity:get_trust", target):
         raise TrustNotFound(id=trust_id)

@@ -19,6 +19,7 @@ from pileus.identity.errors import Refused
 from pileus.identity.model import Trust
 from pileus.identity.service.delegation import in_person
 from pileus.identity.service.tokens import stamp
+from pileus.identity.service.trusts import TrustOrder
 
 
 class RoleRef(msgspec.Struct):
@@ -57,21 +58,20 @@ async def list_trusts(req: Request) -> dict[str, Any]:
 
 
 async def create_trust(req: Request, body: TrustBody) -> dict[str, Any]:
-    """By the trustor, in person: not by an administrator, and not by the token of another trust."""
+    """By the trustor, in person and not by an administrator; or by the token of a trust, which hands on that trust."""
     t = body.trust
     req.enforce("identity:create_trust", targets.entrusted(t.trustor_user_id, t.trustee_user_id))
-    in_person(req.who, "create a trust")
-    if req.who.trust_id is not None or t.redelegated_trust_id is not None:
-        raise Refused(why="A trust cannot be redelegated: log in as the trustor to create one.")
+    if req.who.trust_id is None:
+        in_person(req.who, "create a trust")
+    if t.redelegated_trust_id not in (None, req.who.trust_id):
+        raise Refused(why="A trust is redelegated by a token of it and of no other.")
     if req.who.user_id != t.trustor_user_id:
         raise Refused(why="The authenticated user should match the trustor.")
-    if t.allow_redelegation and t.redelegation_count != 0:
-        raise Refused(why="Redelegation of trusts is not available: allow_redelegation must be false.")
     if t.project_id is None:
         raise Invalid("'project_id' is a required property: a trust is for acting on a project.")
     if any(r.id is None and r.name is None for r in t.roles):
         raise Invalid("Expecting to find the id or the name of each role.")
-    trust = await req.services.identity.trusts.create(
+    order = TrustOrder(
         trustor_user_id=t.trustor_user_id,
         trustee_user_id=t.trustee_user_id,
         project_id=t.project_id,
@@ -79,7 +79,10 @@ async def create_trust(req: Request, body: TrustBody) -> dict[str, Any]:
         impersonation=t.impersonation,
         expires_at=moment(t.expires_at),
         remaining_uses=t.remaining_uses,
+        redelegable=bool(t.allow_redelegation) and t.redelegation_count != 0,
+        redelegation_count=t.redelegation_count,
     )
+    trust = await req.services.identity.trusts.create(order, from_trust=req.who.trust_id)
     return {"trust": await show_trust(req, trust)}
 
 
@@ -128,8 +131,8 @@ def _brief(req: Request, t: Trust) -> dict[str, Any]:
         "impersonation": t.impersonation,
         "expires_at": stamp(t.expires_at) if t.expires_at is not None else None,
         "remaining_uses": t.remaining_uses,
-        "redelegation_count": 0,
-        "redelegated_trust_id": None,
+        "redelegation_count": t.redelegation_count,
+        "redelegated_trust_id": t.redelegated_trust_id,
         "deleted_at": None,
         "links": links(req, "OS-TRUST/trusts", t.id),
     }

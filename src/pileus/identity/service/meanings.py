@@ -24,6 +24,7 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     project_domain: Project | None = None
     domain: Project | None = None
     trust: Trust | None = None
+    trusting: frozenset[str] = frozenset()  # everybody whom it takes for the trust: trustors and trustees, down to the first
     app_cred: ApplicationCredential | None = None
     access_rules: list[AccessRule] | None = None  # of the application credential; None: any request
     gate: Gate | None = None  # the same, compiled
@@ -60,8 +61,9 @@ class Meanings:
         federated = await store.federated_users.of_user(user.id)
         if federated is not None:
             _usable(await store.identity_providers.find(federated.idp_id))
-        project = project_domain = domain = trust = app_cred = rules = None
+        project = project_domain = domain = app_cred = rules = None
         roles: list[Role] = []
+        trusts: list[Trust] = []
         if p.app_cred_id is not None and scope != PROJECT:
             raise Unauthenticated()
         if scope == PROJECT:
@@ -70,7 +72,7 @@ class Meanings:
             at = project.domain_id or project.id
             project_domain = user_domain if at == user_domain.id else _usable(await store.projects.find(at))
             if p.trust_id is not None:
-                trust, roles = await self._entrusted(p.trust_id, user.id, project)
+                trusts, roles = await self._entrusted(p.trust_id, user.id, project)
             elif p.app_cred_id is not None:
                 app_cred, rules, roles = await self._credited(p.app_cred_id, user.id, project)
             else:
@@ -88,7 +90,8 @@ class Meanings:
             project=project,
             project_domain=project_domain,
             domain=domain,
-            trust=trust,
+            trust=trusts[0] if trusts else None,
+            trusting=_parties(trusts),
             app_cred=app_cred,
             federated=federated,
             federated_groups=[g.id for g in await store.groups.of_user(user.id)] if federated is not None else [],
@@ -115,20 +118,27 @@ class Meanings:
             rules = [there[rule] for rule in found.access_rules if rule in there]
         return found, rules, (await self.assignments.roles.index()).expand(found.roles)
 
-    async def _entrusted(self, trust_id: str, user_id: str, project: Project) -> tuple[Trust, list[Role]]:
-        """The trust and the roles it gives: all of them, as long as the trustor has all of them."""
+    async def _entrusted(self, trust_id: str, user_id: str, project: Project) -> tuple[list[Trust], list[Role]]:
+        """The trust, those it was handed on from, and the roles it gives: all of them, as long as the first trustor has them all."""
         store = self.core.store
-        trust = await store.trusts.find(trust_id)
-        if trust is None or trust.project_id != project.id:
+        if await store.trusts.find(trust_id) is None:
+            raise Unauthenticated()
+        chain = await store.trusts.chain(trust_id)
+        trust = chain[0]
+        if trust.project_id != project.id:
             raise Unauthenticated()
         if user_id != (trust.trustor_user_id if trust.impersonation else trust.trustee_user_id):
             raise Unauthenticated()
-        for party in (trust.trustor_user_id, trust.trustee_user_id):
+        for party in _parties(chain):
             _usable(await store.projects.find(_usable(await store.users.find(party)).domain_id))
-        held = {r.id for r in await self.assignments.on_project(trust.trustor_user_id, project)}
+        held = {r.id for r in await self.assignments.on_project(chain[-1].trustor_user_id, project)}
         if not held.issuperset(trust.roles):
             raise Unauthenticated()
-        return trust, (await self.assignments.roles.index()).expand(trust.roles)
+        return chain, (await self.assignments.roles.index()).expand(trust.roles)
+
+
+def _parties(chain: list[Trust]) -> frozenset[str]:
+    return frozenset(party for t in chain for party in (t.trustor_user_id, t.trustee_user_id))
 
 
 def _usable(record):

@@ -115,8 +115,7 @@ def _keys(p: Payload, m: Meaning) -> list[str]:
     keys = {f"user:{p.user_id}", f"domain:{m.user_domain.id}", f"token:{p.audit_ids[0]}", *(f"audit:{a}" for a in p.audit_ids)}
     if m.project is not None and m.project_domain is not None:
         keys |= {f"project:{m.project.id}", f"domain:{m.project_domain.id}"}
-    if m.trust is not None:
-        keys |= {f"user:{m.trust.trustor_user_id}", f"user:{m.trust.trustee_user_id}"}
+    keys |= {f"user:{party}" for party in m.trusting}
     if p.credential_id is not None:
         keys.add(f"credential:{p.credential_id}")
     if m.domain is not None:

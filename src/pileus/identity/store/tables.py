@@ -175,6 +175,8 @@ trusts = sa.Table(
     sa.Column("impersonation", sa.Boolean, nullable=False),
     sa.Column("expires_at", Time),
     sa.Column("remaining_uses", sa.Integer),
+    sa.Column("redelegation_count", sa.Integer, nullable=False),
+    Id("redelegated_trust_id", sa.ForeignKey("identity_trusts.id", ondelete="CASCADE"), index=True),
 )
 
 access_rules = sa.Table(

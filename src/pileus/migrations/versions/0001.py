@@ -1033,13 +1033,17 @@ def upgrade() -> None:
     sa.Column('impersonation', sa.Boolean(), nullable=False),
     sa.Column('expires_at', sa.String(27), nullable=True),
     sa.Column('remaining_uses', sa.Integer(), nullable=True),
+    sa.Column('redelegation_count', sa.Integer(), nullable=False),
+    sa.Column('redelegated_trust_id', sa.String(length=64), nullable=True),
     sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_trusts_project_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['redelegated_trust_id'], ['identity_trusts.id'], name=op.f('fk_identity_trusts_redelegated_trust_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['trustee_user_id'], ['identity_users.id'], name=op.f('fk_identity_trusts_trustee_user_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['trustor_user_id'], ['identity_users.id'], name=op.f('fk_identity_trusts_trustor_user_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_trusts'))
     )
     with op.batch_alter_table('identity_trusts', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_identity_trusts_project_id'), ['project_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_trusts_redelegated_trust_id'), ['redelegated_trust_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_trusts_trustee_user_id'), ['trustee_user_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_trusts_trustor_user_id'), ['trustor_user_id'], unique=False)
 
@@ -1173,6 +1177,7 @@ def downgrade() -> None:
     with op.batch_alter_table('identity_trusts', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_trusts_trustor_user_id'))
         batch_op.drop_index(batch_op.f('ix_identity_trusts_trustee_user_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_trusts_redelegated_trust_id'))
         batch_op.drop_index(batch_op.f('ix_identity_trusts_project_id'))
 
     op.drop_table('identity_trusts')
