@@ -61,7 +61,7 @@ async def create_trust(req: Request, body: TrustBody) -> dict[str, Any]:
     """By the trustor, in person and not by an administrator; or by the token of a trust, which hands on that trust."""
     t = body.trust
     req.enforce("identity:create_trust", targets.entrusted(t.trustor_user_id, t.trustee_user_id))
-    if req.who.trust_id is None:
+    if req.who.trust_id is None or req.who.by_keys:
         in_person(req.who, "create a trust")
     if t.redelegated_trust_id not in (None, req.who.trust_id):
         raise Refused(why="A trust is redelegated by a token of it and of no other.")
