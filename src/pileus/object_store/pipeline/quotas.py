@@ -62,14 +62,14 @@ class Quotas(Feature):
     async def _over(self, req: Request, account: str, container: str) -> Response | None:
         """413 when one more object of this length would be too much; who may not write learns nothing of quotas."""
         of_container, of_account = await self.store.container_info(account, container), await self.store.account_info(account)
+        if _limited(of_container):
+            self.store.proxy.cache.forget(f"/{account}/{container}")        # it is counted anew for each object
+            of_container = await self.store.container_info(account, container)
         more = req.length or 0
-        if _too_much(of_container.meta("container", "quota-bytes"), of_container.number("x-container-bytes-used"), more) \
-                or _too_much(of_container.meta("container", "quota-count"), of_container.number("x-container-object-count"), 1):
-            self.store.proxy.cache.forget(f"/{account}/{container}")
-        elif not req.facts.get("auth.reseller") and self._account_full(of_account, of_container.policy, more):
+        if not _container_full(of_container, more):
+            if req.facts.get("auth.reseller") or not self._account_full(of_account, of_container.policy, more):
+                return None
             self.store.proxy.cache.forget(f"/{account}")
-        else:
-            return None
         asked = req.child(req.method)
         asked.acl = of_container.headers.get("x-container-write")
         refusal = await req.authorize(asked) if req.authorize is not None else None
@@ -84,6 +84,15 @@ class Quotas(Feature):
         return _too_much(info.meta("account", "quota-bytes"), used["bytes"], more) or any(
             _too_much(info.sysmeta("account", f"quota-{kind}"), used[kind], adds[kind])
             or _too_much(info.sysmeta("account", f"quota-{kind}-policy-{name}"), in_policy[kind], adds[kind]) for kind in used)
+
+
+def _container_full(info: Info, more: int) -> bool:
+    return _too_much(info.meta("container", "quota-bytes"), info.number("x-container-bytes-used"), more) \
+        or _too_much(info.meta("container", "quota-count"), info.number("x-container-object-count"), 1)
+
+
+def _limited(container: Info) -> bool:
+    return any(name in container.headers for name in OF_CONTAINERS)
 
 
 def _check(req: Request, names: Any) -> Response | None:

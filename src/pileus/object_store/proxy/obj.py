@@ -62,7 +62,6 @@ async def _write(proxy: Proxy, req: Request, place: Place) -> Response:
     headers = [h | q | place.own(req) | {"x-timestamp": at} for h, q in zip(place.told_containers(replicas), queues, strict=True)]
     sent = Request(req.method, place.path, id=req.id)
     answers = await everyone(proxy, "object", nodes, sent, place.path, headers)
-    proxy.cache.forget(place.container_path)
     overrides = {404: 204} if req.method == "DELETE" else {}
     # What is coded can be read of few fragments: a deletion has to reach more than it takes to leave too few.
     need = place.policy.erasure.deleting if place.policy.erasure and req.method == "DELETE" else None

@@ -26,7 +26,6 @@ PREFIXES = ("x-object-meta-", "x-object-sysmeta-", "x-object-transient-sysmeta-"
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     path: str                               # /ACCOUNT/CONTAINER/OBJECT
-    container_path: str
     policy: StoragePolicy
     ring: Ring
     part: int
@@ -66,6 +65,6 @@ async def locate(proxy: Proxy, req: Request, account: str, container: str, obj: 
         raise Stop(plain(503))
     ring, containers = proxy.rings[policy.ring], proxy.rings["container"]
     container_part = containers.partition(account, container)
-    return Place(path=f"/{account}/{container}/{obj}", container_path=f"/{account}/{container}", policy=policy, ring=ring,
+    return Place(path=f"/{account}/{container}/{obj}", policy=policy, ring=ring,
                  part=ring.partition(account, container, obj), containers=containers.primaries(container_part),
                  container_part=container_part)

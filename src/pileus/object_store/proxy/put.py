@@ -44,7 +44,6 @@ async def put(proxy: Proxy, req: Request, place: Place) -> Response:
 
 def closing(proxy: Proxy, place: Place, answer: Response, at: str) -> Response:
     """What the client hears of an object that was put at a moment."""
-    proxy.cache.forget(place.container_path)
     if answer.status == 409:
         # Something newer is there already: then this one was stored, and overwritten at once.
         answer = plain(202, headers={"etag": answer.header("etag")} if answer.header("etag") else None)

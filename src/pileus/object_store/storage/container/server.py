@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from pileus.object_store.model.timestamp import http_date, iso, normal
+from pileus.object_store.storage.container.rows import Row, Rows
 from pileus.object_store.storage.container.updates import tell_accounts
 from pileus.object_store.storage.database.broker import Absent
 from pileus.object_store.storage.database.container import ContainerBroker
@@ -28,12 +29,13 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
     def __init__(self, *args: Any, transport: Transport):
         super().__init__(*args)
         self.transport = transport
+        self.rows = Rows(lambda target, rows: self.run(target, self._merge, target, rows))
         self.methods = {"PUT": self.put, "POST": self.post, "DELETE": self.delete, "HEAD": self.head, "GET": self.get}
 
     # ---- containers --------------------------------------------------------------------------------------------------
     async def put(self, req: Request, target: Target) -> Response:
         if target.object:
-            return await self.run(target, self._row, req, target, False)
+            return await self.rows.add(target, _row(req, target, deleted=False))
         response, info = await self.run(target, self._put, req, target)
         return await self._told(req, target, response, info)
 
@@ -69,7 +71,8 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
 
     async def delete(self, req: Request, target: Target) -> Response:
         if target.object:
-            return await self.run(target, self._row, req, target, True)
+            answer = await self.rows.add(target, _row(req, target, deleted=True))
+            return plain(204) if answer.ok else answer
         response, info = await self.run(target, self._delete, req, target)
         return await self._told(req, target, response, info)
 
@@ -96,25 +99,23 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
         return response
 
     # ---- rows --------------------------------------------------------------------------------------------------------
-    def _row(self, req: Request, target: Target, deleted: bool) -> Response:
-        """An object server says what became of an object."""
-        at = stamp_of(req)
-        policy = number_of(req, "x-backend-storage-policy-index")
+    def _merge(self, target: Target, rows: list[Row]) -> Response:
+        """Object servers say what became of objects."""
+        first, hidden = rows[0], target.account.startswith(".")
         try:
             broker = self.broker(target)
         except Absent:
-            if not target.account.startswith("."):
+            if not hidden:
                 return plain(404)
-            broker = self.create(target, at, policy)
-        if broker.is_deleted() and not deleted and not target.account.startswith("."):
-            return plain(404)
-        if target.account.startswith(".") and broker.is_deleted():
-            broker.put(at)
-        broker.merge([{"name": target.object, "created_at": at, "deleted": int(deleted), "storage_policy_index": policy,
-                       "size": number_of(req, "x-size"), "content_type": req.header("x-content-type"), "etag": req.header("x-etag"),
-                       "ctype_at": req.headers.get("x-content-type-timestamp", at),
-                       "meta_at": req.headers.get("x-meta-timestamp", at)}])
-        return plain(204 if deleted else 201)
+            broker = self.create(target, first["created_at"], first["storage_policy_index"])
+        if broker.is_deleted():
+            if hidden:
+                broker.put(max(row["created_at"] for row in rows))
+            else:
+                broker.merge([row for row in rows if row["deleted"]])
+                return plain(404)
+        broker.merge(rows)
+        return plain(201)
 
     # ---- reading -----------------------------------------------------------------------------------------------------
     async def head(self, req: Request, target: Target) -> Response:
@@ -146,6 +147,14 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
         if broker.is_deleted(info):
             raise Stop(plain(404, headers=timestamps(info)))
         return broker
+
+
+def _row(req: Request, target: Target, *, deleted: bool) -> Row:
+    at = stamp_of(req)
+    return {"name": target.object, "created_at": at, "deleted": int(deleted), "size": number_of(req, "x-size"),
+            "storage_policy_index": number_of(req, "x-backend-storage-policy-index"), "content_type": req.header("x-content-type"),
+            "etag": req.header("x-etag"), "ctype_at": req.headers.get("x-content-type-timestamp", at),
+            "meta_at": req.headers.get("x-meta-timestamp", at)}
 
 
 def _view(row: tuple) -> dict[str, Any]:

@@ -33,11 +33,11 @@ class DiskFiles:
     def __init__(self, root: Path, place: str, *, run: Callable[..., Any], fsync: bool = True,
                  reclaim_before: Callable[[], str] = lambda: ""):
         self.reclaim_before = reclaim_before
-        self.root, self.place, self.run, self.fsync = root, root / place, run, fsync
+        self.root, self.place, self.run, self.fsync = root, f"{root}/{place}", run, fsync
         self.temporary = root / "tmp"
 
-    def folder(self, part: int, hash: str) -> Path:
-        return self.place / folder(part, hash)
+    def folder(self, part: int, hash: str) -> str:
+        return f"{self.place}/{folder(part, hash)}"
 
     def history(self, part: int, hash: str, reclaim_before: str = "") -> History:
         try:
@@ -63,7 +63,7 @@ class DiskFiles:
                 self.quarantine(part, hash, str(damage))
                 raise Quarantined() from None
 
-    def _open(self, where: Path, history: History) -> Found:
+    def _open(self, where: str, history: History) -> Found:
         """Raises ValueError when what is there is damaged, FileNotFoundError when it is gone."""
         assert history.data is not None
         path = f"{where}/{history.data}"
@@ -84,7 +84,7 @@ class DiskFiles:
         return Found(metadata=metadata, timestamp=at, meta_timestamp=meta_at, ctype_timestamp=ctype_at, size=size,
                      content=OpenFile(fd, self.run))
 
-    def _meta(self, where: Path, name: str) -> Metadata:
+    def _meta(self, where: str, name: str) -> Metadata:
         path = f"{where}/{name}"
         fd = os.open(path, os.O_RDONLY)
         try:
@@ -163,9 +163,9 @@ class DiskFiles:
         beside = attrs.write(fd, metadata)
         if self.fsync:
             os.fsync(fd)
-        new_folders = not where.is_dir()
+        new = []                            # folders with a new entry
         while True:
-            where.mkdir(parents=True, exist_ok=True)
+            new += made(where)
             try:
                 if beside is not None:
                     self._sidecar(where, name, beside)
@@ -176,12 +176,12 @@ class DiskFiles:
             except FileNotFoundError:
                 continue                    # the folder was empty, and a replicator has just removed it
         if self.fsync:
-            for path in (where, *(where.parents[:3] if new_folders else ())):
+            for path in (where, *new):
                 sync_folder(path)
         self.changed(part, hash)
         self.clean(part, hash)
 
-    def _sidecar(self, where: Path, name: str, content: bytes) -> None:
+    def _sidecar(self, where: str, name: str, content: bytes) -> None:
         beside = self._nameless()
         try:
             os.write(beside, content)
@@ -207,31 +207,28 @@ class DiskFiles:
     # ---- for replication ---------------------------------------------------------------------------------------------
     def hashes(self, part: int, *, all_again: bool = False) -> dict[str, str]:
         """suffix → hash of what is in it."""
-        return hashes.hashes(self.place / str(part), self._reckon, all_again=all_again)
+        return hashes.hashes(f"{self.place}/{part}", lambda suffix: hashes.of_names(self._suffix(part, suffix)), all_again=all_again)
 
     def suffix(self, part: int, suffix: str) -> dict[str, list[str]]:
         """The files that count of each object in a suffix; what does not is removed on the way."""
-        where = self.place / str(part) / suffix
-        return self._suffix(where) if where.is_dir() else {}
+        return self._suffix(part, suffix) if os.path.isdir(f"{self.place}/{part}/{suffix}") else {}
 
-    def _reckon(self, suffix: Path) -> str | None:
-        return hashes.of_names(self._suffix(suffix))
-
-    def _suffix(self, where: Path) -> dict[str, list[str]]:
+    def _suffix(self, part: int, suffix: str) -> dict[str, list[str]]:
+        where = f"{self.place}/{part}/{suffix}"
         found: dict[str, list[str]] = {}
         for hash in os.listdir(where):
-            history = self.clean(int(where.parent.name), hash, self.reclaim_before())
+            history = self.clean(part, hash, self.reclaim_before())
             if names := history.counting:
                 found[hash] = names
             else:
-                self._remove_folder(where / hash)
+                self._remove_folder(f"{where}/{hash}")
         if not found:
             self._remove_folder(where)
         return found
 
-    def _remove_folder(self, path: Path) -> None:
+    def _remove_folder(self, path: str) -> None:
         try:
-            path.rmdir()
+            os.rmdir(path)
         except OSError:
             pass                            # somebody just put something into it
 
@@ -253,28 +250,28 @@ class DiskFiles:
         """Remove files that are safe elsewhere."""
         for name in names:
             for suffix in ("", attrs.SUFFIX):
-                (self.folder(part, hash) / (name + suffix)).unlink(missing_ok=True)
-        hashes.invalidate(self.place / str(part), hash[-3:])
+                Path(f"{self.folder(part, hash)}/{name}{suffix}").unlink(missing_ok=True)
+        hashes.invalidate(f"{self.place}/{part}", hash[-3:])
         self._remove_folder(self.folder(part, hash))
 
     def remove_partition(self, part: int) -> bool:
         """Remove a partition in which nothing is left."""
-        where = self.place / str(part)
+        where = Path(f"{self.place}/{part}")
         if self.hashes(part):
             return False
         for name in (".lock", "hashes.json", "hashes.invalid"):
             (where / name).unlink(missing_ok=True)
-        self._remove_folder(where)
+        self._remove_folder(str(where))
         return not where.exists()
 
     def changed(self, part: int, hash: str) -> None:
         """Note that a suffix's hash is no longer what was reckoned."""
-        hashes.invalidate(self.place / str(part), hash[-3:])
+        hashes.invalidate(f"{self.place}/{part}", hash[-3:])
 
     def quarantine(self, part: int, hash: str, why: str) -> None:
         """Put what is damaged away, where nothing looks but a person: replication brings a good copy."""
         log.error("object quarantined", device=str(self.root), hash=hash, why=why)
-        away = self.root / "quarantined" / self.place.name / hash
+        away = self.root / "quarantined" / os.path.basename(self.place) / hash
         away.parent.mkdir(parents=True, exist_ok=True)
         number = 0
         while True:
@@ -335,6 +332,17 @@ class FileWriter:
         if self.fd >= 0:
             fd, self.fd = self.fd, -1
             os.close(fd)
+
+
+def made(path: str) -> list[str]:
+    """Make a folder and those above it that are missing; returns those that got a new entry thereby."""
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        return []
+    except FileNotFoundError:
+        return [*made(os.path.dirname(path)), *made(path)]
+    return [os.path.dirname(path)]
 
 
 def sync_folder(path: Path | str) -> None:

@@ -6,12 +6,12 @@ Everything here blocks, and is called in a thread of the device.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
-from pileus.object_store.wire.body import Body
+from pileus.object_store.wire.body import CHUNK, Body
 
 Metadata = dict[str, str]
 
@@ -43,6 +43,23 @@ class Found(msgspec.Struct, kw_only=True):
 
     def close(self) -> None:
         self.content.close()
+
+
+class Content:
+    """A body that is in memory."""
+
+    def __init__(self, content: bytes):
+        self.content = content
+
+    def read(self, start: int, length: int) -> bytes:
+        return self.content[start:start + length]
+
+    async def body(self, start: int, length: int) -> AsyncIterator[bytes]:
+        for at in range(start, start + length, CHUNK):
+            yield self.content[at:min(at + CHUNK, start + length)]
+
+    def close(self) -> None:
+        pass
 
 
 class Writer(Protocol):

@@ -19,13 +19,13 @@ import msgspec
 
 from pileus.object_store.storage.object.history import fragment
 
-#: Reckons the hash of one suffix's folder; None when there is nothing in it.
-Reckon = Callable[[Path], str | None]
+#: Reckons the hash of one suffix; None when there is nothing in it.
+Reckon = Callable[[str], str | None]
 
 
 @contextmanager
-def locked(part: Path) -> Iterator[None]:
-    fd = os.open(part / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+def locked(part: str) -> Iterator[None]:
+    fd = os.open(f"{part}/.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield
@@ -33,25 +33,26 @@ def locked(part: Path) -> Iterator[None]:
         os.close(fd)
 
 
-def invalidate(part: Path, suffix: str) -> None:
+def invalidate(part: str, suffix: str) -> None:
     """Note that something in a suffix has changed."""
     with locked(part):
-        fd = os.open(part / "hashes.invalid", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        fd = os.open(f"{part}/hashes.invalid", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(fd, (suffix + "\n").encode())
         finally:
             os.close(fd)
 
 
-def hashes(part: Path, reckon: Reckon, *, all_again: bool = False) -> dict[str, str]:
+def hashes(folder: str, reckon: Reckon, *, all_again: bool = False) -> dict[str, str]:
     """suffix → hash, of all suffixes in which there is something. `all_again`: trust nothing that was written down."""
+    part = Path(folder)
     try:
-        with locked(part):
+        with locked(folder):
             known = {} if all_again else _read(part / "hashes.json")
             changed = set(_text(part / "hashes.invalid").split())
             there = {name for name in os.listdir(part) if len(name) == 3 and name.isalnum()}
             for suffix in (changed | (there - known.keys())) & there:
-                value = reckon(part / suffix)
+                value = reckon(suffix)
                 if value is None:
                     known.pop(suffix, None)
                 else:

@@ -6,13 +6,12 @@ What counts is decided by the same `history.py`, over the same names of files.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from pileus.object_store.storage.object import hashes
 from pileus.object_store.storage.object.diskfile import updated
-from pileus.object_store.storage.object.files import Found, Metadata, Missing, Quarantined, Writer
+from pileus.object_store.storage.object.files import Content, Found, Metadata, Missing, Quarantined, Writer
 from pileus.object_store.storage.object.history import ctype_time, data_time, fragment_name, resolve
-from pileus.object_store.wire.body import CHUNK
 
 
 class MemoryFiles:
@@ -124,21 +123,6 @@ class MemoryFiles:
 
     def quarantine(self, part: int, hash: str, why: str) -> None:
         self.parts.get(part, {}).pop(hash, None)
-
-
-class Content:
-    def __init__(self, content: bytes):
-        self.content = content
-
-    def read(self, start: int, length: int) -> bytes:
-        return self.content[start:start + length]
-
-    async def body(self, start: int, length: int) -> AsyncIterator[bytes]:
-        for at in range(start, start + length, CHUNK):
-            yield self.content[at:min(at + CHUNK, start + length)]
-
-    def close(self) -> None:
-        pass
 
 
 class MemoryWriter:

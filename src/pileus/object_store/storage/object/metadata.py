@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pileus.core.clock import Clock
 from pileus.object_store.model.timestamp import http_date, normal
 from pileus.object_store.storage.object.files import Found
-from pileus.object_store.wire.message import Request
 
 #: Headers that are kept with an object besides those that begin with one of PREFIXES.
 KEPT = frozenset({"content-disposition", "content-encoding", "content-language", "cache-control", "expires", "x-delete-at",
@@ -18,10 +17,10 @@ PREFIXES = ("x-object-meta-", "x-object-transient-sysmeta-")
 OF_BODY = "x-object-sysmeta-"
 
 
-def kept_of(req: Request, *, of_post: bool = False) -> dict[str, str]:
-    """What a request says that is to be kept."""
+def kept_of(headers: Mapping[str, str], *, of_post: bool = False) -> dict[str, str]:
+    """What a request's headers say that is to be kept."""
     prefixes = PREFIXES if of_post else (*PREFIXES, OF_BODY)
-    return {name: value for name, value in req.headers.items()
+    return {name: value for name, value in headers.items()
             if name.startswith(prefixes) or (value and name in KEPT and not (of_post and name == "x-static-large-object"))}
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
 
@@ -25,30 +25,21 @@ GATHER = 8 * CHUNK
 
 
 async def put(server: ObjectServer, req: Request, target: Target) -> Response:
-    at = stamp_of(req)
-    files = server.files(req, target)
-    before = await server.run(target, _check, server, files, req, target, at)
-    body = Body(server, files, req, target)
+    upload = Upload(server, req, target)
     try:
-        size = await body.receive()
-        headers = {**req.headers, **(req.footers() if req.footers else {})}
-        if req.length is not None and req.length != size:
+        if upload.long or "if-none-match" in req.headers:
+            await upload.run(upload.check)              # what is refused anyway need not be sent
+        if await upload.receive() != req.length and req.length is not None:
             return plain(499)
-        etag = body.digest.hexdigest()
-        if (told := headers.get("etag", "").strip('"').lower()) and told != etag:
-            return plain(422)
-        final = Request(req.method, req.path, headers)
-        metadata = {"name": f"/{target.account}/{target.container}/{target.object}", "content-length": str(size), "etag": etag,
-                    "x-timestamp": at, "content-type": headers.get("content-type", "application/octet-stream"), **kept_of(final)}
-        await server.run(target, body.commit, at, metadata, req.header("x-backend-fragment-index"))
+        metadata = await upload.run(upload.finish, {**req.headers, **(req.footers() if req.footers else {})})
     finally:
-        await body.abort()
-    if "x-backend-fragment-index" in req.headers:
-        return plain(201, headers={"etag": etag, "x-backend-timestamp": at})      # others are told when it is durable
-    row = {"x-timestamp": at, "x-size": str(size), "x-etag": etag, "x-content-type": metadata["content-type"],
-           "x-content-type-timestamp": at, "x-meta-timestamp": at}
-    await tell_containers(server, req, target, "PUT", row | overrides(headers))
-    await tell_queue(server, req, target, at, before, metadata.get("x-delete-at", ""))
+        await upload.abort()
+    at, etag = upload.at, metadata["etag"]
+    if "x-backend-fragment-index" not in req.headers:   # others hear of a fragment when it is durable
+        row = {"x-timestamp": at, "x-size": metadata["content-length"], "x-etag": etag, "x-content-type": metadata["content-type"],
+               "x-content-type-timestamp": at, "x-meta-timestamp": at}
+        await tell_containers(server, req, target, "PUT", row | overrides(metadata))
+        await tell_queue(server, req, target, at, upload.expired_at, metadata.get("x-delete-at", ""))
     return plain(201, headers={"etag": etag, "x-backend-timestamp": at})
 
 
@@ -58,57 +49,77 @@ def overrides(headers: Mapping[str, str]) -> dict[str, str]:
     return {"x-" + name.removeprefix(prefix): value for name, value in headers.items() if name.startswith(prefix)}
 
 
-def _check(server: ObjectServer, files: Files, req: Request, target: Target, at: str) -> str:
-    """When the object that is there was to expire. Raises Stop when it is newer, or must not be there. In a thread."""
-    try:
-        found = files.open(target.partition, target.hash)
-    except Missing as missing:
-        if missing.timestamp is not None and missing.timestamp >= at:
-            raise Stop(plain(409, headers={"x-backend-timestamp": missing.timestamp})) from None
-        return ""
-    found.close()
-    if req.header("if-none-match") == "*" and not expired(found.metadata, server.clock):
-        raise Stop(plain(412, headers={"x-backend-timestamp": found.timestamp}))
-    if found.timestamp >= at:
-        raise Stop(plain(409, headers={"x-backend-timestamp": found.timestamp}))
-    return found.metadata.get("x-delete-at", "")
+class Upload:
+    """A body as it comes. A long one is written as it grows; a small one, and all else about it, in one hop to a thread."""
 
-
-class Body:
-    """A body as it comes: a small one is written when it is named, a long one as it grows."""
-
-    def __init__(self, server: ObjectServer, files: Files, req: Request, target: Target):
-        self.server, self.files, self.req, self.target = server, files, req, target
+    def __init__(self, server: ObjectServer, req: Request, target: Target):
+        self.server, self.req, self.target, self.at = server, req, target, stamp_of(req)
+        self.files: Files = server.files(req, target)
+        self.long = req.length is None or req.length > GATHER
+        self.expired_at = ""                            # when the object that was there was to expire
+        self.checked = False
         self.digest: Any = md5(usedforsecurity=False)
         self.pending: list[bytes] = []
-        self.gathered = self.size = 0
+        self.size = 0                                   # of what is written
         self.writer: Writer | None = None
-        self.writing: asyncio.Future[None] | None = None
+        self.running: asyncio.Future[Any] | None = None
 
+    # ---- in the event loop -------------------------------------------------------------------------------------------
     async def receive(self) -> int:
-        """Read all of it; returns its length."""
-        limit = self.req.length
+        """Take in all of it; returns its length, which may be too long by a little."""
+        size, gathered = 0, 0
         if self.req.body is not None:
             async for chunk in self.req.body:
                 self.pending.append(chunk)
-                self.gathered += len(chunk)
-                self.size += len(chunk)
-                if limit is not None and self.size > limit:
+                gathered, size = gathered + len(chunk), size + len(chunk)
+                if self.req.length is not None and size > self.req.length:
                     break
-                if self.gathered >= GATHER:
+                if gathered >= GATHER:
                     # While one piece is hashed and written the next one comes.
-                    await self.settled()
-                    pending, self.pending, self.gathered = self.pending, [], 0
-                    self.writing = asyncio.ensure_future(self.server.run(self.target, self.write, pending))
-        await self.settled()
-        await self.server.run(self.target, self.write, self.pending)
-        return self.size
+                    pending, self.pending, gathered = self.pending, [], 0
+                    await self.start(self.write, pending)
+        return size
 
-    async def settled(self) -> None:
-        """Return when nothing is being written; raises what went wrong with it."""
-        if self.writing is not None:
-            writing, self.writing = self.writing, None
-            await writing
+    async def start(self, function: Callable[..., Any], *args: Any) -> None:
+        """Begin with blocking work, once what was begun before is done."""
+        await self.done()
+        self.running = asyncio.ensure_future(self.server.run(self.target, function, *args))
+
+    async def done(self) -> Any:
+        """The result of the work that was begun last. Raises what went wrong with it."""
+        if self.running is None:
+            return None
+        # A thread cannot be stopped: when nobody waits for it any more, its file must not be closed under it.
+        await asyncio.wait({self.running})
+        running, self.running = self.running, None
+        return running.result()
+
+    async def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        await self.start(function, *args)
+        return await self.done()
+
+    async def abort(self) -> None:
+        if self.running is not None:
+            await asyncio.wait({self.running})
+        if self.writer is not None:
+            self.writer.abort()
+
+    # ---- in a thread -------------------------------------------------------------------------------------------------
+    def check(self) -> None:
+        """Raises Stop when the object that is there is newer, or must not be there."""
+        self.checked = True
+        try:
+            found = self.files.open(self.target.partition, self.target.hash)
+        except Missing as missing:
+            if missing.timestamp is not None and missing.timestamp >= self.at:
+                raise Stop(plain(409, headers={"x-backend-timestamp": missing.timestamp})) from None
+            return
+        found.close()
+        if self.req.header("if-none-match") == "*" and not expired(found.metadata, self.server.clock):
+            raise Stop(plain(412, headers={"x-backend-timestamp": found.timestamp}))
+        if found.timestamp >= self.at:
+            raise Stop(plain(409, headers={"x-backend-timestamp": found.timestamp}))
+        self.expired_at = found.metadata.get("x-delete-at", "")
 
     def write(self, pending: list[bytes]) -> None:
         if self.writer is None:
@@ -116,16 +127,23 @@ class Body:
         for chunk in pending:
             self.digest.update(chunk)
             self.writer.write(chunk)
+            self.size += len(chunk)
 
-    def commit(self, at: str, metadata: dict[str, str], fragment: str) -> None:
+    def finish(self, headers: dict[str, str]) -> dict[str, str]:
+        """Give the whole body its name; returns its metadata. Raises Stop when it is not what was announced."""
+        if not self.checked:
+            self.check()
+        self.write(self.pending)
+        etag = self.digest.hexdigest()
+        if (told := headers.get("etag", "").strip('"').lower()) and told != etag:
+            raise Stop(plain(422))
+        target = self.target
+        metadata = {"name": f"/{target.account}/{target.container}/{target.object}", "content-length": str(self.size), "etag": etag,
+                    "x-timestamp": self.at, "content-type": headers.get("content-type", "application/octet-stream"),
+                    **kept_of(headers)}
         assert self.writer is not None
-        if fragment:
-            self.writer.commit_as(fragment_name(at, int(fragment), durable=False), metadata)
+        if fragment := headers.get("x-backend-fragment-index"):
+            self.writer.commit_as(fragment_name(self.at, int(fragment), durable=False), metadata)
         else:
-            self.writer.commit(at, metadata)
-
-    async def abort(self) -> None:
-        if self.writing is not None:
-            await asyncio.wait({self.writing})      # a thread cannot be stopped: its file must not be closed under it
-        if self.writer is not None:
-            self.writer.abort()
+            self.writer.commit(self.at, metadata)
+        return metadata

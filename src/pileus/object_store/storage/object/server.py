@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from typing import Any
 
 from pileus.core.clock import Clock
@@ -12,7 +13,7 @@ from pileus.object_store.model import timestamp
 from pileus.object_store.model.policy import Policies, StoragePolicy
 from pileus.object_store.storage.device import Devices
 from pileus.object_store.storage.object import fragments, put, replicate
-from pileus.object_store.storage.object.files import Files, Found, Missing
+from pileus.object_store.storage.object.files import Content, Files, Found, Missing
 from pileus.object_store.storage.object.metadata import expired, kept_of, shown
 from pileus.object_store.storage.object.updates import tell_containers, tell_queue
 from pileus.object_store.storage.server import StorageServer, Target, number_of, stamp_of
@@ -50,16 +51,16 @@ class ObjectServer(StorageServer):
             self.known[key] = self.make_files(device, policy)
         return self.known[key]
 
-    async def find(self, req: Request, target: Target) -> Found:
-        """The object, or the fragment that is asked for, open. Raises Stop when there is none, or it has expired."""
-        files = self.files(req, target)
+    async def find(self, req: Request, target: Target, *, read: int = -1) -> Found:
+        """The object, or the fragment that is asked for, open. Raises Stop when there is none, or it has expired.
+
+        The content of one that is not longer than `read` is read on the way."""
+        fragment = fragments.wanted(wanted) if (wanted := req.header(fragments.WANTED)) else None
         try:
-            if wanted := req.header(fragments.WANTED):
-                return await self.run(target, files.open_fragment, target.partition, target.hash, *fragments.wanted(wanted))
-            found = await self.run(target, files.open, target.partition, target.hash)
+            found = await self.run(target, _open, self.files(req, target), target, fragment, read)
         except Missing as missing:
             raise Stop(plain(404, headers={"x-backend-timestamp": missing.timestamp} if missing.timestamp else None)) from None
-        if expired(found.metadata, self.clock) and req.header("x-backend-open-expired") != "true":
+        if not fragment and expired(found.metadata, self.clock) and req.header("x-backend-open-expired") != "true":
             found.close()
             raise Stop(plain(404, headers={"x-backend-timestamp": found.timestamp}))
         return found
@@ -76,7 +77,7 @@ class ObjectServer(StorageServer):
         return conditional.refused(req, headers) or Response(200, headers | {"content-length": str(found.size)})
 
     async def get(self, req: Request, target: Target) -> Response:
-        found = await self.find(req, target)
+        found = await self.find(req, target, read=CHUNK)
         headers = shown(found)
         if (refusal := conditional.refused(req, headers)) is not None:
             found.close()
@@ -93,9 +94,8 @@ class ObjectServer(StorageServer):
             (start, length), status = pieces[0], 206
             headers["content-range"] = f"bytes {start}-{start + length - 1}/{found.size}"
         headers["content-length"] = str(length)
-        if length <= CHUNK:
-            # What fits into one read is read at once: its file need not stay open.
-            return Response(status, headers, await self.run(target, _all, found, start, length))
+        if isinstance(found.content, Content):
+            return Response(status, headers, found.content.read(start, length))
         return Response(status, headers, found.body(start, length))
 
     async def __call__(self, req: Request) -> Response:
@@ -114,7 +114,7 @@ class ObjectServer(StorageServer):
         found.close()
         if found.meta_timestamp >= at:
             return plain(409, headers={"x-backend-timestamp": found.meta_timestamp})
-        metadata = kept_of(req, of_post=True) | {"x-timestamp": at}
+        metadata = kept_of(req.headers, of_post=True) | {"x-timestamp": at}
         typed = at if "content-type" in req.headers else ""
         if typed:
             metadata["content-type"] = req.header("content-type")
@@ -176,7 +176,10 @@ def several(server: ObjectServer, target: Target, found: Found, headers: dict[st
     return Response(206, headers, body())
 
 
-def _all(found: Found, start: int, length: int) -> bytes:
-    body = found.content.read(start, length)
-    found.close()
-    return body
+def _open(files: Files, target: Target, fragment: tuple[str, int] | None, read: int) -> Found:
+    """In a thread, and all in one hop to it."""
+    found = files.open_fragment(target.partition, target.hash, *fragment) if fragment else files.open(target.partition, target.hash)
+    if found.size <= read:
+        with closing(found.content):
+            found.content = Content(found.content.read(0, found.size))
+    return found
