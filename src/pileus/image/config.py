@@ -9,6 +9,8 @@ import msgspec
 from msgspec import Meta
 
 GIB = 1 << 30
+ImportPlugin = Literal["inject_image_metadata", "image_decompression", "image_conversion"]
+ConversionFormat = Literal["raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi"]
 Count = Annotated[int, Meta(ge=0)]
 
 
@@ -29,6 +31,10 @@ class ImageConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     property_protection_file: str = ""      # who may do what with which custom properties, in Glance's format
     property_protection_rules: Literal["roles", "policies"] = "roles"   # what that file names
     import_methods: tuple[str, ...] = ("glance-direct", "web-download")     # how images may be imported
+    import_plugins: tuple[ImportPlugin, ...] = ()         # what is done to images while they are imported, in this order
+    conversion_format: ConversionFormat = "raw"           # the disk format that image_conversion makes of them
+    inject_properties: dict[str, str] = {}                # custom properties that inject_image_metadata gives them
+    inject_ignored_roles: tuple[str, ...] = ("admin",)    # images of callers with such a role get none of those
     web_schemes: tuple[str, ...] = ("http", "https")      # of addresses that images are downloaded from
     web_ports: tuple[int, ...] = (80, 443)        # ports of such addresses; empty: every port
     web_hosts: tuple[str, ...] = ()               # hosts of such addresses, which may be private ones; empty: every public host

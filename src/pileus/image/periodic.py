@@ -12,6 +12,12 @@ async def sweep_uploads(images: Images) -> str | None:
     return await images.uploads.sweep()
 
 
+async def sweep_working_files(images: Images) -> str | None:
+    """Remove what imports that have ended left in the folder they work in."""
+    removed = await images.imports.refining.sweep()
+    return f"removed {removed}" if removed else None
+
+
 async def expire_tasks(images: Images) -> str | None:
     """Forget the tasks of imports that ended days ago."""
     return await images.imports.expire()
@@ -19,5 +25,6 @@ async def expire_tasks(images: Images) -> str | None:
 
 PERIODIC = [
     Periodic(sweep_uploads, every_s=300),
+    Periodic(sweep_working_files, every_s=900),
     Periodic(expire_tasks, every_s=3600),
 ]

@@ -60,12 +60,14 @@ class Images:
         self.quotas = Quotas(config, self.store, identity)
         self.signatures = Signatures(Path(config.certificates_folder) if config.certificates_folder else None, kit.clock, self.workers)
         self.uploads = Uploads(kit, config, self.store, self.blobs, self.workers, self.quotas, self.signatures)
-        self.imports = Imports(kit, config, self.store, self.uploads)
+        self.work = FileStore(state / "image-work", self.workers)
+        self.imports = Imports(kit, config, self.store, self.uploads, self.work)
         self.snapshots = Snapshots(self)
 
     async def start(self) -> None:
         """Make room for bytes, and tidy up what the process before this one left half done."""
         self.blobs.start()
+        self.work.start()
         await self.uploads.sweep(at_start=True)
 
     # ---- reading -----------------------------------------------------------------------------------------------------

@@ -11,10 +11,12 @@ from typing import Any
 from pileus.core.context import EVERYONE, Context
 from pileus.core.kit import Kit
 from pileus.image import web
+from pileus.image.backends.file import FileStore
 from pileus.image.config import ImageConfig
 from pileus.image.errors import FormatsMissing, ImageInWrongState, ImageNotFound, ImportMethodUnknown, TaskNotFound
 from pileus.image.model import TRANSITIONS, Action, Image, Received, Task
 from pileus.image.sagas.import_image import IMPORT_IMAGE, ImportImage
+from pileus.image.service.refining import Refining
 from pileus.image.service.uploads import Uploads
 from pileus.image.store.images import Images as ImageStore
 from pileus.image.store.tasks import Tasks
@@ -28,8 +30,9 @@ NO_DATA: dict[str, Any] = {"set_blob": None, "size": None, "virtual_size": None,
 
 
 class Imports:
-    def __init__(self, kit: Kit, config: ImageConfig, store: ImageStore, uploads: Uploads):
+    def __init__(self, kit: Kit, config: ImageConfig, store: ImageStore, uploads: Uploads, work: FileStore):
         self.kit, self.config, self.store, self.uploads, self.tasks = kit, config, store, uploads, Tasks(kit.db)
+        self.refining = Refining(kit, config, store, uploads, work)
         #: What gets the bytes of an address.
         self.fetch: Callable[[str, ImageConfig], AsyncGenerator[bytes, None]] = web.fetch
         kit.sagas.register(IMPORT_IMAGE, self)
@@ -56,7 +59,8 @@ class Imports:
                 await self.uploads.quotas.one_more_upload(image.owner)
             blob = await self._claim(image, METHODS[method])
             await self.tasks.add(task)
-            await self.kit.sagas.begin(IMPORT_IMAGE, image.id, ImportImage(image_id=image.id, task_id=task.id, blob=blob, uri=uri))
+            await self.kit.sagas.begin(IMPORT_IMAGE, image.id, ImportImage(
+                image_id=image.id, task_id=task.id, blob=blob, uri=uri, inject=self.refining.injected(who)))
         return task
 
     async def get_task(self, id: str) -> Task:
@@ -76,7 +80,7 @@ class Imports:
         if image is None:
             raise ImageNotFound(id=state.image_id)
         async with aclosing(self._noted(state)) as data:
-            return await self.uploads.pour(image, state.blob, data)
+            return await self.uploads.pour(image, state.blob, data, packed=True)
 
     async def activate(self, state: ImportImage, values: dict[str, Any]) -> None:
         """Repeatable: an image that is active by now is left as it is."""
@@ -84,13 +88,15 @@ class Imports:
         now = self.kit.clock.now()
         async with self.kit.db.transaction():
             image = await self.store.find(state.image_id, EVERYONE)
-            if image is not None and image.size is None and values:         # what was staged has been counted already
-                await self.uploads.quotas.more_bytes(image.owner, values["size"])
+            if image is not None and values:                                # what was staged has been counted already
+                await self.uploads.quotas.more_bytes(image.owner, values["size"] - (image.size or 0))
             ended = await self.store.change_state(state.image_id, allowed, to, now, blob=state.blob, upload_owner=None,
                                                   upload_lease=None, **values)
             image = await self.store.find(state.image_id, EVERYONE)
             if not ended and (image is None or not image.has_data):
                 raise ImageNotFound(id=state.image_id)
+            if ended and state.inject:
+                await self.store.update(image.id, {"properties": image.properties | state.inject})
             await self.tasks.update(state.task_id, now, status="success", message="", result={"image_id": state.image_id},
                                     expires_at=now + timedelta(days=self.config.task_days))
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pileus.image.backends.work import Workers
 from pileus.image.formats import Inspector, check
 from pileus.image.model import OPAQUE_CONTAINERS, UNFORMATTED_DISKS, Image, Received
+from pileus.image.plugins.decompression import HEAD, packed
 
 BLOCK = 1 << 20
 
@@ -31,9 +32,10 @@ async def blocks(chunks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncGenera
 class Meter:
     """The digests of a block are made in threads while the store writes it and the next one comes."""
 
-    def __init__(self, image: Image, workers: Workers, signed: Callable[[bytes], object] | None = None):
-        """`signed` takes every block as well."""
-        self.signed = signed
+    def __init__(self, image: Image, workers: Workers, signed: Callable[[bytes], object] | None = None, *,
+                 packed: bool = False):
+        """`signed` takes every block as well. With `packed` the image may be one that is to be unpacked."""
+        self.signed, self.packed, self.head = signed, packed, b""
         self.image, self.workers, self.size = image, workers, 0
         self.md5, self.sha512, self.inspector = hashlib.md5(usedforsecurity=False), hashlib.sha512(), Inspector()
         self._work: list[Awaitable[object]] = []
@@ -41,6 +43,7 @@ class Meter:
     async def through(self, blocks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         async for block in blocks:
             await self._idle()
+            self.head = self.head or block[:HEAD]
             self.size += len(block)
             self._work = [self.workers.start(self.sha512.update, block), self.workers.start(self._look, block)]
             if self.signed is not None:
@@ -53,6 +56,8 @@ class Meter:
         found = await self.workers.run(self.inspector.finish)
         virtual_size: int | None = found.virtual_size
         if self.image.container_format in OPAQUE_CONTAINERS:
+            virtual_size = None
+        elif self.packed and packed(self.head):
             virtual_size = None
         elif self.image.disk_format in UNFORMATTED_DISKS:
             virtual_size = self.size

@@ -29,6 +29,11 @@ HASHES = {"SHA-224": "sha224", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-51
 ID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 
 
+def signed(image: Image) -> bool:
+    """Whether anybody wants the bytes verified."""
+    return any(name in image.properties for name in PROPERTIES)
+
+
 class Verifier:
     """Takes the bytes of one image by `digest.update`, then says whether they are the signed ones."""
 

@@ -80,17 +80,19 @@ class Uploads:
         await self._begin(upload, "stage" if stage else "upload")
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._give_up, upload)
-            received = await self._keep(upload, data, declared)
+            received = await self._keep(upload, data, declared, stage)
             await self._finish(upload, received, "finish_stage" if stage else "finish")
             undo.pop_all()
         self._forget(upload)
 
-    async def pour(self, image: Image, blob: str, data: AsyncIterator[bytes]) -> Received:
-        """Store bytes for an image whose row names `blob` already. When it raises, nothing is left. Repeatable."""
+    async def pour(self, image: Image, blob: str, data: AsyncIterator[bytes], *, packed: bool = False) -> Received:
+        """Store bytes for an image whose row names `blob` already. When it raises, nothing is left. Repeatable.
+
+        They may be `packed` when a plug-in is to unpack them: then what is inside is inspected later."""
         upload = Upload(image, blob)
         self.going[image.id] = upload
         try:
-            return await self._keep(upload, data, None)
+            return await self._keep(upload, data, None, packed)
         except BaseException:
             await self.blobs.delete(blob)
             raise
@@ -102,10 +104,11 @@ class Uploads:
         if (upload := self.going.get(image_id)) is not None:
             upload.end()
 
-    async def _keep(self, upload: Upload, data: AsyncIterator[bytes], declared: int | None) -> Received:
+    async def _keep(self, upload: Upload, data: AsyncIterator[bytes], declared: int | None, packed: bool) -> Received:
         """The bytes, hashed, inspected and held to their signature on their way to the store."""
         verifier = await self.signatures.verifier(upload.image)
-        meter = Meter(upload.image, self.workers, verifier.digest.update if verifier else None)
+        packed = packed and verifier is None and "image_decompression" in self.config.import_plugins
+        meter = Meter(upload.image, self.workers, verifier.digest.update if verifier else None, packed=packed)
         try:
             async with (upload.deadline, aclosing(self._watched(upload, data)) as chunks, aclosing(blocks(chunks)) as whole,
                         aclosing(meter.through(whole)) as metered):
@@ -143,6 +146,8 @@ class Uploads:
         """The chunks as they come, as long as they come in time, are wanted and are not too many."""
         owner, renewed = upload.image.owner, self.kit.clock.monotonic()
         left = await self.quotas.left(owner)
+        if left is not None:
+            left += upload.image.size or 0                                 # bytes that came before, and that these replace
         loop = asyncio.get_running_loop()
         if upload.gone:
             raise ImageGone(id=upload.image.id)
