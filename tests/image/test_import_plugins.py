@@ -4,6 +4,8 @@ import gzip
 import shutil
 
 import pytest
+
+from pileus.image.sagas.import_image import IMPORT_IMAGE
 from tests.image.formats import images as samples
 from tests.image.formats.images import MIB
 from tests.image.service import ROOT, glance
@@ -11,8 +13,6 @@ from tests.image.test_imports import finds, order, stage, tasks
 from tests.image.test_signatures import RSA, certify, pss
 from tests.image.test_signatures import signed as by
 from tests.sagas import arm, interrupted, interruptions, settle
-
-from pileus.image.sagas.import_image import IMPORT_IMAGE
 
 needs_qemu_img = pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
 UNPACK = {"import_plugins": ["image_decompression"]}

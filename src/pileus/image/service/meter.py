@@ -55,9 +55,7 @@ class Meter:
         """What came. Raises what `formats.check` raises when it may not be used as what the image was declared to be."""
         found = await self.workers.run(self.inspector.finish)
         virtual_size: int | None = found.virtual_size
-        if self.image.container_format in OPAQUE_CONTAINERS:
-            virtual_size = None
-        elif self.packed and packed(self.head):
+        if self.image.container_format in OPAQUE_CONTAINERS or (self.packed and packed(self.head)):
             virtual_size = None
         elif self.image.disk_format in UNFORMATTED_DISKS:
             virtual_size = self.size
