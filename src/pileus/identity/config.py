@@ -73,6 +73,9 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     # Failed logins of one account from one address that are answered in a minute (and 20 times as many of one address); more
     # are refused with 429 for a while. 0: any number.
     failed_logins_per_minute: Annotated[int, Meta(ge=0)] = 20
+    # Addresses (CIDR) of load balancers that are believed when they say in X-Forwarded-For where a login comes from. Empty: none;
+    # then all who come through one are slowed down together.
+    forwarding_proxies: tuple[str, ...] = ()
     # How long a user with several factors has for bringing the others.
     receipt_expiration_s: Annotated[int, Meta(ge=1)] = 300
     # So many former half minutes' one-time passwords are taken beside the present one.

@@ -7,6 +7,11 @@ from pileus.core.http import Request
 from pileus.identity.federation.mapping import Assertion
 
 
+def source_of(req: Request) -> str:
+    """What failed logins are counted by."""
+    return req.services.identity.sources.of(req.falcon.remote_addr, req.header("x-forwarded-for"))
+
+
 async def assertion_of(req: Request, idp_id: str) -> Assertion:
     """Raises Unauthenticated when nobody we believe says anything."""
     headers = {name.lower(): value for name, value in req.falcon.headers.items()}

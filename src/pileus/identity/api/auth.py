@@ -10,7 +10,7 @@ import msgspec
 from pileus.core.errors import Forbidden, Invalid, Unauthenticated
 from pileus.core.http import Reply, Request, Route
 from pileus.identity.api.application_credentials import show_access_rule
-from pileus.identity.api.assertion import assertion_of
+from pileus.identity.api.assertion import assertion_of, source_of
 from pileus.identity.api.domains import show_domain
 from pileus.identity.api.projects import show_project
 from pileus.identity.api.views import BASE, listing, truth
@@ -147,7 +147,7 @@ def _login(req: Request, auth: Auth) -> Login:
         receipt=req.header("openstack-auth-receipt"),
         application_credential=named.get("application_credential"),
         scope=auth.scope,
-        source=req.falcon.remote_addr or "",
+        source=source_of(req),
     )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote_plus
 from pileus.core.clock import parse_iso
 from pileus.core.errors import TooLarge, UnsupportedMedia
 from pileus.core.http import Reply, Request, Route
+from pileus.identity.api.assertion import source_of
 from pileus.identity.errors import OAuth2InvalidClient, OAuth2InvalidRequest, OAuth2UnsupportedGrant
 
 FORM = "application/x-www-form-urlencoded"
@@ -26,7 +27,7 @@ async def create_access_token(req: Request) -> Reply:
     if not client or not secret:
         raise OAuth2InvalidClient()
     identity = req.services.identity
-    verified = await identity.oauth2.client_credentials(client, secret, req.falcon.remote_addr or "")
+    verified = await identity.oauth2.client_credentials(client, secret, source_of(req))
     left = parse_iso(verified.context.expires_at) - identity.core.clock.now()
     body = {"access_token": verified.token, "token_type": "Bearer", "expires_in": int(left.total_seconds())}
     return Reply(200, body, {"cache-control": "no-store"})

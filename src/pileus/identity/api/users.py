@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from pileus.core.http import Request, Route
 from pileus.identity.api import targets
+from pileus.identity.api.assertion import source_of
 from pileus.identity.api.bodies import Id, Name, UserOptions, changes, parse, required
 from pileus.identity.api.projects import show_project
 from pileus.identity.api.views import asked, domain_of, domain_or_own, filters, links, listing, own_domain, own_list_limit
@@ -78,7 +79,7 @@ async def delete_user(req: Request, user_id: str) -> None:
 async def change_password(req: Request, user_id: str, body: PasswordBody) -> None:
     """By the user: the original password is the proof, so no token is asked for."""
     await req.services.identity.users.change_password(user_id, body.user.original_password, body.user.password,
-                                                     source=req.falcon.remote_addr or "")
+                                                     source=source_of(req))
 
 
 async def list_user_projects(req: Request, user_id: str) -> dict[str, Any]:

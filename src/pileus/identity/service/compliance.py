@@ -26,8 +26,25 @@ class Compliance:
         self.inactive_after = timedelta(days=self.config.disable_user_account_days_inactive)
 
     # ---- logins ------------------------------------------------------------------------------------------------------
+    async def secret_of(self, user: User) -> Secret | None:
+        """What proves an account's password; None when it has none, or is in a domain that is disabled."""
+        domain = await self.core.store.projects.find(user.domain_id)
+        secret = await self.core.store.users.password(user.id)
+        return secret if domain is not None and domain.enabled else None
+
+    async def prove(self, user: User | None, hashed: str | None, password: str) -> None:
+        """Take notice of a password that was offered. Raises Unauthenticated unless it is that of an account that is open.
+
+        Those that are shut cost as much as a wrong password: what is remembered of the right one must not hasten their refusal.
+        """
+        shut = user is None or not user.enabled or await self._shut(user)
+        fits = await self.passwords.verify(password, None if shut else hashed)
+        if user is None:
+            raise Unauthenticated()
+        await self.judge(user, fits)
+
     async def judge(self, user: User, fits: bool) -> None:
-        """Take notice of a password that was offered. Raises Unauthenticated unless it fits and the account is open."""
+        """Take notice of how a proof turned out. Raises Unauthenticated unless it fits and the account is open."""
         if self.config.lockout_failure_attempts or self.inactive_after:
             await self._judge_standing(user, fits)
         if not fits:
@@ -51,6 +68,11 @@ class Compliance:
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
         if standing.failed or (self.inactive_after and standing.active_at != today):
             await self.store.succeeded(user.id, today)
+
+    async def _shut(self, user: User) -> bool:
+        if not self.config.lockout_failure_attempts or user.options.get("ignore_lockout_failure_attempts"):
+            return False
+        return self._locked(await self.store.of(user.id), self.core.clock.now())
 
     def _locked(self, standing: Standing, now: datetime) -> bool:
         if standing.failed < self.config.lockout_failure_attempts or standing.failed_at is None:

@@ -51,6 +51,7 @@ from pileus.identity.service.tokens import Tokens
 from pileus.identity.service.trusts import Trusts
 from pileus.identity.service.users import Groups, Users
 from pileus.identity.signing_keys import SigningKeys
+from pileus.identity.sources import Sources
 
 
 class Identity:
@@ -67,6 +68,7 @@ class Identity:
         self.passwords = Passwords(config, kit.ids)
         self.projects = Projects(self.core)
         self.compliance = Compliance(self.core, self.passwords)
+        self.sources = Sources(config.forwarding_proxies)
         self.throttle = Throttle(kit.clock, config.failed_logins_per_minute)
         self.users = Users(self.core, self.passwords, self.compliance, self.throttle)
         self.groups = Groups(self.core)

@@ -13,7 +13,7 @@ from datetime import timedelta
 import msgspec
 
 from pileus.core.errors import Unauthenticated
-from pileus.identity.errors import MoreProofs, PasswordExpired, Refused, TokenNotFound
+from pileus.identity.errors import Refused, TokenNotFound
 from pileus.identity.model import ApplicationCredential, Credential, Login, PasswordUser, Scope, Trust, TrustRef, User, UserRef
 from pileus.identity.passwords import Passwords
 from pileus.identity.payload import EC2_KEYS, LONGEST_CHAIN, PROJECT, Payload, audit_id
@@ -61,16 +61,8 @@ class Logins:
     async def log_in(self, login: Login) -> Verified:
         """A token. Raises Unauthenticated, Invalid for a request that contradicts itself, TokenNotFound for a token that proves nothing."""
         account = _account(login)
-        if account is not None:
-            self.throttle.check(login.source, account)
-        try:
+        async with self.throttle.attempt(login.source, account):
             return await self._log_in(login)
-        except (PasswordExpired, MoreProofs):
-            raise
-        except Unauthenticated:
-            if account is not None:
-                self.throttle.failed(login.source, account)
-            raise
 
     async def _log_in(self, login: Login) -> Verified:
         # Read before the proofs are looked at: what is revoked from now on, revokes this token too.
@@ -134,7 +126,7 @@ class Logins:
         key = (UserRef(id=given.id, name=given.name, domain=given.domain), wanted)
         known = self.cache.get(key)
         if known is not None and known.generation == generation:
-            await self.compliance.judge(known.user, await self.passwords.verify(given.password, known.hash))
+            await self.compliance.prove(known.user, known.hash, given.password)
             proven = Proven(user_id=known.user.id, methods=PASSWORD, generation=generation)
             return await self._issue(proven, known.scope, known.target_id)
         user_id, hashed, user = await self.proofs.password(given)
@@ -217,9 +209,9 @@ class Logins:
 
 
 def _account(login: Login) -> Hashable:
-    """What failures are counted by: the account that is meant, as it was named."""
+    """What failures are counted by: the account that is meant, as it was named, in whichever case."""
     if (user := login.password or login.totp) is not None:
-        return (user.id, user.name, user.domain)
+        return (user.id, user.name.casefold() if user.name is not None else None, user.domain)
     app_cred = login.application_credential
     return (app_cred.id, app_cred.name, app_cred.user) if app_cred is not None else None
 

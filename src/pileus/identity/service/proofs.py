@@ -41,11 +41,9 @@ class Proofs:
         if (kept := await self._in_directory(given)) is not None:
             return await self.directories.prove(*kept, given.password), "", None
         user = await self.scopes.user(given)
-        secret = await self.core.store.users.password(user.id) if user is not None else None
-        fits = await self.passwords.verify(given.password, secret.hash if secret is not None else None)
-        if secret is None or user is None:
-            raise Unauthenticated()
-        await self.compliance.judge(user, fits)
+        secret = await self.compliance.secret_of(user) if user is not None else None
+        await self.compliance.prove(user, secret.hash if secret is not None else None, given.password)
+        assert user is not None and secret is not None
         return user.id, secret.hash, user
 
     async def _in_directory(self, given: PasswordUser) -> tuple[Ldap, str, str] | None:
@@ -70,10 +68,10 @@ class Proofs:
 
     async def application_credential(self, given: ApplicationCredentialRef) -> ApplicationCredential:
         found = await self._find(given)
+        if found is not None and found.expires_at is not None and found.expires_at <= self.core.clock.now():
+            found = None
         fits = await self.passwords.verify(given.secret, found.hash if found is not None else None)
         if found is None or not fits:
-            raise Unauthenticated()
-        if found.expires_at is not None and found.expires_at <= self.core.clock.now():
             raise Unauthenticated()
         return found
 

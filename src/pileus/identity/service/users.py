@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from pileus.core.errors import Invalid, Unauthenticated
+from pileus.core.errors import Invalid
 from pileus.identity.errors import DomainNotFound, LastAdmin, NotAMember, PasswordExpired, Refused
 from pileus.identity.model import Group, Project, Secret, User
 from pileus.identity.passwords import Passwords
@@ -125,21 +126,12 @@ class Users:
 
         Raises Unauthenticated, always for the same reason.
         """
-        self.throttle.check(source, id)
-        user, secret = await self.store.find(id), await self.store.password(id)
-        fits = await self.passwords.verify(original, secret.hash if secret else None)
-        if user is None or secret is None:
-            self.throttle.failed(source, id)
-            raise Unauthenticated()
-        try:
-            await self.compliance.judge(user, fits)
-        except PasswordExpired:
-            pass
-        except Unauthenticated:
-            self.throttle.failed(source, id)
-            raise
-        if not user.enabled or not await self._domain_enabled(user):
-            raise Unauthenticated()
+        user = await self.store.find(id)
+        secret = await self.compliance.secret_of(user) if user is not None else None
+        with suppress(PasswordExpired):
+            async with self.throttle.attempt(source, id):
+                await self.compliance.prove(user, secret.hash if secret is not None else None, original)
+        assert user is not None and secret is not None
         if user.options.get("lock_password"):
             raise Refused(why="Password cannot be changed: it is locked by the administrator.")
         if original == password:
@@ -182,9 +174,6 @@ class Users:
             await self.store.remember_password(self.core.ids.hex(), secret, count)
         ends = self.compliance.expires_at(user.options, by_user=by_user) if not by_operator else None
         return await self.store.change(user, {"password_expires_at": ends}) if ends != user.password_expires_at else user
-
-    async def _domain_enabled(self, user: User) -> bool:
-        return (await self.core.store.projects.get(user.domain_id)).enabled
 
     async def _check(self, user: User) -> None:
         await check_domain(self.core, user.domain_id)
