@@ -73,6 +73,10 @@ class Formats:
             return None
         if "." in token:
             return self._signed(token) if self.signing is not None else None
+        try:
+            _bytes(token)
+        except ValueError:
+            return None
         data = self.keys.open_token(token)
         return unpack(data) if data is not None else None
 
