@@ -43,10 +43,10 @@ class Glance(SimpleNamespace):
     async def upload(self, id, data, caller=None):
         return await (caller or self.member()).put(f"{ROOT}/{id}/file", body=data, headers=BINARY)
 
-    async def send(self, id, chunks, project="p1", headers=None, **kw):
+    async def send(self, id, chunks, project="p1", headers=None, path="file", **kw):
         """Upload what an asynchronous iterator gives, when it gives it; with `cut` the connection breaks at its end."""
         token = self.member(project).token
-        got = await send(self.harness.app, "PUT", f"{ROOT}/{id}/file", chunks, {"X-Auth-Token": token} | BINARY | (headers or {}), **kw)
+        got = await send(self.harness.app, "PUT", f"{ROOT}/{id}/{path}", chunks, {"X-Auth-Token": token} | BINARY | (headers or {}), **kw)
         got.json = json.loads(got.data) if got.data else None
         return got
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.cloud import TestCloud
 from tests.image.service import RAW, ROOT, glance
+from tests.image.test_imports import order, stage
+from tests.wire import pieces
 
 
 async def test_images_are_counted():
@@ -51,7 +53,8 @@ async def test_limits_of_identity():
         assert (await demo.post(ROOT, RAW)).status == 413
         service = next(s["id"] for s in (await admin.get("/identity/v3/services")).json["services"] if s["type"] == "image")
         registered = [{"service_id": service, "resource_name": name, "default_limit": limit}
-                      for name, limit in (("image_count_total", 1), ("image_count_uploading", -1), ("image_size_total", 1))]
+                      for name, limit in (("image_count_total", 1), ("image_count_uploading", -1), ("image_size_total", 1),
+                                            ("image_stage_total", -1))]
         assert (await admin.post("/identity/v3/registered_limits", {"registered_limits": registered})).status == 201
         made = await demo.post(ROOT, RAW)
         assert made.status == 201 and (await demo.post(ROOT, RAW)).status == 413
@@ -62,6 +65,38 @@ async def test_limits_of_identity():
         path = f"{ROOT}/{made.json['id']}/file"
         assert (await demo.put(path, body=bytes((1 << 20) + 1), headers=binary)).status == 413
         assert (await demo.put(path, body=bytes(1 << 20), headers=binary)).status == 204
+
+
+async def test_staged_bytes_have_a_limit_of_their_own():
+    async with glance(max_staged_bytes=10, quota_bytes=1000) as g:
+        first, second = await g.make(), await g.make()
+        assert (await stage(g, first["id"], b"x" * 11)).status == 413
+        assert (await stage(g, first["id"], b"x" * 6)).status == 204
+        assert (await stage(g, second["id"], b"x" * 6)).status == 413
+        chunked = await g.send(second["id"], pieces(b"xxx", b"xxx"), path="stage")
+        assert chunked.status == 413 and (await g.show(second["id"]))["status"] == "queued" and len(g.files()) == 1
+        assert (await g.upload((await g.make())["id"], b"x" * 100)).status == 204             # is not staged
+        await order(g, first["id"], "glance-direct")
+        await g.kit.sagas.drain()
+        assert (await stage(g, second["id"], b"x" * 6)).status == 204                         # what was imported is not staged
+
+
+async def test_two_that_are_staged_at_once_share_what_is_left():
+    async with glance(max_staged_bytes=10) as g:
+        images = [await g.make() for _ in range(3)]
+        got = await asyncio.gather(*(stage(g, image["id"], b"x" * 6) for image in images))
+        assert sorted(answer.status for answer in got) == [204, 413, 413] and len(g.files()) == 1
+
+
+async def test_usage_is_shown_with_its_limits():
+    async with glance(quota_bytes=10 << 20, max_images=5) as g:
+        await g.filled(bytes(3 << 20))
+        await stage(g, (await g.make())["id"], bytes(2 << 20))
+        assert (await g.member().get("/image/v2/info/usage")).json["usage"] == {
+            "image_size_total": {"usage": 5, "limit": 10}, "image_stage_total": {"usage": 2, "limit": -1},
+            "image_count_total": {"usage": 2, "limit": 5}, "image_count_uploading": {"usage": 1, "limit": -1}}
+        other = (await g.member("p2").get("/image/v2/info/usage")).json["usage"]
+        assert other["image_size_total"] == {"usage": 0, "limit": 10}
 
 
 @pytest.mark.database

@@ -22,9 +22,10 @@ class ImageConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     max_image_bytes: Count = 1 << 40        # the largest upload
     max_virtual_bytes: Count = 16 << 40     # the largest disk an image may claim to be
     quota_bytes: Count = 0                  # bytes of all images of a project; 0: without limit
+    max_staged_bytes: Count = 0             # bytes of a project that are staged and not imported yet; 0: without limit
     max_images: Count = 0                   # images of a project; 0: without limit
     max_uploads: Count = 0                  # images of a project whose bytes come at once; 0: without limit
-    unified_limits: bool = False            # identity's limits count instead of these three (image_size_total in MiB and its like)
+    unified_limits: bool = False            # the limits of identity count instead (image_size_total in MiB and its like)
     upload_timeout_s: float = 60            # an upload that sends nothing for so long is given up
     certificates_folder: str = ""           # certificates (ID.pem) that signatures of images are verified with
     verify_at_boot: bool = False            # whether hosts verify signed images once more before guests start from them

@@ -1,4 +1,4 @@
-"""What this cloud offers: ways to import images, stores."""
+"""What this cloud offers: ways to import images, stores, and how much of it the caller's project uses."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,7 +19,13 @@ async def show_stores(req: Request) -> dict[str, Any]:
     return {"stores": STORES}
 
 
+async def show_usage(req: Request) -> dict[str, Any]:
+    found = await req.services.image.quotas.usage(req.who.project_id)
+    return {"usage": {name: {"usage": used, "limit": -1 if limit is None else limit} for name, (used, limit) in found.items()}}
+
+
 ROUTES = [
     Route("GET", "/v2/info/import", show_import, policy="image_info"),
     Route("GET", "/v2/info/stores", show_stores, policy="image_info"),
+    Route("GET", "/v2/info/usage", show_usage, policy="image_info"),
 ]

@@ -95,7 +95,7 @@ class Imports:
             image = await self.store.find(state.image_id, EVERYONE)
             if not ended and (image is None or not image.has_data):
                 raise ImageNotFound(id=state.image_id)
-            if ended and state.inject:
+            if ended and image is not None and state.inject:
                 await self.store.update(image.id, {"properties": image.properties | state.inject})
             await self.tasks.update(state.task_id, now, status="success", message="", result={"image_id": state.image_id},
                                     expires_at=now + timedelta(days=self.config.task_days))

@@ -1,4 +1,4 @@
-"""How much of the image service a project may use: bytes, images, uploads at once.
+"""How much of the image service a project may use: bytes, bytes that are staged, images, uploads at once.
 
 The limits are this service's configuration, or identity's (`unified_limits`). Whoever counts holds the project first, in the
 transaction that adds what was counted: so two requests never both take what is left.
@@ -17,13 +17,15 @@ from pileus.image.store.images import Images as ImageStore
 
 MIB = 1 << 20
 #: What identity calls a limit → (what it is of, in which unit identity counts it)
-UNIFIED = {"image_size_total": ("size", MIB), "image_count_total": ("images", 1), "image_count_uploading": ("uploading", 1)}
+UNIFIED = {"image_size_total": ("size", MIB), "image_stage_total": ("staged", MIB), "image_count_total": ("images", 1),
+           "image_count_uploading": ("uploading", 1)}
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """None: any number."""
 
-    size: int | None = None                 # bytes of all images
+    size: int | None = None                 # bytes of all images, staged ones included
+    staged: int | None = None               # bytes that wait for their import
     images: int | None = None
     uploading: int | None = None            # uploads at once
 
@@ -41,12 +43,23 @@ class Quotas:
         if self.identity is not None:
             return await self._unified(owner)
         config = self.config
-        return Limits(size=config.quota_bytes or None, images=config.max_images or None, uploading=config.max_uploads or None)
+        return Limits(size=config.quota_bytes or None, staged=config.max_staged_bytes or None, images=config.max_images or None, uploading=config.max_uploads or None)
 
-    async def left(self, owner: str | None) -> int | None:
-        """Bytes that a project may add; None: any number."""
-        limit = (await self.limits(owner)).size
-        return None if limit is None else max(0, limit - await self.store.used(owner))
+    async def usage(self, owner: str | None) -> dict[str, tuple[int, int | None]]:
+        """What a project has of everything that is limited, and its limit, by identity's names and in identity's units."""
+        limits, store = await self.limits(owner), self.store
+        has = {"size": await store.used(owner), "staged": await store.used(owner, staged=True), "images": await store.count(owner),
+               "uploading": await store.count(owner, uploading=True)}
+        found = {}
+        for name, (what, unit) in UNIFIED.items():
+            limit = getattr(limits, what)
+            found[name] = (has[what] // unit, None if limit is None else limit // unit)
+        return found
+
+    async def left(self, owner: str | None, *, staged: bool = False) -> int | None:
+        """Bytes that a project may add, or stage; None: any number."""
+        left = [max(0, limit - used) for limit, used in await self._bytes(owner, staged)]
+        return min(left, default=None)
 
     async def one_more_image(self, owner: str | None) -> None:
         """In the transaction that adds it. Raises ImagesOverQuota."""
@@ -64,13 +77,22 @@ class Quotas:
             if await self.store.count(owner, uploading=True) >= limit:
                 raise UploadsOverQuota(limit=limit)
 
-    async def more_bytes(self, owner: str | None, size: int) -> None:
+    async def more_bytes(self, owner: str | None, size: int, *, staged: bool = False) -> None:
         """In the transaction that keeps them. Raises StorageOverQuota."""
-        limit = (await self.limits(owner)).size
-        if limit is not None:
+        limits = await self.limits(owner)
+        if limits.size is not None or (staged and limits.staged is not None):
             await self.store.hold(owner)
-            if (used := await self.store.used(owner)) + size > limit:
-                raise StorageOverQuota(left=max(0, limit - used))
+            for limit, used in await self._bytes(owner, staged):
+                if used + size > limit:
+                    raise StorageOverQuota(left=max(0, limit - used))
+
+    async def _bytes(self, owner: str | None, staged: bool) -> list[tuple[int, int]]:
+        """(limit, how much of it is used) of each limit that bytes count against."""
+        limits = await self.limits(owner)
+        found = [] if limits.size is None else [(limits.size, await self.store.used(owner))]
+        if staged and limits.staged is not None:
+            found.append((limits.staged, await self.store.used(owner, staged=True)))
+        return found
 
     async def _unified(self, project_id: str) -> Limits:
         """What nobody registered nobody may have any of; a negative limit is none."""

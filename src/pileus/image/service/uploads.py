@@ -45,8 +45,8 @@ LEASE = timedelta(seconds=60)
 class Upload:
     """One upload of this process; a staged one is kept until it is imported."""
 
-    def __init__(self, image: Image, blob: str):
-        self.image, self.blob, self.size = image, blob, 0
+    def __init__(self, image: Image, blob: str, *, staged: bool = False):
+        self.image, self.blob, self.staged, self.size = image, blob, staged, 0
         self.gone = False
         self.deadline: asyncio.Timeout = asyncio.timeout(None)
 
@@ -75,8 +75,8 @@ class Uploads:
         if not image.disk_format or not image.container_format:
             raise FormatsMissing()
         if declared is not None:
-            await self._affordable(image.owner, declared)
-        upload = Upload(image, self.kit.ids.uuid())
+            await self._affordable(image.owner, declared, stage)
+        upload = Upload(image, self.kit.ids.uuid(), staged=stage)
         await self._begin(upload, "stage" if stage else "upload")
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._give_up, upload)
@@ -145,7 +145,7 @@ class Uploads:
     async def _watched(self, upload: Upload, data: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """The chunks as they come, as long as they come in time, are wanted and are not too many."""
         owner, renewed = upload.image.owner, self.kit.clock.monotonic()
-        left = await self.quotas.left(owner)
+        left = await self.quotas.left(owner, staged=upload.staged)
         if left is not None:
             left += upload.image.size or 0                                 # bytes that came before, and that these replace
         loop = asyncio.get_running_loop()
@@ -172,7 +172,7 @@ class Uploads:
     async def _finish(self, upload: Upload, received: Received, action: Action) -> None:
         allowed, to = TRANSITIONS[action]
         async with self.db.transaction():
-            await self.quotas.more_bytes(upload.image.owner, received.size)
+            await self.quotas.more_bytes(upload.image.owner, received.size, staged=upload.staged)
             ended = await self.store.change_state(
                 upload.image.id, allowed, to, self.kit.clock.now(), blob=upload.blob, upload_owner=None, upload_lease=None,
                 **msgspec.structs.asdict(received))
@@ -195,11 +195,11 @@ class Uploads:
             del self.going[upload.image.id]
 
     # ---- limits ------------------------------------------------------------------------------------------------------
-    async def _affordable(self, owner: str | None, size: int) -> None:
+    async def _affordable(self, owner: str | None, size: int, staged: bool) -> None:
         """Refuse at once what was announced to be too large."""
         if size > self.config.max_image_bytes:
             raise ImageDataTooLarge(limit=self.config.max_image_bytes)
-        left = await self.quotas.left(owner)
+        left = await self.quotas.left(owner, staged=staged)
         if left is not None and self.arriving[owner] + size > left:
             raise StorageOverQuota(left=left)
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pileus.core.context import EVERYONE
 from pileus.core.db import Database, Duplicate
-from pileus.image.model import COMING, SAVING, UPLOADING, Image, Wanted
+from pileus.image.model import COMING, IMPORTING, SAVING, UPLOADING, Image, Wanted
 from pileus.image.store.query import label, listed, reachable
 from pileus.image.store.tables import images, labels, owners, spent_ids
 
@@ -83,9 +83,10 @@ class Images:
         """Keys of all bytes that belong to an image."""
         return {found[0] for found in await self.db.rows(sa.select(images.c.blob).where(images.c.blob.is_not(None)))}
 
-    async def used(self, owner: str | None) -> int:
-        """Bytes of a project's images."""
-        return int(await self.db.scalar(sa.select(sa.func.coalesce(sa.func.sum(images.c.size), 0)).where(images.c.owner == owner)))
+    async def used(self, owner: str | None, *, staged: bool = False) -> int:
+        """Bytes of a project's images, or of those that are not imported yet."""
+        stmt = sa.select(sa.func.coalesce(sa.func.sum(images.c.size), 0)).where(images.c.owner == owner)
+        return int(await self.db.scalar(stmt.where(images.c.status.in_((UPLOADING, IMPORTING))) if staged else stmt))
 
     async def hold(self, owner: str | None) -> None:
         """Until the transaction around ends, nobody else counts what the project has."""
