@@ -43,7 +43,8 @@ class Quotas:
         if self.identity is not None:
             return await self._unified(owner)
         config = self.config
-        return Limits(size=config.quota_bytes or None, staged=config.max_staged_bytes or None, images=config.max_images or None, uploading=config.max_uploads or None)
+        return Limits(size=config.quota_bytes or None, staged=config.max_staged_bytes or None,
+                      images=config.max_images or None, uploading=config.max_uploads or None)
 
     async def usage(self, owner: str | None) -> dict[str, tuple[int, int | None]]:
         """What a project has of everything that is limited, and its limit, by identity's names and in identity's units."""
