@@ -23,6 +23,7 @@ from pileus.object_store.pipeline.quotas import Quotas
 from pileus.object_store.pipeline.slo import StaticLargeObjects
 from pileus.object_store.pipeline.symlink import Symlinks
 from pileus.object_store.pipeline.tempurl import TempUrl
+from pileus.object_store.pipeline.versioned_writes import VersionedWrites
 from pileus.object_store.pipeline.versioning import ObjectVersioning
 from pileus.object_store.wire.message import Handler
 
@@ -44,6 +45,7 @@ PIPELINE: list[type[Feature]] = [
     ExtractArchive,
     StaticLargeObjects,     # large objects are inside of Copy, which copies what they stand for
     DynamicLargeObjects,
+    VersionedWrites,
     ObjectVersioning,       # the current version is a symlink
     Symlinks,       # innermost: what is further out sees what links stand for
 ]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -49,8 +49,9 @@ class BulkDelete(Feature):
         return await delete_all(self, req, str(account), names)
 
 
-async def delete_all(feature: Feature, req: Request, account: str, names: Sequence[str]) -> Response:
-    """Delete objects and containers by their names (`/CONTAINER[/OBJECT]`), and report."""
+async def delete_all(feature: Feature, req: Request, account: str, names: Sequence[str],
+                     queries: Mapping[str, str] | None = None) -> Response:
+    """Delete objects and containers by their names (`/CONTAINER[/OBJECT]`), and report. `queries`: what is asked of some."""
     config = feature.store.config.bulk
     deleted = missing = 0
     errors: list[tuple[str, str]] = []
@@ -63,7 +64,7 @@ async def delete_all(feature: Feature, req: Request, account: str, names: Sequen
         if len(errors) >= config.max_failed_deletes:
             return
         async with at_once:
-            got = await feature.app(req.child("DELETE", f"/v1/{account}{path}", {}, source="BD"))
+            got = await feature.app(req.child("DELETE", f"/v1/{account}{path}", {}, query=(queries or {}).get(name, ""), source="BD"))
         await got.close()
         if got.status in (204, 200, 202):
             deleted += 1

@@ -28,6 +28,8 @@ class ListingFormats(Feature):
         if kind is None:
             return plain(406)
         response = await self.app(req)
+        if response.facts.get("listing.settled"):
+            return response                     # a feature further in decided on the format
         if not response.ok or not response.header("content-type").startswith(("application/json", "text/plain")):
             return response
         if req.method == "HEAD":

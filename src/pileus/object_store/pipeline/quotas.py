@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pileus.object_store.pipeline.feature import Feature
+from pileus.object_store.pipeline.versioning.names import hidden_of
 from pileus.object_store.proxy.info import Info
 from pileus.object_store.wire.message import Request, Response
 from pileus.object_store.wire.status import plain
@@ -66,7 +67,8 @@ class Quotas(Feature):
             self.store.proxy.cache.forget(f"/{account}/{container}")        # it is counted anew for each object
             of_container = await self.store.container_info(account, container)
         more = req.length or 0
-        if not _container_full(of_container, more):
+        in_versions = await self._in_versions(account, of_container)
+        if not _container_full(of_container, in_versions + more):
             if req.facts.get("auth.reseller") or not self._account_full(of_account, of_container.policy, more):
                 return None
             self.store.proxy.cache.forget(f"/{account}")
@@ -74,6 +76,14 @@ class Quotas(Feature):
         asked.acl = of_container.headers.get("x-container-write")
         refusal = await req.authorize(asked) if req.authorize is not None else None
         return refusal or plain(413, "Upload exceeds quota.")
+
+    async def _in_versions(self, account: str, container: Info) -> int:
+        """The bytes of a limited container's versions."""
+        hidden = hidden_of(container) if _limited(container) else ""
+        if not hidden:
+            return 0
+        self.store.proxy.cache.forget(f"/{account}/{hidden}")
+        return (await self.store.container_info(account, hidden)).number("x-container-bytes-used")
 
     def _account_full(self, info: Info, policy: int, more: int) -> bool:
         name = next((p.name.lower() for p in self.store.proxy.policies if p.index == policy), "")

@@ -30,7 +30,6 @@ ALSO = {"HEAD": ("HEAD", "GET", "PUT", "POST")}
 #: Would reach beyond the one object.
 FORBIDDEN = ("x-object-manifest", "x-symlink-target", "x-copy-from")
 HIDDEN, SHOWN = "x-object-meta-", "x-object-meta-public-"
-PARAMETERS = ("temp_url_sig", "temp_url_expires", "temp_url_prefix", "temp_url_ip_range", "filename", "inline")
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +81,7 @@ class TempUrl(Feature):
         if req.method in ("PUT", "POST") and (bad := next((n for n in FORBIDDEN if n in req.headers), None)):
             return plain(400, f"The header '{bad}' is not allowed in this tempurl")
         self._let_in(req, scope)
-        req.params = {name: value for name, value in params.items() if name not in PARAMETERS}
+        req.query = ""                          # nothing else in the URL was signed
         response = await self.app(req)
         return self._dressed(req, response, claim, obj)
 

@@ -135,7 +135,7 @@ class StaticLargeObjects(Feature):
             names = await self._below(req, account, manifest.load(await got.read()), 0) + names
         else:
             await got.close()
-        return await delete_all(self, req, account, names)
+        return await delete_all(self, req, account, names, {names[-1]: _version(req)})
 
     async def _below(self, req: Request, account: str, entries: list[Entry], depth: int) -> list[str]:
         if depth > DEEPEST:

@@ -19,6 +19,7 @@ from pileus.object_store.wire.status import plain
 
 Row = dict[str, Any]
 Named = tuple[str, str]                     # an object's name, and a version
+JSON = "application/json"
 SHOWN = ("name", "content_type", "bytes", "hash", "last_modified")
 
 
@@ -33,6 +34,7 @@ async def of_container(feature: Feature, req: Request, response: Response, hidde
         rows = [_resolved(row, account, container, hidden) for row in msgspec.json.decode(body)]
         if with_versions:
             rows = await _versions(feature, req, rows, hidden)
+            response.facts["listing.settled"] = True
         else:
             for row in rows:
                 if version := row.pop(VERSION, None):
@@ -64,16 +66,19 @@ def _resolved(row: Row, account: str, container: str, hidden: str) -> Row:
 
 async def _versions(feature: Feature, req: Request, rows: list[Row], hidden: str) -> list[Row]:
     """All versions of the objects of a page, the newest of each first."""
-    if wanted(req) != "application/json" and req.header("accept") not in ("", "*/*"):
-        raise Stop(plain(406))
     params = req.params
+    accepted = {part.partition(";")[0].strip() for part in req.header("accept", "*/*").split(",")}
+    if (wanted(req) != JSON) if "format" in params else not accepted & {JSON, "application/*", "*/*"}:
+        raise Stop(plain(406))              # there is no other form of it
     found = [row | {"version_id": NULL, "is_latest": True} for row in rows if "name" in row and VERSION not in row]
     links = {(row["name"], row[VERSION]): row for row in rows if VERSION in row}
     folders = {row["subdir"] for row in rows if "subdir" in row}
     kept = await _kept(feature, req, params, hidden)
     folders |= {row["subdir"].removeprefix(RESERVED) for row in kept if "subdir" in row}
     named = {key: row for row in kept if "name" in row and (key := parse_name(row["name"])) is not None}
-    latest = _latest(named, links, {row["name"] for row in found} | ({params["marker"]} if "version_marker" in params else set()))
+    # A page that goes on within a name, from newer to older versions, does not begin with its newest.
+    begun = {params["marker"]} if "version_marker" in params and not is_true(params.get("reverse", "")) else set()
+    latest = _latest(named, links, {row["name"] for row in found} | begun)
     found += [row | {"name": name, "version_id": version, "is_latest": (name, version) in latest}
               for (name, version), row in named.items()]
     found += [{key: row[key] for key in SHOWN} | {"version_id": version, "is_latest": True}

@@ -10,9 +10,8 @@ import msgspec
 
 from pileus.object_store.model.timestamp import after, normal
 from pileus.object_store.pipeline.feature import Feature
-from pileus.object_store.pipeline.versioning.hidden import admit, current, request, written
+from pileus.object_store.pipeline.versioning.hidden import admit, at_name, keep, request, written
 from pileus.object_store.pipeline.versioning.names import DELETED, LINK, NULL, Where, quoted
-from pileus.object_store.wire.body import stream
 from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
@@ -21,7 +20,6 @@ OF_BODY = frozenset({"etag", "x-symlink-target", "x-symlink-target-account", "x-
                      "x-static-large-object", "x-object-sysmeta-slo-etag", "x-object-sysmeta-slo-size", "transfer-encoding",
                      "x-object-sysmeta-container-update-override-size"})
 EXPIRY = ("x-delete-at", "x-delete-after")
-OVERRIDE = "x-object-sysmeta-container-update-override-"
 
 
 async def handle(feature: Feature, req: Request, where: Where) -> Response:
@@ -48,7 +46,8 @@ def dressed(response: Response, where: Where) -> Response:
 async def _put(feature: Feature, req: Request, where: Where) -> Response:
     await _keep_current(feature, req, where)
     at = feature.store.proxy.stamp()
-    req.headers.setdefault("content-type", "application/octet-stream")
+    if "x-symlink-target" not in req.headers:
+        req.headers.setdefault("content-type", "application/octet-stream")
     counter = Counted(req.body)
     headers = {n: v for n, v in req.headers.items() if n not in EXPIRY and n != "if-none-match"}
     sent = request(req, "PUT", where.version_path(at), headers, body=counter if req.body is not None else None, at=at)
@@ -57,6 +56,7 @@ async def _put(feature: Feature, req: Request, where: Where) -> Response:
     await written(made)
     etag = req.header("x-symlink-target-etag").strip('"') or made.header("etag").strip('"')
     size = req.header("x-object-sysmeta-slo-size") or str(counter.size)
+    req.headers["content-type"] = sent.header("content-type")   # a static link's is that of its target
     answer = await link(feature, req, where, at, Pin(etag=etag, size=size), at)
     if answer.ok:
         answer.headers["etag"] = made.header("etag")
@@ -109,8 +109,8 @@ async def _post(feature: Feature, req: Request, where: Where) -> Response:
 
 async def _keep_current(feature: Feature, req: Request, where: Where) -> None:
     """What has no version yet becomes one before it is overwritten. Raises Stop when the caller may not write."""
-    await admit(feature, req, where, "x-container-write")
-    found = await current(feature, req, where, "GET")
+    await admit(feature, req, where.account, where.container, "x-container-write")
+    found = await at_name(feature, req, where.path, "GET")
     if req.header("if-none-match") == "*" and found.ok:
         await found.close()
         raise Stop(plain(412))
@@ -119,17 +119,8 @@ async def _keep_current(feature: Feature, req: Request, where: Where) -> None:
         return
     if not found.ok:
         raise Stop(plain(503))
-    try:
-        version = normal(found.header("x-backend-timestamp") or found.header("x-timestamp"))
-        headers = {n: v for n, v in found.headers.items() if n not in ("x-timestamp", "last-modified", "accept-ranges")}
-        headers["etag"] = found.header("etag").strip('"')
-        if whole := found.header("x-object-sysmeta-slo-size"):
-            headers[OVERRIDE + "size"] = whole
-            headers[OVERRIDE + "etag"] = f"{headers['etag']}; slo_etag={found.header('x-object-sysmeta-slo-etag')}"
-        body = stream(found.body) if isinstance(found.body, bytes) else found.body
-        await written(await feature.app(request(req, "PUT", where.version_path(version), headers, body=body)))
-    finally:
-        await found.close()
+    version = normal(found.header("x-backend-timestamp") or found.header("x-timestamp"))
+    await written(await keep(feature, req, found, where.version_path(version)))
 
 
 class Counted:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from pileus.object_store.pipeline.feature import Feature
-from pileus.object_store.pipeline.versioning.hidden import admit, current, request
+from pileus.object_store.pipeline.versioning.hidden import admit, at_name, request
 from pileus.object_store.pipeline.versioning.names import DELETED, LINK, NULL, Where, parse_version
 from pileus.object_store.pipeline.versioning.objects import Pin, dressed, link
 from pileus.object_store.wire.message import Request, Response
@@ -32,7 +32,7 @@ async def handle(feature: Feature, req: Request, where: Where, asked: str) -> Re
 
 
 async def _show(feature: Feature, req: Request, where: Where, version: str) -> Response:
-    await admit(feature, req, where, "x-container-read")
+    await admit(feature, req, where.account, where.container, None)
     response = await feature.app(request(req, req.method, where.version_path(version), req.headers, query=req.query))
     if response.header("content-type") == DELETED:
         await response.close()
@@ -56,7 +56,7 @@ async def _put(feature: Feature, req: Request, where: Where, version: str) -> Re
         return plain(411, "Missing Content-Length header.")
     if req.length or (req.body is not None and await anext(req.body, b"")):
         return plain(400, "PUT version-id requests require a zero byte body")
-    await admit(feature, req, where, "x-container-write")
+    await admit(feature, req, where.account, where.container, "x-container-write")
     found = await feature.app(request(req, "HEAD", where.version_path(version), query="symlink=get"))
     if found.status == 404:
         return plain(404, "The specified version does not exist")
@@ -75,8 +75,8 @@ async def _delete(feature: Feature, req: Request, where: Where, version: str) ->
     """Delete one version for good; when it is the current one, there is no current one any more."""
     if version == NULL:
         return await feature.app(req)
-    await admit(feature, req, where, "x-container-write")
-    now = await current(feature, req, where)
+    await admit(feature, req, where.account, where.container, None)
+    now = await at_name(feature, req, where.path)
     await now.close()
     linked = where.version_at(unquote(now.header("x-symlink-target"), errors="surrogateescape")) if now.header(LINK) == "true" else ""
     if linked == version:
