@@ -21,8 +21,9 @@ async def boot(cloud, **fields):
     return id, network, address
 
 
-async def ask(cloud, network: str, address: str, path: str):
-    return await MetadataAnswers.at(CONTROL, cloud.cloud.kit.bus).answer(MetadataRequest(source_ip=address, network_id=network, path=path))
+async def ask(cloud, network: str, address: str, path: str, **said):
+    return await MetadataAnswers.at(CONTROL, cloud.cloud.kit.bus).answer(
+        MetadataRequest(source_ip=address, network_id=network, path=path, **said))
 
 
 async def test_openstack_format(cloud):
@@ -89,3 +90,31 @@ async def test_a_file_that_tells_nothing_is_refused_at_the_start(tmp_path):
     for file in (tmp_path / "absent.json", tmp_path / "list.json"):
         with pytest.raises(ValueError, match="vendordata_file"):
             await TestCloud(compute={"vendordata_file": str(file)}).start()
+
+
+async def test_a_guest_says_once_what_its_password_is(cloud):
+    id, network, address = await boot(cloud)
+    path, shown = "/openstack/latest/password", f"/compute/v2.1/servers/{id}/os-server-password"
+    member = await cloud.as_()
+
+    async def say(body: bytes, to: str = path) -> int:
+        return (await ask(cloud, network, address, to, method="POST", body=body)).status
+
+    assert (await ask(cloud, network, address, path)).body == b""
+    assert b"password" in (await ask(cloud, network, address, "/openstack/latest")).body.split(b"\n")
+    assert await say(b"") == await say(b"a" * 1021) == await say("ä".encode()) == 400
+    assert await say(b"x", "/openstack/latest/user_data") == await say(b"x", "/latest/meta-data/hostname") == 405
+    assert (await member.get(shown)).json == {"password": ""}
+    assert await say(b"c2VjcmV0") == 200
+    assert await say(b"b3RoZXI=") == 409
+    assert (await ask(cloud, network, address, path)).body == b"c2VjcmV0"
+    assert (await member.get(shown)).json == {"password": "c2VjcmV0"}
+    assert (await member.delete(shown)).status == 204
+    assert await say(b"b3RoZXI=") == 200 and (await member.get(shown)).json == {"password": "b3RoZXI="}
+
+
+async def test_nobody_says_the_password_of_another_server(cloud):
+    id, network, _ = await boot(cloud)
+    stranger = await ask(cloud, network, "10.11.12.250", "/openstack/latest/password", method="POST", body=b"x")
+    assert stranger.status == 404
+    assert (await (await cloud.as_()).get(f"/compute/v2.1/servers/{id}/os-server-password")).json == {"password": ""}

@@ -99,11 +99,37 @@ def test_ossa_2013_033_what_a_guest_says_it_is_is_not_handed_on(name):
     assert asked[0].source_ip == "127.0.0.1"
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS"])
-def test_only_get(method):
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS"])
+def test_only_get_and_post(method):
     reply, asked = said(f"{method} / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc".encode())
     assert reply.startswith(b"HTTP/1.1 405 ") and b"allow: get" in reply.lower()
     assert asked == []
+
+
+def post(path: str, body: bytes, *headers: str) -> bytes:
+    return get(path, f"Content-Length: {len(body)}", *headers).replace(b"GET", b"POST", 1) + body
+
+
+def test_a_guest_may_say_something():
+    reply, asked = said(post("/openstack/latest/password", b"c2VjcmV0"), get("/after"))
+    assert reply.count(b"HTTP/1.1 200 OK") == 2
+    assert [(one.method, one.path) for one in asked] == [("POST", "/openstack/latest/password"), ("GET", "/after")]
+    assert [one.body for one in asked] == [b"c2VjcmV0", b""]
+
+
+def test_a_guest_may_not_say_much():
+    reply, asked = said(post("/x", b"a" * 5000), get("/after"))
+    assert reply.startswith(b"HTTP/1.1 413 ") and reply.count(b"HTTP/1.1") == 1 and asked == []
+    chunked = b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"400\r\n" + b"a" * 1024 + b"\r\n"
+    reply, asked = said(chunked + b"1000\r\n" + b"a" * 4096 + b"\r\n0\r\n\r\n")
+    assert reply.startswith(b"HTTP/1.1 413 ") and asked == []
+
+
+def test_what_is_said_only_in_part_is_not_heard():
+    reply, asked = said(post("/x", b"abc")[:-1])
+    assert reply.startswith(b"HTTP/1.1 400 ") and asked == []
+    reply, asked = said(post("/x", b"abc")[:-1], limits=Limits(head_timeout_s=0.1), end=False)
+    assert reply == b"" and asked == []
 
 
 def test_a_body_is_not_the_next_question():

@@ -29,6 +29,11 @@ def _interface(port: Any, subnets: dict[str, Any]) -> Interface:
         floating_ips=tuple(floating for _, floating in port.floating_ips), security_groups=port.security_groups)
 
 
+#: Where a guest says, once, what its password is: encrypted for the owner of its key pair.
+PASSWORD = "password"
+PASSWORD_BYTES = 1020
+
+
 class Metadata:
     """Serves `MetadataAnswers`: who asks is who has the address, which anti-spoofing makes sure of."""
 
@@ -40,22 +45,39 @@ class Metadata:
         server = await self.servers.find(port.device_id) if port is not None and port.device_id else None
         if server is None or server.deleted_at is not None:
             status, kind, body = _missing()
+        elif request.method != "GET":
+            status, kind, body = await self._take(server.id, request)
         else:
             status, kind, body = await answer(server, self.network, request.path, vendor_data(self.vendor_file))
         return MetadataResponse(status=status, content_type=kind, body=body)
 
+    async def _take(self, server_id: str, request: MetadataRequest) -> tuple[int, str, bytes]:
+        """What a guest has to say: its password, and nothing else. What was said once stays until its owner clears it."""
+        parts = _parts(request.path)
+        if len(parts) != 3 or parts[0] != "openstack" or parts[1] not in documents.VERSIONS or parts[2] != PASSWORD:
+            return 405, "text/plain", b"405 Method Not Allowed"
+        if not 0 < len(request.body) <= PASSWORD_BYTES or not request.body.isascii():
+            return 400, "text/plain", b"400 Bad Request: a password is text of up to 1020 bytes."
+        said = await self.servers.set_once(server_id, PASSWORD, request.body.decode())
+        return (200, "text/plain", b"") if said else (409, "text/plain", b"409 Conflict")
+
 
 async def answer(server: Server, network: Any, path: str, vendor: bytes) -> tuple[int, str, bytes]:
     """(status, content type, body) for a path asked by the server's own guest."""
-    parts = [p for p in path.split("?")[0].split("/") if p]
+    parts = _parts(path)
     interfaces = await interfaces_of(server, network)
     if parts[:1] == ["openstack"]:
-        return _openstack(parts[1:], documents.openstack(server, interfaces, vendor=vendor))
+        said = server.system_metadata.get(PASSWORD, "").encode()
+        return _openstack(parts[1:], documents.openstack(server, interfaces, vendor=vendor) | {PASSWORD: said})
     if not parts:
         return _listing([*documents.EC2_VERSIONS])
     if parts[0] in documents.EC2_VERSIONS:
         return _ec2(parts[1:], server, interfaces)
     return _missing()
+
+
+def _parts(path: str) -> list[str]:
+    return [p for p in path.split("?")[0].split("/") if p]
 
 
 def _openstack(parts: list[str], files: dict[str, bytes]) -> tuple[int, str, bytes]:

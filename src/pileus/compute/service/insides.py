@@ -8,6 +8,7 @@ from typing import Any
 from pileus.compute.errors import ServerInWrongState
 from pileus.compute.hypervisor.base import Diagnostics
 from pileus.compute.interface import ComputeAgent
+from pileus.compute.metadata.service import PASSWORD
 from pileus.compute.model.numa import GuestCell, guest_cells
 from pileus.compute.model.server import ACTIVE, ERROR, PAUSED, RESCUED, RESIZED, SUSPENDED, Server
 from pileus.compute.service.scheduling import image_properties
@@ -15,8 +16,6 @@ from pileus.core.context import Context
 from pileus.core.errors import CloudError
 from pileus.core.kit import Kit
 
-#: Where a server keeps its password, which only its owner's private key can read.
-PASSWORD = "password"
 #: A guest that can be asked.
 THERE = (ACTIVE, PAUSED, SUSPENDED, RESCUED)
 #: One that can be told to write a crash dump.

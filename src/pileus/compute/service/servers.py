@@ -296,13 +296,6 @@ class Servers:
         await self.get(id, who)
         await self.store.update(id, self.kit.clock.now(), vm_state=vm_state, task_state=None)
 
-    async def wire(self, id: str, who: Context) -> None:
-        """Have the server's host make its network interfaces what they must be. Repeatable."""
-        server = await self.get(id, who)
-        self.refuse_locked(server, who)
-        if server.host is not None:
-            await self.network.wire(server.host)
-
     async def console_log(self, id: str, who: Context) -> str:
         """What the guest wrote to its serial console. Raises Conflict while there is no guest."""
         server = await self.get(id, who)

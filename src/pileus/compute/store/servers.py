@@ -117,6 +117,15 @@ class Servers:
         plain = {k: msgspec.to_builtins(v) if isinstance(v, (msgspec.Struct, list)) else v for k, v in values.items()}
         return await self.db.update(servers, {"id": id}, updated_at=now, **plain)
 
+    async def set_once(self, id: str, key: str, value: str) -> bool:
+        """Remember something in the system metadata, unless it is there already."""
+        async with self.db.transaction():
+            server = await self.find(id)
+            if server is None or server.system_metadata.get(key):
+                return False
+            await self.db.update(servers, {"id": id}, system_metadata={**server.system_metadata, key: value})
+            return True
+
     async def begin(self, id: str, now: datetime, *, task: str, allowed: Collection[str], over: Collection[str] = (),
                     **values: Any) -> bool:
         """Enter a task state. One statement, so that two callers cannot both win."""

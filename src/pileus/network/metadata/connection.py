@@ -19,9 +19,10 @@ log = logging.getLogger(__name__)
 CHUNK = 4096                                # small, because h11 compares what it has with its limit after each chunk
 HANG_UP_TIMEOUT_S, HANG_UP_CHUNKS = 1, 16
 
-NOT_ALLOWED = MetadataResponse(status=405, body=b"Only GET is allowed.\n")
+NOT_ALLOWED = MetadataResponse(status=405, body=b"Only GET and POST are allowed.\n")
 TOO_LONG = MetadataResponse(status=414, body=b"The path is too long.\n")
 UNEXPECTED_BODY = MetadataResponse(status=400, body=b"A GET has no body.\n")
+TOO_LARGE = MetadataResponse(status=413, body=b"The body is too large.\n")
 BROKEN = MetadataResponse(status=500, body=b"The metadata service failed.\n")
 TOO_SLOW = MetadataResponse(status=504, body=b"The metadata service did not answer in time.\n")
 
@@ -38,9 +39,13 @@ async def serve(
                 request = await _next(connection, reader)
             if request is None:
                 break
-            response = await _respond(connection, request, listen, source_ip, answer, limits)
+            response = _refusal(request, limits)
+            if response is None:
+                async with asyncio.timeout(limits.head_timeout_s):
+                    body = await _body(connection, reader, limits) if request.method == b"POST" else b""
+                response = TOO_LARGE if body is None else await _respond(request, body, listen, source_ip, answer, limits)
             # What follows an unread body is not a request: the conversation ends there.
-            last = left == 1 or response in (UNEXPECTED_BODY, NOT_ALLOWED)
+            last = left == 1 or response in (UNEXPECTED_BODY, NOT_ALLOWED, TOO_LARGE)
             async with asyncio.timeout(limits.send_timeout_s):
                 await _send(connection, writer, response, last=last, bodiless=request.method == b"HEAD")
             if last or connection.our_state is h11.MUST_CLOSE or not await _finished(connection, reader, limits):
@@ -69,18 +74,38 @@ async def _next(connection: h11.Connection, reader: asyncio.StreamReader) -> h11
             connection.receive_data(await reader.read(CHUNK))
 
 
+def _refusal(request: h11.Request, limits: Limits) -> MetadataResponse | None:
+    """Why nobody is asked, if it is so. By the request's head alone."""
+    headers = {name: value for name, value in request.headers}
+    if request.method not in (b"GET", b"POST"):
+        return NOT_ALLOWED
+    if request.method == b"GET" and (b"transfer-encoding" in headers or headers.get(b"content-length", b"0").strip(b"0")):
+        return UNEXPECTED_BODY
+    return TOO_LONG if len(request.target) > limits.path_length else None
+
+
+async def _body(connection: h11.Connection, reader: asyncio.StreamReader, limits: Limits) -> bytes | None:
+    """The request's body; None when it is larger than it may be."""
+    body = b""
+    while len(body) <= limits.body_bytes:
+        event = connection.next_event()
+        if isinstance(event, h11.EndOfMessage):
+            return body
+        if isinstance(event, h11.Data):
+            body += event.data
+        elif event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(CHUNK))
+    return None
+
+
 async def _respond(
-    connection: h11.Connection, request: h11.Request, listen: Listen, source_ip: str, answer: Answer, limits: Limits
+    request: h11.Request, body: bytes, listen: Listen, source_ip: str, answer: Answer, limits: Limits
 ) -> MetadataResponse:
     headers = {name: value for name, value in request.headers}
-    if request.method != b"GET":
-        return NOT_ALLOWED
-    if b"transfer-encoding" in headers or headers.get(b"content-length", b"0").strip(b"0"):
-        return UNEXPECTED_BODY
-    if len(request.target) > limits.path_length:
-        return TOO_LONG
     path, query = _target(request.target.decode("ascii"))
     asked = MetadataRequest(
+        method=request.method.decode(),
+        body=body,
         source_ip=source_ip,
         path=path,
         query=query,
@@ -115,7 +140,7 @@ async def _send(
     headers = [
         ("Content-Type", response.content_type),
         ("Content-Length", str(len(response.body))),
-        *([("Allow", "GET")] if response is NOT_ALLOWED else []),
+        *([("Allow", "GET, POST")] if response is NOT_ALLOWED else []),
         *([("Connection", "close")] if last else []),
     ]
     reason = HTTPStatus(response.status).phrase.encode()

@@ -9,13 +9,15 @@ import msgspec
 
 
 class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A GET. Exactly one of `network_id` and `router_id` is set; with `source_ip` it names the port that asks."""
+    """A GET, or a POST of a few bytes. Exactly one of `network_id` and `router_id` is set; with `source_ip` it names the port that asks."""
 
     source_ip: str
     path: str                               # as asked, without the query; begins with a slash
     query: str = ""
     network_id: str | None = None
     router_id: str | None = None
+    method: str = "GET"                     # or POST
+    body: bytes = b""                       # of a POST
     user_agent: str = ""                    # for logs, and for answers that suit a client; proves nothing
 
 
@@ -33,6 +35,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     head_bytes: int = 16_384
     path_length: int = 2_048
+    body_bytes: int = 4_096                 # of a POST: enough for an encrypted password
     head_timeout_s: float = 10              # for the whole head of a request, and for the pause before it
     answer_timeout_s: float = 30
     send_timeout_s: float = 30
