@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.upstream import RALLY, START, UPSTREAM, Row
+from benchmarks.upstream import RALLY, START, SWIFT, UPSTREAM, Row
 from pileus.bench.report import ms
 
 HERE = Path(__file__).resolve().parent
@@ -19,7 +19,7 @@ BUSY = 0.7
 
 
 def main() -> None:
-    text = "\n".join(line for section in (head, api, rally, start, scheduler, real) for line in section())
+    text = "\n".join(line for section in (head, api, rally, objects, start, scheduler, real) for line in section())
     (HERE / "figures.md").write_text(text.rstrip() + "\n")
 
 
@@ -94,6 +94,25 @@ def rally() -> Iterator[str]:
     yield f"| failed | {boot['failed']} | | 0 |"
     if boot["server_cpu_ms"] is not None:
         yield f"| CPU of the cloud for each | {boot['server_cpu_ms']:.1f} ms | | |"
+    yield ""
+
+
+def objects() -> Iterator[str]:
+    found = load("objects")
+    if not found:
+        return
+    yield "## The object store, one copy, on the disk before it is acknowledged"
+    yield ""
+    yield "| | median / p95 ms | Pileus | Swift | aim | CPU ms |"
+    yield "| --- |" + " ---: |" * 5
+    for name, row in found["rows"].items():
+        factor, unit = (2**26 / 1e6, " MB/s") if "64 MiB" in name else (1, "/s")
+        theirs, aim = SWIFT.get(name, (None, ""))
+        cells = [name, spread(row["median_ms"], row["p95_ms"]), rate(factor * row["per_second"]) + unit,
+                 rate(theirs) + unit if theirs else "", aim, ms(row["server_cpu_ms"]) if row["server_cpu_ms"] else ""]
+        yield "| " + " | ".join(cells) + " |"
+    yield ""
+    yield f"Of Pileus {found['version']}, at a load of {found['load']} before."
     yield ""
 
 

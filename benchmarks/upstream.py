@@ -42,6 +42,13 @@ UPSTREAM: dict[tuple[str, str], Row] = {
     ("servers-min-count", "all active"): Row(67_800, aim="≤ 500 ms"),
 }
 
+# Swift 2.38.3 with one replica: requests per second (megabytes of 64 MiB bodies), and our aim.
+SWIFT: dict[str, tuple[float, str]] = {
+    "PUT 4 KiB at 1": (66, ""), "PUT 4 KiB at 16": (136, "≥ 1,200/s"), "GET 4 KiB at 1": (163, ""), "GET 4 KiB at 16": (330, "≥ 4,000/s"),
+    "PUT 64 MiB": (206, "≥ 500 MB/s"), "GET 64 MiB": (230, "≥ 1,200 MB/s"),
+    "listing, 10,000 of 10,000": (3.3, "≥ 20/s"), "listing, 100 of 10,000": (83, "≥ 1,000/s"),
+}
+
 # Rally's boot-and-delete, 1,000 fake hosts, 10,000 servers, 50 at once, on 26 servers (performance-docs, Mitaka).
 RALLY = {"per_second": 5.43, "boot_median_s": 6.2, "boot_p95_s": 8.0, "aim": "≥ 100/s"}
 
