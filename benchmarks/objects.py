@@ -56,7 +56,8 @@ async def store(cloud: Cloud, seconds: float) -> dict[str, Measured]:
         await server.once("PUT", f"{root}/{container}")
     rows = {}
     for at in (1, 16):
-        rows[f"PUT 4 KiB at {at}"] = await server.measure(lambda w, n, at=at: ("PUT", f"{small}/{at}-{w}-{n}", SMALL), at=at, seconds=seconds)
+        rows[f"PUT 4 KiB at {at}"] = await server.measure(lambda w, n, at=at: ("PUT", f"{small}/{at}-{w}-{n}", SMALL), at=at,
+                                                          seconds=seconds)
     for at in (1, 16):
         rows[f"GET 4 KiB at {at}"] = await server.measure(lambda w, n: ("GET", f"{small}/1-0-{n % 100}", b""), at=at, seconds=seconds)
     rows["PUT 64 MiB"] = await server.measure(lambda w, n: ("PUT", f"{root}/large/{n % 3}", LARGE), at=1, seconds=seconds)
