@@ -4,6 +4,7 @@ every login happens at the same instant, and still the order counts."""
 import asyncio
 
 from pileus.identity.config import IdentityConfig
+from pileus.identity.model import NewPassword
 from pileus.identity.service import Identity
 from tests.harness import Caller
 from tests.identity.booted import V3, booted
@@ -176,7 +177,7 @@ async def test_revocations_are_forgotten_when_no_token_can_need_them(keystone):
 
     user, _ = await keystone.member("ann")
     token = await keystone.token("ann")
-    await keystone.identity.users.update(user, {}, password="ann2")
+    await keystone.identity.users.update(user, {}, password=NewPassword(text="ann2"))
     assert await purge_revocations(keystone.identity) is None and not await keystone.works(token)
     await asyncio.sleep(48 * 3600 + 3600 + 1)
     assert await purge_revocations(keystone.identity) == "1 revocations forgotten"

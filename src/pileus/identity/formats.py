@@ -46,6 +46,8 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     openstack_domain_id: str | None = None
     openstack_trust_id: str | None = None
     openstack_app_cred_id: str | None = None
+    openstack_idp_id: str | None = None
+    openstack_protocol_id: str | None = None
     pileus_credential_id: str | None = None
     pileus_generation: int
 
@@ -110,6 +112,8 @@ def _as_claims(p: Payload) -> Claims:
         openstack_domain_id=p.target_id if p.scope == DOMAIN else None,
         openstack_trust_id=p.trust_id,
         openstack_app_cred_id=p.app_cred_id,
+        openstack_idp_id=p.idp_id,
+        openstack_protocol_id=p.protocol_id,
         pileus_credential_id=p.credential_id,
         pileus_generation=p.generation,
     )
@@ -128,6 +132,8 @@ def _as_payload(c: Claims) -> Payload:
         audit_ids=tuple(c.openstack_audit_ids),
         trust_id=c.openstack_trust_id,
         app_cred_id=c.openstack_app_cred_id,
+        idp_id=c.openstack_idp_id,
+        protocol_id=c.openstack_protocol_id,
         credential_id=c.pileus_credential_id,
     )
 

@@ -67,6 +67,19 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class NewPassword(msgspec.Struct, frozen=True, kw_only=True):
+    """A password to be given to a user.
+
+    `generated`: a machine made it, of 96 bits or more, so hashing it may be cheap. `by_operator`: it is part of the cloud's
+    configuration, and rules for passwords are not for it. `by_user`: they chose it themselves.
+    """
+
+    text: str
+    generated: bool = False
+    by_operator: bool = False
+    by_user: bool = False
+
+
 class Group(Record, frozen=True, kw_only=True):
     name: str
     domain_id: str

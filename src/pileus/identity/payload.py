@@ -29,7 +29,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """`audit_ids`: of this token, of the first of its chain, then of those between.
 
     `trust_id`, `app_cred_id`: the token is of that trust, of that application credential. `credential_id`: it was had by that
-    credential (EC2 keys, the seed of one-time passwords) and ends with it.
+    credential (EC2 keys, the seed of one-time passwords) and ends with it. `idp_id`, `protocol_id`: who said so, and how.
     """
 
     user_id: str
@@ -43,6 +43,8 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     trust_id: str | None = None
     app_cred_id: str | None = None
     credential_id: str | None = None
+    idp_id: str | None = None
+    protocol_id: str | None = None
 
     @property
     def shown_methods(self) -> list[str]:
@@ -62,6 +64,8 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     trust: bytes | None = None  # absent in tokens made before there were trusts
     app_cred: bytes | None = None
     credential: bytes | None = None
+    idp: bytes | None = None
+    protocol: bytes | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -75,14 +79,16 @@ def pack(p: Payload) -> bytes:
             _pack_id(p.user_id),
             sum(1 << METHODS.index(m) for m in p.methods),
             p.scope,
-            None if p.target_id is None else _pack_id(p.target_id),
+            _pack_optional(p.target_id),
             (p.issued_at - _EPOCH) // _MICRO,
             (p.expires_at - p.issued_at) // _MICRO,
             p.generation,
             [base64.urlsafe_b64decode(a + "==") for a in p.audit_ids],
-            None if p.trust_id is None else _pack_id(p.trust_id),
-            None if p.app_cred_id is None else _pack_id(p.app_cred_id),
-            None if p.credential_id is None else _pack_id(p.credential_id),
+            _pack_optional(p.trust_id),
+            _pack_optional(p.app_cred_id),
+            _pack_optional(p.credential_id),
+            _pack_optional(p.idp_id),
+            _pack_optional(p.protocol_id),
         )
     )
 
@@ -100,14 +106,16 @@ def unpack(data: bytes) -> Payload | None:
         user_id=_unpack_id(p.user),
         methods=frozenset(m for i, m in enumerate(METHODS) if p.methods >> i & 1),
         scope=p.scope,
-        target_id=None if p.target is None else _unpack_id(p.target),
+        target_id=_unpack_optional(p.target),
         issued_at=issued,
         expires_at=issued + p.lifetime * _MICRO,
         generation=p.generation,
         audit_ids=tuple(audit_id(a) for a in p.audits),
-        trust_id=None if p.trust is None else _unpack_id(p.trust),
-        app_cred_id=None if p.app_cred is None else _unpack_id(p.app_cred),
-        credential_id=None if p.credential is None else _unpack_id(p.credential),
+        trust_id=_unpack_optional(p.trust),
+        app_cred_id=_unpack_optional(p.app_cred),
+        credential_id=_unpack_optional(p.credential),
+        idp_id=_unpack_optional(p.idp),
+        protocol_id=_unpack_optional(p.protocol),
     )
 
 
@@ -122,3 +130,11 @@ def _pack_id(id: str) -> bytes:
 
 def _unpack_id(id: bytes) -> str:
     return id[1:].hex() if id[:1] == b"x" else id[1:].decode()
+
+
+def _pack_optional(id: str | None) -> bytes | None:
+    return _pack_id(id) if id is not None else None
+
+
+def _unpack_optional(id: bytes | None) -> str | None:
+    return _unpack_id(id) if id is not None else None

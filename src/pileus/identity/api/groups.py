@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Description, Id, Name, changes, parse, required
-from pileus.identity.api.users import show_user
+from pileus.identity.api.users import asked_of_users, show_user
 from pileus.identity.api.views import asked, domain_of, domain_or_own, filters, links, listing, own_domain, own_list_limit
 from pileus.identity.model import Group
 from pileus.identity.service.tokens import stamp
@@ -61,7 +61,8 @@ async def delete_group(req: Request, group_id: str) -> None:
 
 
 async def list_members(req: Request, group_id: str) -> dict[str, Any]:
-    return listing(req, "users", [show_user(req, u) for u in await req.services.identity.groups.members(group_id)])
+    found = await req.services.identity.groups.members(group_id, asked_of_users(req))
+    return listing(req, "users", [show_user(req, u) for u in found])
 
 
 async def list_user_groups(req: Request, user_id: str) -> dict[str, Any]:

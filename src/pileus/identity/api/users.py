@@ -12,10 +12,13 @@ from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.assertion import source_of
 from pileus.identity.api.bodies import Id, Name, UserOptions, changes, parse, required
+from pileus.identity.api.federated import FederatedBody, identities, with_federated
+from pileus.identity.api.moments import moments
 from pileus.identity.api.projects import show_project
 from pileus.identity.api.views import asked, domain_of, domain_or_own, filters, links, listing, own_domain, own_list_limit
-from pileus.identity.model import User
+from pileus.identity.model import NewPassword, User
 from pileus.identity.service.tokens import stamp
+from pileus.identity.store.base import Filter
 
 
 class UserFields(msgspec.Struct, kw_only=True):
@@ -25,6 +28,7 @@ class UserFields(msgspec.Struct, kw_only=True):
     default_project_id: Id | UnsetType | None = UNSET
     password: str | UnsetType | None = UNSET
     options: UserOptions | UnsetType = UNSET
+    federated: list[FederatedBody] | UnsetType = UNSET
 
 
 class UserBody(msgspec.Struct):
@@ -41,11 +45,16 @@ class PasswordBody(msgspec.Struct):
 
 
 async def list_users(req: Request) -> dict[str, Any]:
-    wanted = [*own_domain(req.who), *filters(req, ("name", "domain_id"), ("enabled",))]
+    wanted = [*own_domain(req.who), *asked_of_users(req, "domain_id", "idp_id", "protocol_id", "unique_id")]
     await req.services.identity.directories.freshen(domain_of(wanted))
     page = asked(req, await own_list_limit(req, wanted))
     found, more = await req.services.identity.users.page(wanted, page.limit, page.marker)
     return listing(req, "users", [show_user(req, u) for u in found], page=page, more=more)
+
+
+def asked_of_users(req: Request, *texts: str) -> list[Filter]:
+    """The conditions of a list of users."""
+    return [*filters(req, ("name", *texts), ("enabled",)), *moments(req, "password_expires_at")]
 
 
 async def create_user(req: Request, body: UserBody) -> dict[str, Any]:
@@ -53,23 +62,35 @@ async def create_user(req: Request, body: UserBody) -> dict[str, Any]:
     required(known.name, "name")
     domain_id = domain_or_own(req, known.domain_id or None)
     req.enforce("identity:create_user", targets.in_domain(domain_id))
-    return {
-        "user": show_user(req, await req.services.identity.users.create(domain_id=domain_id, **changes(known, extra, "domain_id")))
-    }
+    user = await req.services.identity.users.create(
+        domain_id=domain_id,
+        password=_password(known),
+        federated=identities(known.federated),
+        **changes(known, extra, "domain_id", "password", "federated"),
+    )
+    return {"user": await with_federated(req, user, show_user(req, user))}
 
 
 async def get_user(req: Request, user_id: str) -> dict[str, Any]:
-    return {"user": show_user(req, await req.services.identity.users.get(user_id))}
+    user = await req.services.identity.users.get(user_id)
+    return {"user": await with_federated(req, user, show_user(req, user))}
 
 
 async def update_user(req: Request, user_id: str, body: UserBody) -> dict[str, Any]:
     """A null password takes the password away."""
     known, extra = parse(UserFields, body.user, id=user_id)
-    password = known.password if isinstance(known.password, str) else None
     user = await req.services.identity.users.update(
-        user_id, changes(known, extra, "password"), password=password, no_password=known.password is None
+        user_id,
+        changes(known, extra, "password", "federated"),
+        password=_password(known),
+        no_password=known.password is None,
+        federated=identities(known.federated),
     )
-    return {"user": show_user(req, user)}
+    return {"user": await with_federated(req, user, show_user(req, user))}
+
+
+def _password(known: UserFields) -> NewPassword | None:
+    return NewPassword(text=known.password) if isinstance(known.password, str) else None
 
 
 async def delete_user(req: Request, user_id: str) -> None:

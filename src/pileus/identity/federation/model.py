@@ -46,10 +46,15 @@ class ServiceProvider(Record, frozen=True, kw_only=True):
     relay_state_prefix: str = "ss:mem:"
 
 
-class FederatedUser(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom of an identity provider a user of ours stands for."""
+class FederatedIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody whom an identity provider knows, as seen by one of its protocols."""
 
-    user_id: str
     idp_id: str
     protocol_id: str
     unique_id: str
+
+
+class FederatedUser(FederatedIdentity, frozen=True, kw_only=True):
+    """Whom of an identity provider a user of ours stands for; maybe one of several."""
+
+    user_id: str

@@ -12,13 +12,14 @@ from datetime import timedelta
 from pileus.core.errors import Forbidden, Unauthenticated
 from pileus.core.log import Log
 from pileus.identity.federation.mapping import Assertion, Domain, LocalProject, LocalUser, Mapped, NotMapped, apply
-from pileus.identity.federation.model import FederatedUser, IdentityProvider, Protocol
+from pileus.identity.federation.model import FederatedIdentity, FederatedUser, IdentityProvider, Protocol
 from pileus.identity.model import Assignment, Project, Scope, User
 from pileus.identity.payload import FEDERATED
 from pileus.identity.service.core import Core
 from pileus.identity.service.federation import Federation
 from pileus.identity.service.generations import TOKENS
 from pileus.identity.service.logins import Logins
+from pileus.identity.service.proofs import Proven
 from pileus.identity.service.tokens import Verified
 
 log = Log("pileus.identity.federation")
@@ -47,7 +48,8 @@ class FederatedLogins:
             raise Unauthenticated(str(problem)) from problem
         method = protocol_id if protocol_id in FEDERATED else "mapped"
         user_id = await (self._local(mapped.user) if mapped.user.type == "local" else self._shadow(idp, protocol, mapped, assertion))
-        return await self.logins.issue_federated(user_id, method, generation, scope)
+        proven = Proven(user_id=user_id, methods=frozenset({method}), generation=generation, provider=(idp.id, protocol.id))
+        return await self.logins.issue_federated(proven, scope)
 
     async def end_memberships(self) -> int:
         async with self.db.transaction():
@@ -82,7 +84,7 @@ class FederatedLogins:
         if not name or not unique_id or max(len(name), len(unique_id)) > LONGEST or not name.strip():
             raise Unauthenticated("The mapping gives no usable id or name of a user.")
         async with self.db.transaction():
-            known = await self.store.federated_users.find(idp.id, unique_id)
+            known = await self.store.federated_users.find(FederatedIdentity(idp_id=idp.id, protocol_id=protocol.id, unique_id=unique_id))
             if known is None:
                 user = await self._create(idp, protocol, mapped.user, name, unique_id)
             else:

@@ -17,7 +17,7 @@ from pileus.identity.federation.assertions import Assertions
 from pileus.identity.federation.websso import WebSso
 from pileus.identity.formats import Formats
 from pileus.identity.keys import Keys
-from pileus.identity.model import DEFAULT_DOMAIN, SERVICE_ROLE, Assignment, Project, User
+from pileus.identity.model import DEFAULT_DOMAIN, SERVICE_ROLE, Assignment, NewPassword, Project, User
 from pileus.identity.passwords import Passwords
 from pileus.identity.service.application_credentials import ApplicationCredentials
 from pileus.identity.service.assignments import Assignments
@@ -175,7 +175,8 @@ class Identity:
         return await self.projects.create(name=name, domain_id=domain_id, **more)
 
     async def create_user(self, name: str, password: str | None = None, *, domain_id: str = DEFAULT_DOMAIN, **more: Any) -> User:
-        return await self.users.create(name=name, password=password, domain_id=domain_id, **more)
+        given = NewPassword(text=password) if password is not None else None
+        return await self.users.create(name=name, password=given, domain_id=domain_id, **more)
 
     async def assign_role(self, role: str, *, user_id: str, project_id: str | None = None, domain_id: str | None = None) -> None:
         """Give a global role, by name, to a user on a project, a domain or (neither) the system. Repeatable."""
@@ -208,11 +209,11 @@ class Identity:
         generated: bool = False,
     ) -> User:
         """A user with this password, and a role on a project. `generated`: a machine made the password, of 96 bits or more."""
-        user = await self.users.find_named(name, domain_id)
+        user, given = await self.users.find_named(name, domain_id), NewPassword(text=password, generated=generated, by_operator=True)
         if user is None:
-            user = await self.create_user(name, password, domain_id=domain_id, generated_password=generated, by_operator=True)
+            user = await self.users.create(name=name, password=given, domain_id=domain_id)
         else:
-            await self.users.ensure_password(user, password, generated=generated)
+            await self.users.ensure_password(user, given)
         if project_id is not None:
             await self.assign_role(role, user_id=user.id, project_id=project_id)
         return user

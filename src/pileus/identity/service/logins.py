@@ -73,9 +73,9 @@ class Logins:
             return await self._by_password(login.password, login.scope, generation)
         return await self._for_scope(await self._prove(login, generation), login.scope)
 
-    async def issue_federated(self, user_id: str, method: str, generation: int, scope: Scope | str) -> Verified:
-        """A token for somebody whom an identity provider has identified. `generation`: read before it was asked."""
-        return await self._for_scope(Proven(user_id=user_id, methods=frozenset({method}), generation=generation), scope)
+    async def issue_federated(self, proven: Proven, scope: Scope | str) -> Verified:
+        """A token for somebody whom an identity provider has identified."""
+        return await self._for_scope(proven, scope)
 
     async def issue_signed(self, keys: Credential, generation: int) -> Verified:
         """A token for somebody who signed with the keys they have for a project. `generation`: read before they were looked at."""
@@ -178,6 +178,7 @@ class Logins:
         app_cred: ApplicationCredential | None = None,
     ) -> Verified:
         now, parent = self.core.clock.now(), proven.parent
+        idp_id, protocol_id = proven.provider or (None, None)
         ends = [parent.payload.expires_at if parent is not None else now + timedelta(seconds=self.core.config.token_expiration_s)]
         ends += [by.expires_at for by in (trust, app_cred) if by is not None and by.expires_at is not None]
         return await self.tokens.issue(
@@ -193,6 +194,8 @@ class Logins:
                 trust_id=trust.id if trust is not None else None,
                 app_cred_id=app_cred.id if app_cred is not None else None,
                 credential_id=proven.credential_id,
+                idp_id=idp_id if parent is None else parent.payload.idp_id,
+                protocol_id=protocol_id if parent is None else parent.payload.protocol_id,
             )
         )
 

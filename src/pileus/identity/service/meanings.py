@@ -38,11 +38,11 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
 class Meanings:
     def __init__(self, core: Core, assignments: Assignments):
         self.core, self.assignments = core, assignments
-        self.cache: dict[tuple[str, int, str | None, str | None, str | None], Meaning] = {}
+        self.cache: dict[tuple[str | int | None, ...], Meaning] = {}
 
     async def of(self, p: Payload, generation: int) -> Meaning:
         """Raises Unauthenticated when it means nothing: somebody or something is gone or disabled, or there is no role."""
-        key = (p.user_id, p.scope, p.target_id, p.trust_id, p.app_cred_id)
+        key = (p.user_id, p.scope, p.target_id, p.trust_id, p.app_cred_id, p.idp_id, p.protocol_id)
         found = self.cache.get(key)
         if found is not None and found.generation == generation:
             return found
@@ -58,9 +58,7 @@ class Meanings:
         store, scope, target_id = self.core.store, p.scope, p.target_id or ""
         user = _usable(await store.users.find(p.user_id))
         user_domain = _usable(await store.projects.find(user.domain_id))
-        federated = await store.federated_users.of_user(user.id)
-        if federated is not None:
-            _usable(await store.identity_providers.find(federated.idp_id))
+        federated = await self._federated(p, user)
         project = project_domain = domain = app_cred = rules = None
         roles: list[Role] = []
         trusts: list[Trust] = []
@@ -101,6 +99,17 @@ class Meanings:
             role_names=frozenset(r.name.lower() for r in roles),
             generation=generation,
         )
+
+    async def _federated(self, p: Payload, user: User) -> FederatedUser | None:
+        """As whom of an identity provider the user is here. Who is nobody but somebody of providers needs one that is enabled."""
+        providers, identities = self.core.store.identity_providers, await self.core.store.federated_users.of_user(user.id)
+        if p.idp_id is not None:
+            _usable(await providers.find(p.idp_id))
+            return next((f for f in identities if (f.idp_id, f.protocol_id) == (p.idp_id, p.protocol_id)), None)
+        if identities and await self.core.store.users.password(user.id) is None:
+            found = [await providers.find(id) for id in {f.idp_id for f in identities}]
+            _usable(next((idp for idp in found if idp is not None and idp.enabled), None))
+        return None
 
     async def _credited(
         self, id: str, user_id: str, project: Project

@@ -18,13 +18,17 @@ from pileus.identity.service.tokens import Verified
 
 
 class Proven(msgspec.Struct, frozen=True, kw_only=True):
-    """Who somebody is, how that was proven (`credential_id`: by which kept secret), and the generation that was read before."""
+    """Who somebody is, how that was proven, and the generation that was read before.
+
+    `credential_id`: the kept secret that proved it; `provider`: the identity provider that said so, and its protocol.
+    """
 
     user_id: str
     methods: frozenset[str]
     generation: int
     parent: Verified | None = None
     credential_id: str | None = None
+    provider: tuple[str, str] | None = None
 
 
 class Proofs:

@@ -9,7 +9,8 @@ from typing import Any
 
 from pileus.core.errors import Invalid
 from pileus.identity.errors import DomainNotFound, LastAdmin, NotAMember, PasswordExpired, Refused
-from pileus.identity.model import Group, Project, Secret, User
+from pileus.identity.federation.model import FederatedIdentity, FederatedUser
+from pileus.identity.model import Group, NewPassword, Project, Secret, User
 from pileus.identity.passwords import Passwords
 from pileus.identity.service.compliance import Compliance
 from pileus.identity.service.core import Core, clean_name
@@ -39,28 +40,25 @@ class Users:
         """Those behind the marker, and whether there are more."""
         return await self.store.page(filters, limit, marker)
 
+    async def federated(self, id: str) -> list[FederatedUser]:
+        """Whom of identity providers a user is."""
+        return await self.core.store.federated_users.of_user(id)
+
     async def create(
         self,
         *,
         name: str,
         domain_id: str,
-        password: str | None = None,
+        password: NewPassword | None = None,
         enabled: bool = True,
         default_project_id: str | None = None,
         options: dict | None = None,
         extra: dict | None = None,
-        id: str | None = None,
-        generated_password: bool = False,
-        by_operator: bool = False,
+        federated: list[FederatedIdentity] | None = None,
     ) -> User:
-        """`generated_password`: a machine made it, of 128 bits or more, so hashing it may be cheap.
-
-        `by_operator`: the password is part of the cloud's configuration; rules for passwords are not for it.
-        """
-        if password is not None and not by_operator:
-            self.compliance.check(password)
+        """`federated`: whom of identity providers the user is from the beginning."""
         user = User(
-            id=id or self.core.ids.hex(),
+            id=self.core.ids.hex(),
             name=clean_name(name),
             domain_id=domain_id,
             enabled=enabled,
@@ -69,13 +67,14 @@ class Users:
             extra=extra or {},
         )
         await self._check(user)
-        hashed = await self.passwords.hash(password, cheap=generated_password) if password is not None else None
+        hashed = await self._hash(password)
         async with self.db.transaction():
             await self.core.check_writable(domain_id)
             await self._check(user)  # again: hashing took a while
             await self.store.add(user)
-            if hashed is not None:
-                user = await self._keep(user, hashed, by_operator=by_operator)
+            if password is not None:
+                user = await self._keep(user, hashed, password)
+            await self._federate(user.id, federated)
         return user
 
     async def update(
@@ -83,21 +82,17 @@ class Users:
         id: str,
         values: dict[str, Any],
         *,
-        password: str | None = None,
+        password: NewPassword | None = None,
         no_password: bool = False,
-        generated_password: bool = False,
-        by_user: bool = False,
-        by_operator: bool = False,
+        federated: list[FederatedIdentity] | None = None,
     ) -> User:
-        """Change some columns, or the password (`no_password` takes it away).
+        """Change some columns, the password (`no_password` takes it away), or whom of identity providers the user is.
 
         A changed password voids the user's tokens, as disabling does. Enabling a user, or giving them a password, opens an
-        account that was locked. `by_user`: they chose the password themselves; `by_operator`: see `create`.
+        account that was locked.
         """
         await self.store.get(id)
-        if password is not None and not by_operator:
-            self.compliance.check(password)
-        hashed = await self.passwords.hash(password, cheap=generated_password) if password is not None else None
+        hashed = await self._hash(password)
         async with self.db.transaction():
             user = await self.store.get(id, lock=True)
             await self.core.check_writable(user.domain_id)
@@ -108,12 +103,13 @@ class Users:
             await self._check(changed)
             if no_password:
                 await self.store.drop_password(id)
-            if hashed is not None:
-                changed = await self._keep(changed, hashed, by_user=by_user, by_operator=by_operator)
-            if hashed is not None or values.get("enabled"):
+            if password is not None:
+                changed = await self._keep(changed, hashed, password)
+            await self._federate(id, federated)
+            if password is not None or values.get("enabled"):
                 await self.core.store.standings.clear(id)
             disabled = user.enabled and not changed.enabled
-            if disabled or hashed is not None or no_password:
+            if disabled or password is not None or no_password or federated:
                 await self.core.generations.revoke(f"user:{id}")
             elif {"name", "enabled", "default_project_id", "options"} & values.keys():
                 await self.core.generations.raise_()
@@ -137,13 +133,13 @@ class Users:
         if original == password:
             raise Invalid("The new password cannot be identical to the original password.")
         await self.compliance.check_change(user, secret, password)
-        await self.update(id, {}, password=password, by_user=True)
+        await self.update(id, {}, password=NewPassword(text=password, by_user=True))
 
-    async def ensure_password(self, user: User, password: str, *, generated: bool = False) -> None:
+    async def ensure_password(self, user: User, password: NewPassword) -> None:
         """Give a user this password, unless they have it."""
         secret = await self.store.password(user.id)
-        if secret is None or not await self.passwords.verify(password, secret.hash):
-            await self.update(user.id, {}, password=password, generated_password=generated, by_operator=True)
+        if secret is None or not await self.passwords.verify(password.text, secret.hash):
+            await self.update(user.id, {}, password=password)
 
     async def delete(self, id: str) -> None:
         async with self.db.transaction():
@@ -167,12 +163,31 @@ class Users:
             gone += 1
         return gone
 
-    async def _keep(self, user: User, hashed: str, *, by_user: bool = False, by_operator: bool = False) -> User:
+    async def _federate(self, user_id: str, identities: list[FederatedIdentity] | None) -> None:
+        """Raises Invalid for a provider or a protocol that does not exist, Taken for somebody who is another user."""
+        store = self.core.store
+        for who in identities or ():
+            if await store.identity_providers.find(who.idp_id) is None:
+                raise Invalid(f"Could not find Identity Provider: {who.idp_id}")
+            if who.protocol_id not in {p.id for p in await store.protocols.of(who.idp_id)}:
+                raise Invalid(f"Could not find federated protocol {who.protocol_id} for Identity Provider: {who.idp_id}.")
+        if identities:
+            await store.federated_users.replace(user_id, identities)
+
+    async def _hash(self, password: NewPassword | None) -> str:
+        """Raises for one that breaks the rules."""
+        if password is None:
+            return ""
+        if not password.by_operator:
+            self.compliance.check(password.text)
+        return await self.passwords.hash(password.text, cheap=password.generated)
+
+    async def _keep(self, user: User, hashed: str, password: NewPassword) -> User:
         secret = Secret(user_id=user.id, hash=hashed, created_at=self.core.clock.now())
         await self.store.set_password(secret)
         if count := self.core.config.unique_last_password_count:
             await self.store.remember_password(self.core.ids.hex(), secret, count)
-        ends = self.compliance.expires_at(user.options, by_user=by_user) if not by_operator else None
+        ends = self.compliance.expires_at(user.options, by_user=password.by_user) if not password.by_operator else None
         return await self.store.change(user, {"password_expires_at": ends}) if ends != user.password_expires_at else user
 
     async def _check(self, user: User) -> None:
@@ -227,9 +242,9 @@ class Groups:
             await self.core.generations.raise_()
             await self.core.keep_an_admin()
 
-    async def members(self, id: str) -> list[User]:
+    async def members(self, id: str, filters: list[Filter]) -> list[User]:
         await self.store.get(id)
-        return await self.store.members(id)
+        return await self.core.store.users.in_group(id, filters)
 
     async def of_user(self, user_id: str) -> list[Group]:
         await self.core.store.users.get(user_id)

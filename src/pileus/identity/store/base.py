@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -39,6 +40,17 @@ COMPARISONS = {
     "istartswith": lambda column, value: column.istartswith(value, autoescape=True),
     "endswith": lambda column, value: column.endswith(value, autoescape=True),
     "iendswith": lambda column, value: column.iendswith(value, autoescape=True),
+}
+
+
+#: As the API spells them before a moment: `password_expires_at=lt:2026-01-01T00:00:00Z`.
+ORDERINGS = {
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "eq": operator.eq,
+    "neq": operator.ne,
 }
 
 
@@ -84,9 +96,12 @@ class Table(Generic[R]):
         return found
 
     async def matching(self, filters: tuple[Filter, ...] | list[Filter] = ()) -> list[R]:
-        conditions = [COMPARISONS[f.comparison](self.table.c[f.column], f.value) for f in filters]
+        conditions = self.conditions(filters)
         order = self.table.c.name if "name" in self.table.c else self.table.c.id
         return await self.db.all(self.kind, sa.select(self.table).where(*conditions).order_by(order, self.table.c.id))
+
+    def conditions(self, filters: Iterable[Filter]) -> list[sa.ColumnElement[bool]]:
+        return [(COMPARISONS.get(f.comparison) or ORDERINGS[f.comparison])(self.table.c[f.column], f.value) for f in filters]
 
     async def page(self, filters: list[Filter], limit: int | None, marker: str | None) -> tuple[list[R], bool]:
         """(records behind the marker, whether there are more): by id when a page is asked for, otherwise all by name.
@@ -95,7 +110,7 @@ class Table(Generic[R]):
         """
         if limit is None and marker is None:
             return await self.matching(filters), False
-        conditions = [COMPARISONS[f.comparison](self.table.c[f.column], f.value) for f in filters]
+        conditions = self.conditions(filters)
         if marker is not None:
             if await self.find(marker) is None:
                 raise MarkerNotFound(marker=marker)

@@ -16,7 +16,7 @@ from pileus.identity.errors import (
     ServiceProviderNotFound,
     Taken,
 )
-from pileus.identity.federation.model import FederatedUser, IdentityProvider, Mapping, Protocol, ServiceProvider
+from pileus.identity.federation.model import FederatedIdentity, FederatedUser, IdentityProvider, Mapping, Protocol, ServiceProvider
 from pileus.identity.store.base import Table
 from pileus.identity.store.tables import members, projects, users
 
@@ -70,11 +70,10 @@ service_providers = sa.Table(
 federated_users = sa.Table(
     "identity_federated_users",
     METADATA,
-    Id("user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), primary_key=True),
-    Id("idp_id", sa.ForeignKey(identity_providers.c.id, ondelete="CASCADE"), nullable=False),
-    Id("protocol_id", nullable=False),
-    sa.Column("unique_id", sa.String(255), nullable=False),
-    sa.UniqueConstraint("idp_id", "unique_id"),
+    Id("idp_id", sa.ForeignKey(identity_providers.c.id, ondelete="CASCADE"), primary_key=True),
+    Id("protocol_id", primary_key=True),
+    sa.Column("unique_id", sa.String(255), primary_key=True),
+    Id("user_id", sa.ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False, index=True),
 )
 
 
@@ -145,20 +144,28 @@ class FederatedUsers:
     def __init__(self, db: Database):
         self.db = db
 
-    async def find(self, idp_id: str, unique_id: str) -> FederatedUser | None:
+    async def find(self, who: FederatedIdentity) -> FederatedUser | None:
         c = federated_users.c
-        return await self.db.one(
-            FederatedUser, sa.select(federated_users).where(c.idp_id == idp_id, c.unique_id == unique_id).with_for_update()
-        )
+        same = (c.idp_id == who.idp_id, c.protocol_id == who.protocol_id, c.unique_id == who.unique_id)
+        return await self.db.one(FederatedUser, sa.select(federated_users).where(*same).with_for_update())
 
-    async def of_user(self, user_id: str) -> FederatedUser | None:
-        return await self.db.one(FederatedUser, _OF_USER, {"user": user_id})
+    async def of_user(self, user_id: str) -> list[FederatedUser]:
+        return await self.db.all(FederatedUser, _OF_USER, {"user": user_id})
 
     async def add(self, user: FederatedUser) -> None:
-        await self.db.insert(federated_users, user)
+        try:
+            await self.db.insert(federated_users, user)
+        except Duplicate as problem:
+            raise Taken(kind="federated_user", why=f"{user.unique_id} of {user.idp_id} is another user already") from problem
+
+    async def replace(self, user_id: str, identities: list[FederatedIdentity]) -> None:
+        """Make these a user's only ones. Raises Taken when one is somebody else's."""
+        await self.db.execute(federated_users.delete().where(federated_users.c.user_id == user_id))
+        for who in identities:
+            await self.add(FederatedUser(user_id=user_id, idp_id=who.idp_id, protocol_id=who.protocol_id, unique_id=who.unique_id))
 
     async def user_ids(self, idp_id: str) -> list[str]:
-        found = await self.db.rows(sa.select(federated_users.c.user_id).where(federated_users.c.idp_id == idp_id))
+        found = await self.db.rows(sa.select(federated_users.c.user_id).where(federated_users.c.idp_id == idp_id).distinct())
         return [r.user_id for r in found]
 
     async def set_groups(self, user_id: str, group_ids: list[str], expires_at: datetime) -> bool:
@@ -179,7 +186,11 @@ class FederatedUsers:
         return await self.db.execute(members.delete().where(members.c.expires_at <= now))
 
 
-_OF_USER = sa.select(federated_users).where(federated_users.c.user_id == sa.bindparam("user"))
+_OF_USER = (
+    sa.select(federated_users)
+    .where(federated_users.c.user_id == sa.bindparam("user"))
+    .order_by(federated_users.c.idp_id, federated_users.c.protocol_id, federated_users.c.unique_id)
+)
 
 
 def _one(idp_id: str, id: str) -> list[sa.ColumnElement[bool]]:

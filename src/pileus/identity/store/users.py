@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -11,7 +12,8 @@ from pileus.core.clock import parse_iso
 from pileus.core.db import Duplicate
 from pileus.identity.errors import GroupNotFound, UserNotFound
 from pileus.identity.model import Group, Secret, User
-from pileus.identity.store.base import Table
+from pileus.identity.store.base import COMPARISONS, Filter, Table
+from pileus.identity.store.federation import federated_users
 from pileus.identity.store.tables import former_passwords, groups, members, passwords, projects, users
 
 _PASSWORD = sa.select(passwords).where(passwords.c.user_id == sa.bindparam("user"))
@@ -19,6 +21,17 @@ _PASSWORD = sa.select(passwords).where(passwords.c.user_id == sa.bindparam("user
 
 class Users(Table[User]):
     table, kind, noun, not_found = users, User, "user", UserNotFound
+
+    def conditions(self, filters: Iterable[Filter]) -> list[sa.ColumnElement[bool]]:
+        """What is said of the user, and of whom of an identity provider they are: all of it of the same one."""
+        own = [f for f in filters if f.column in users.c]
+        federated = [COMPARISONS[f.comparison](federated_users.c[f.column], f.value) for f in filters if f.column not in users.c]
+        found = super().conditions(own)
+        return [*found, users.c.id.in_(sa.select(federated_users.c.user_id).where(*federated))] if federated else found
+
+    async def in_group(self, group_id: str, filters: list[Filter]) -> list[User]:
+        query = sa.select(users).join(members).where(members.c.group_id == group_id, *self.conditions(filters))
+        return await self.db.all(User, query.order_by(users.c.name))
 
     async def password(self, user_id: str) -> Secret | None:
         return await self.db.one(Secret, _PASSWORD, {"user": user_id})
@@ -82,9 +95,6 @@ class Groups(Table[Group]):
 
     async def remove_member(self, group_id: str, user_id: str) -> bool:
         return bool(await self.db.execute(members.delete().where(members.c.group_id == group_id, members.c.user_id == user_id)))
-
-    async def members(self, group_id: str) -> list[User]:
-        return await self.db.all(User, sa.select(users).join(members).where(members.c.group_id == group_id).order_by(users.c.name))
 
     async def of_user(self, user_id: str) -> list[Group]:
         return await self.db.all(Group, sa.select(groups).join(members).where(members.c.user_id == user_id).order_by(groups.c.name))

@@ -931,15 +931,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_identity_credentials_user_id'), ['user_id'], unique=False)
 
     op.create_table('identity_federated_users',
-    sa.Column('user_id', sa.String(length=64), nullable=False),
     sa.Column('idp_id', sa.String(length=64), nullable=False),
     sa.Column('protocol_id', sa.String(length=64), nullable=False),
     sa.Column('unique_id', sa.String(length=255), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
     sa.ForeignKeyConstraint(['idp_id'], ['identity_identity_providers.id'], name=op.f('fk_identity_federated_users_idp_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_federated_users_user_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('user_id', name=op.f('pk_identity_federated_users')),
-    sa.UniqueConstraint('idp_id', 'unique_id', name=op.f('uq_identity_federated_users_idp_id_unique_id'))
+    sa.PrimaryKeyConstraint('idp_id', 'protocol_id', 'unique_id', name=op.f('pk_identity_federated_users'))
     )
+    with op.batch_alter_table('identity_federated_users', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_federated_users_user_id'), ['user_id'], unique=False)
+
     op.create_table('identity_former_passwords',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('user_id', sa.String(length=64), nullable=False),
@@ -1208,6 +1210,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identity_former_passwords_user_id'))
 
     op.drop_table('identity_former_passwords')
+    with op.batch_alter_table('identity_federated_users', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_federated_users_user_id'))
+
     op.drop_table('identity_federated_users')
     with op.batch_alter_table('identity_credentials', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_credentials_user_id'))
