@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 from pileus.image.api import API
 from pileus.image.api.patch import NEW
+from pileus.image.backends.config import FileConfig
 from pileus.image.config import ImageConfig
 from pileus.image.policy import DEFAULTS
 from pileus.image.service import Images
@@ -73,14 +74,17 @@ class Glance(SimpleNamespace):
         assert got.status == 200, got.text
         return [image["name"] for image in got.json["images"]]
 
-    def files(self):
-        """Everything in the store's folder."""
-        return sorted(path.name for path in self.folder.iterdir())
+    def files(self, store="images"):
+        """Everything in a store's folder."""
+        return sorted(path.name for path in (self.folder.parent / store).iterdir())
 
 
 @asynccontextmanager
-async def glance(url="sqlite://", **options):
+async def glance(url="sqlite://", files=(), **options):
+    """`files` are the names of stores, each with a folder of its name."""
     with tempfile.TemporaryDirectory(prefix="pileus-image-") as state:
+        if files:
+            options["stores"] = {name: FileConfig(folder=f"{state}/{name}") for name in files} | options.get("stores", {})
         kit = await make_kit(DEFAULTS, url)
         images = Images(kit, ImageConfig(**({"hash_threads": 0} | options)), Path(state))
         await images.start()

@@ -22,7 +22,7 @@ DISK = samples.qcow2()
 
 
 def leftovers(g):
-    return sorted(path.name for path in g.images.work.folder.iterdir())
+    return sorted(path.name for path in g.images.work.folders[0].iterdir())
 
 
 async def imported(g, data, method="glance-direct", caller=None, **fields):

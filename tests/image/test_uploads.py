@@ -190,8 +190,8 @@ async def test_an_upload_of_a_process_that_died_is_given_up_when_its_lease_ends(
     async with glance() as g:
         image = await g.make()
         now = g.kit.clock.now()
-        await g.images.store.change_state(image["id"], frozenset({"queued"}), "saving", now, set_blob="b1", upload_owner="other host",
-                                          upload_lease=now)
+        await g.images.store.change_state(image["id"], frozenset({"queued"}), "saving", now, set_blob="b1", coming=["file"],
+                                          upload_owner="other host", upload_lease=now)
         (g.folder / "b1.part").write_bytes(b"x")
         await g.images.uploads.sweep()
         assert (await g.show(image["id"]))["status"] == "saving" and g.files() == ["b1.part"]

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from pileus.image.backends.config import AnyStore
+
 GIB = 1 << 30
 ImportPlugin = Literal["inject_image_metadata", "image_decompression", "image_conversion"]
 ConversionFormat = Literal["raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi"]
@@ -18,6 +20,8 @@ class ImageConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[image]"""
 
     folder: str = ""                        # where the bytes of images are; empty: images in the state folder
+    stores: dict[str, AnyStore] = {}        # stores by name, each with a type; empty: one of type file named file, in `folder`
+    default_store: str = ""                 # where images are stored that nobody chose a store for; empty: the first that can be written
     hash_threads: Count = 2                 # threads that hash and write what is uploaded; 0: the event loop does it
     max_image_bytes: Count = 1 << 40        # the largest upload
     max_virtual_bytes: Count = 16 << 40     # the largest disk an image may claim to be

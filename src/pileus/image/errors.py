@@ -137,7 +137,27 @@ class ImportMethodUnknown(Invalid):
 
 
 class StoreUnknown(Invalid):
-    code, message = "image.store_unknown", "There is no store {store}."
+    code, message = "image.store_unknown", "There is no store {store} that images can be stored in."
+
+
+class StoreAbsent(Conflict):
+    code, message = "image.store_absent", "There is no store {store} that images can be stored in."
+
+
+class NotInStore(NotFound):
+    code, message = "image.not_in_store", "Image {id} is not stored in store {store}."
+
+
+class LastCopy(Forbidden):
+    code, message = "image.last_copy", "Store {store} has the only copy of the data of image {id}: delete the image instead."
+
+
+class ImageCopied(Conflict):
+    code, message = "image.copied", "The data of image {id} are being copied to: {stores}."
+
+
+class CopyPresent(Invalid):
+    code, message = "image.copy_present", "Image {id} is already present in store {store}."
 
 
 class AddressRefused(Invalid):

@@ -1,5 +1,5 @@
-"""Image files for a host that shares the image store's file system: hard links, so no byte is copied and a guest keeps its
-base when the image is deleted."""
+"""Image files for a host. Where it shares the image store's file system they are hard links, so no byte is copied and a guest
+keeps its base when the image is deleted; from other stores they are copied once."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -10,7 +10,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from pileus.core.context import EVERYONE
+from pileus.image.backends.file import FileStore
 from pileus.image.service import Images
+
+#: The folder, beside the files, of those that are still being copied.
+ARRIVING = "arriving"
 
 
 class LocalImages:
@@ -18,14 +23,30 @@ class LocalImages:
 
     def __init__(self, images: Images, folder: Path):
         self.images, self.folder = images, folder
+        self.arriving = FileStore([folder / ARRIVING], images.workers)
+        self.started = False
 
     async def path(self, image_id: str) -> str:
         """Raises ImageNotFound, or ImageInWrongState while the image has no bytes. Repeatable."""
         link = self.folder / image_id
         if not link.exists():
             stored = await self.images.local_path(image_id)
-            await asyncio.to_thread(_link, stored, link)
+            if stored is not None:
+                await asyncio.to_thread(_link, stored, link)
+            else:
+                await self._fetch(image_id, link)
         return str(link)
+
+    async def _fetch(self, image_id: str, link: Path) -> None:
+        """A copy of an image that is in no store of this host. Any number may do it at once: the last one stays."""
+        if not self.started:
+            self.started = True
+            self.arriving.start()
+            for key in await self.arriving.keys():                         # what a crash cut off
+                await self.arriving.delete(key)
+        key = self.images.kit.ids.uuid()
+        await self.arriving.put(key, self.images.reading.blocks(await self.images.get(image_id, EVERYONE)))
+        self.arriving.path(key).replace(link)
 
     async def store(self, image_id: str, file: Path) -> None:
         """Fill an image that `Snapshots.begin` made. Repeatable."""
@@ -33,7 +54,7 @@ class LocalImages:
 
     async def prune(self, used: set[str]) -> int:
         """Remove links that no guest uses and that are all that is left of their image."""
-        gone = [p for p in self.folder.glob("*") if str(p) not in used and p.stat().st_nlink == 1]
+        gone = [p for p in self.folder.glob("*") if p.is_file() and str(p) not in used and p.stat().st_nlink == 1]
         for path in gone:
             path.unlink(missing_ok=True)
         return len(gone)

@@ -42,8 +42,17 @@ TRANSITIONS: dict[Action, tuple[frozenset[str], str]] = {
 }
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where all bytes of an image are: a store, and the key they are known by there."""
+
+    store: str
+    key: str
+
+
 class Image(msgspec.Struct, frozen=True, kw_only=True):
-    """An image. `blob` is the key of its bytes in the store: chosen when an upload begins, before there is a byte."""
+    """An image. `blob` is the key of its bytes in every store that we write to: chosen when an upload begins, before there is a
+    byte. `places` have all of them, `coming` are stores that may have some and will have all. `failed` are stores that the last
+    import did not bring them to; None when there was no import."""
 
     id: str
     name: str | None = None
@@ -64,12 +73,19 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[str] = []
     properties: dict[str, str] = {}
     blob: str | None = None
+    places: list[Place] = []
+    coming: list[str] = []
+    failed: list[str] | None = None
     created_at: datetime
     updated_at: datetime
 
     @property
     def has_data(self) -> bool:
         return self.status in (ACTIVE, DEACTIVATED)
+
+    @property
+    def stores(self) -> list[str]:
+        return [place.store for place in self.places]
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,6 +33,10 @@ DEFAULTS = {
     # Glance lets every caller with a token read these and has no rule for it: the names are ours.
     "image_schemas": Default("@"),
     "image_info": Default("@"),
+    "stores_info_detail": Default("rule:context_is_admin or role:service", PROJECT),
+    "copy_image": ADMIN,
+    "delete_image_location": ADMIN,
+    "download_from_store": Default(f"rule:context_is_admin or (role:member and {SEEN})", PROJECT),
     "get_task": READER,
     "tasks_api_access": ADMIN,
 }

@@ -13,7 +13,7 @@ from pileus.image.backends.work import Workers
 
 
 def store_in(folder, threads=0):
-    store = FileStore(folder / "blobs", Workers(threads))
+    store = FileStore([folder / "blobs"], Workers(threads))
     store.start()
     return store
 
@@ -38,7 +38,7 @@ async def test_only_this_user_can_read_them(tmp_path):
     store = store_in(tmp_path)
     await store.put("one", these(b"x"))
     assert stat.S_IMODE(os.stat(store.path("one")).st_mode) == 0o600
-    assert stat.S_IMODE(os.stat(store.folder).st_mode) == 0o700
+    assert stat.S_IMODE(os.stat(store.folders[0]).st_mode) == 0o700
 
 
 @pytest.mark.parametrize("key", ["", ".", "..", "../x", "a/b", "/etc/passwd"])
@@ -61,4 +61,4 @@ async def test_a_file_that_cannot_grow_leaves_nothing_and_says_so(tmp_path):
             await store.put("one", these(b"x" * BLOCK, b"y"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert os.listdir(store.folder) == []
+    assert os.listdir(store.folders[0]) == []

@@ -5,19 +5,22 @@ from __future__ import annotations
 
 import re
 
-from pileus.core.errors import UnsupportedMedia
+from pileus.core.errors import Invalid, UnsupportedMedia
 from pileus.core.http import Reply, Request, Route
-from pileus.image.api.targets import of_image
-from pileus.image.errors import RangeUnsatisfiable
+from pileus.image.api.targets import of_image, target
+from pileus.image.errors import RangeUnsatisfiable, StoreUnknown
+from pileus.image.model import Image
 
 BINARY = "application/octet-stream"
+#: Names the store that bytes are for.
+STORE = "x-image-meta-store"
 RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
 
 
 async def upload(req: Request, image_id: str) -> None:
     binary(req)
     images = req.services.image
-    await images.upload(await images.get(image_id, req.who.scope), req.stream, req.falcon.content_length)
+    await images.upload(await images.get(image_id, req.who.scope), req.stream, announced(req), store=req.header(STORE))
 
 
 async def download(req: Request, image_id: str) -> Reply:
@@ -25,7 +28,7 @@ async def download(req: Request, image_id: str) -> Reply:
     image = await images.get(image_id, req.who.scope)
     size = image.size or 0
     start, end, partial = wanted_range(req.header("range"), size)
-    stream = await images.data(req.who, image, start, end - start)
+    stream = await images.data(req.who, image, start, end - start, _preferred(req, image))
     if stream is None:
         return Reply(204)
     headers = {"accept-ranges": "bytes"}
@@ -47,6 +50,27 @@ def binary(req: Request) -> None:
     kind = (req.header("content-type") or "").partition(";")[0].strip().lower()
     if kind != BINARY:
         raise UnsupportedMedia(f"The data of an image are sent as {BINARY}.")
+
+
+def announced(req: Request) -> int | None:
+    """How many bytes will come, as far as the caller says so. Raises Invalid."""
+    size = req.header("x-openstack-image-size")
+    if size is None:
+        return req.falcon.content_length
+    if not (size.isascii() and size.isdecimal()):
+        raise Invalid("Invalid image size in the request's headers.")
+    return int(size)
+
+
+def _preferred(req: Request, image: Image) -> tuple[str, ...]:
+    """The stores that the image is to be read from if it can be. Raises Forbidden or StoreUnknown."""
+    stores = tuple(store.strip() for store in (req.query.get("prefer") or "").split(",") if store.strip())
+    if stores:
+        req.enforce("download_from_store", target(req.who, image))
+    for store in stores:
+        if store not in req.services.image.stores.configured:
+            raise StoreUnknown(store=store)
+    return stores
 
 
 def wanted_range(header: str | None, size: int) -> tuple[int, int, bool]:

@@ -11,7 +11,6 @@ import msgspec
 from pileus.core.errors import Invalid
 from pileus.core.http import Reply, Request, Route
 from pileus.image.api.bodies import ATTRIBUTES, checked
-from pileus.image.api.info import STORES
 from pileus.image.api.patch import changes
 from pileus.image.api.query import wanted
 from pileus.image.api.targets import of_image, target
@@ -52,7 +51,7 @@ async def create_image(req: Request, body: dict[str, Any]) -> Reply:
     made = await req.services.image.create(req.who, image)
     return Reply(201, _show(req, made), {"location": req.url(f"/image/v2/images/{made.id}"),
                                           "openstack-image-import-methods": ",".join(req.services.image.imports.methods),
-                                          "openstack-image-store-ids": ",".join(store["id"] for store in STORES)})
+                                          "openstack-image-store-ids": ",".join(req.services.image.stores.configured)})
 
 
 async def show_image(req: Request, image_id: str) -> dict[str, Any]:
@@ -108,7 +107,7 @@ ROUTES = [
 
 def _show(req: Request, image: Image) -> dict[str, Any]:
     """The image without what the caller may not read of it."""
-    return image_view(req.services.image.protections.readable(req.who, image))
+    return image_view(req.services.image.protections.readable(req.who, image), req.services.image.stores)
 
 
 def _nobodys(req: Request) -> Image:

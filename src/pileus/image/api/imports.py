@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from pileus.core.clock import iso
+from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
-from pileus.image.api.data import binary
-from pileus.image.api.info import STORES
-from pileus.image.api.targets import of_image
-from pileus.image.errors import StoreUnknown
+from pileus.image.api.data import STORE, announced, binary
+from pileus.image.api.targets import of_image, target
 from pileus.image.model import Task
+from pileus.image.service.imports import COPY, Order
 
 
 class Method(msgspec.Struct):
@@ -31,19 +31,24 @@ class ImportOrder(msgspec.Struct):
 async def stage(req: Request, image_id: str) -> None:
     binary(req)
     images = req.services.image
-    await images.stage(await images.get(image_id, req.who.scope), req.stream, req.falcon.content_length)
+    await images.stage(await images.get(image_id, req.who.scope), req.stream, announced(req), store=req.header(STORE))
 
 
 async def import_image(req: Request, image_id: str, body: ImportOrder) -> None:
-    known = [store["id"] for store in STORES]
-    for store in body.stores or []:
-        if store not in known:
-            raise StoreUnknown(store=store)
     images = req.services.image
-    asked = {"method": {name: value for name, value in msgspec.structs.asdict(body.method).items() if value is not None},
-             "stores": body.stores or known, "all_stores": body.all_stores, "all_stores_must_succeed": body.all_stores_must_succeed}
+    images.imports.check(body.method.name)
     image = await images.get(image_id, req.who.scope)
-    await images.imports.begin(msgspec.structs.replace(req.who, request_id=req.id), image, body.method.name, asked, uri=body.method.uri)
+    req.enforce("copy_image" if body.method.name == COPY else "modify_image", target(req.who, image))
+    method = {name: value for name, value in msgspec.structs.asdict(body.method).items() if value is not None}
+    chosen = _stores(body, req.header(STORE))
+    asked = {"method": method, "stores": chosen, "all_stores": body.all_stores, "all_stores_must_succeed": body.all_stores_must_succeed}
+    await images.imports.begin(msgspec.structs.replace(req.who, request_id=req.id), image, Order(
+        method=body.method.name, asked=asked, uri=body.method.uri, stores=chosen, all_stores=body.all_stores,
+        must_succeed=body.all_stores_must_succeed))
+
+
+async def remove_from_store(req: Request, store_id: str, image_id: str) -> None:
+    await req.services.image.copies.remove(req.who, image_id, store_id)
 
 
 async def list_image_tasks(req: Request, image_id: str) -> dict[str, Any]:
@@ -63,11 +68,20 @@ async def show_task(req: Request, task_id: str) -> dict[str, Any]:
 
 ROUTES = [
     Route("PUT", "/v2/images/{image_id}/stage", stage, policy="upload_image", target=of_image, stream=True, ok=204),
-    Route("POST", "/v2/images/{image_id}/import", import_image, policy="modify_image", target=of_image, body=ImportOrder, ok=202),
+    Route("POST", "/v2/images/{image_id}/import", import_image, policy="get_image", target=of_image, body=ImportOrder, ok=202),
+    Route("DELETE", "/v2/stores/{store_id}/{image_id}", remove_from_store, policy="delete_image_location", target=of_image, ok=204),
     Route("GET", "/v2/images/{image_id}/tasks", list_image_tasks, policy="get_task", target=of_image),
     Route("GET", "/v2/tasks", list_tasks, policy="tasks_api_access"),
     Route("GET", "/v2/tasks/{task_id}", show_task, policy="tasks_api_access"),
 ]
+
+
+def _stores(body: ImportOrder, header: str | None) -> list[str]:
+    """The stores that an order names, in one of the three ways to do it. Raises Invalid for two."""
+    ways = [name for name, given in (("stores", body.stores), ("all_stores", body.all_stores), (STORE, header)) if given]
+    if len(ways) > 1:
+        raise Invalid(f"{ways[0]} and {ways[1]} cannot be combined.")
+    return body.stores or ([header] if header else [])
 
 
 def task_view(task: Task) -> dict[str, Any]:

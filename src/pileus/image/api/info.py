@@ -6,9 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from pileus.core.http import Request, Route
-
-#: Where images can be stored.
-STORES = [{"id": "file", "description": "Files of this cloud", "default": "true"}]
+from pileus.image.backends.stores import Stores
 
 
 async def show_import(req: Request) -> dict[str, Any]:
@@ -16,7 +14,13 @@ async def show_import(req: Request) -> dict[str, Any]:
 
 
 async def show_stores(req: Request) -> dict[str, Any]:
-    return {"stores": STORES}
+    return {"stores": [_store(req.services.image.stores, id) for id in req.services.image.stores.configured]}
+
+
+async def show_stores_detail(req: Request) -> dict[str, Any]:
+    stores: Stores = req.services.image.stores
+    return {"stores": [_store(stores, id) | {"type": config.type, "weight": config.weight, "properties": config.properties()}
+                       for id, config in stores.configured.items()]}
 
 
 async def show_usage(req: Request) -> dict[str, Any]:
@@ -28,4 +32,12 @@ ROUTES = [
     Route("GET", "/v2/info/import", show_import, policy="image_info"),
     Route("GET", "/v2/info/stores", show_stores, policy="image_info"),
     Route("GET", "/v2/info/usage", show_usage, policy="image_info"),
+    Route("GET", "/v2/info/stores/detail", show_stores_detail, policy="stores_info_detail"),
 ]
+
+
+def _store(stores: Stores, id: str) -> dict[str, str]:
+    """What users see of a store. The values are text: so Glance has it."""
+    description = stores.configured[id].description
+    return {"id": id} | ({"description": description} if description else {}) \
+        | ({"default": "true"} if id == stores.default else {}) | ({"read-only": "true"} if id not in stores.writable else {})

@@ -6,15 +6,16 @@ from __future__ import annotations
 from typing import Any
 
 from pileus.core.clock import iso
-from pileus.image.api.info import STORES
+from pileus.image.backends.stores import Stores
 from pileus.image.model import Image, Member
 
 
-def image_view(image: Image) -> dict[str, Any]:
+def image_view(image: Image, stores: Stores) -> dict[str, Any]:
     path = f"/v2/images/{image.id}"
     return {
         **image.properties,
-        **({"stores": ",".join(store["id"] for store in STORES)} if image.has_data else {}),
+        **({"stores": ",".join(stores.ordered(image.stores))} if image.has_data else {}),
+        **_importing(image),
         "id": image.id,
         "name": image.name,
         "status": image.status,
@@ -38,6 +39,13 @@ def image_view(image: Image) -> dict[str, Any]:
         "file": path + "/file",
         "schema": "/v2/schemas/image",
     }
+
+
+def _importing(image: Image) -> dict[str, Any]:
+    """What clients watch while an image is imported; without an import there is nothing to see."""
+    if image.failed is None:
+        return {}
+    return {"os_glance_importing_to_stores": ",".join(image.coming), "os_glance_failed_import": ",".join(image.failed)}
 
 
 def member_view(member: Member) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Blobs as files of one folder."""
+"""Blobs as files of one folder, or of several: a blob goes where most space is left."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from pathlib import Path
 
 from pileus.image.backends.base import BlobMissing, StoreFull
@@ -20,19 +20,19 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class FileStore:
     """`KEY.part` while bytes come, renamed to `KEY` when all of them are on the disk. Blocks of zeros become holes."""
 
-    def __init__(self, folder: Path, workers: Workers):
-        self.folder, self.workers = folder, workers
+    def __init__(self, folders: Sequence[Path], workers: Workers):
+        self.folders, self.workers = folders, workers
 
     def start(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in self.folders:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def path(self, key: str) -> Path:
-        if not key or "/" in key or key.startswith("."):
-            raise BlobMissing(detail=f"key {key!r}")
-        return self.folder / key
+        found = self._paths(key)
+        return next((path for path in found[1:] if path.exists()), found[0])
 
     async def put(self, key: str, blocks: AsyncIterator[bytes]) -> None:
-        final = self.path(key)
+        final = self._paths(key)[self._roomiest()]
         part = final.with_name(key + PART)
         file = _create(part)
         work: Awaitable[None] | None = None
@@ -71,13 +71,25 @@ class FileStore:
             os.close(file)
 
     async def delete(self, key: str) -> None:
-        # In this order a rename in another thread comes too late, or before both.
-        final = self.path(key)
-        final.with_name(key + PART).unlink(missing_ok=True)
-        final.unlink(missing_ok=True)
+        for final in self._paths(key):
+            # In this order a rename in another thread comes too late, or before both.
+            final.with_name(key + PART).unlink(missing_ok=True)
+            final.unlink(missing_ok=True)
 
     async def keys(self) -> set[str]:
-        return {name.removesuffix(PART) for name in await self.workers.run(os.listdir, self.folder)}
+        return {name.removesuffix(PART) for folder in self.folders for name in await self.workers.run(os.listdir, folder)}
+
+    def _paths(self, key: str) -> list[Path]:
+        """Where a blob may be. A key is never a path (OSSA-2015-002)."""
+        if not key or "/" in key or key.startswith("."):
+            raise BlobMissing(detail=f"key {key!r}")
+        return [folder / key for folder in self.folders]
+
+    def _roomiest(self) -> int:
+        if len(self.folders) == 1:
+            return 0
+        space = [found.f_bavail * found.f_frsize for found in map(os.statvfs, self.folders)]
+        return space.index(max(space))
 
 
 def _create(part: Path) -> int:

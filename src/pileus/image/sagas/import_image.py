@@ -1,7 +1,7 @@
-"""Importing an image: its bytes are where they will be stored, or are downloaded to there; plug-ins may make other bytes of them;
-then it is active.
+"""Importing an image: its bytes are staged, or are downloaded to the first store; plug-ins may make other bytes of them; they go to
+the other stores; then it is active.
 
-After a crash the download begins anew under the same key. What fails leaves a queued image without bytes."""
+After a crash a download or copy begins anew under the same key. What fails leaves a queued image without bytes."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 from pileus.core.errors import CloudError
 from pileus.core.saga import Saga, Step
 from pileus.image.model import Received
+from pileus.image.sagas.state import Spread
 
 if TYPE_CHECKING:
     from pileus.image.service.imports import Imports
@@ -25,13 +26,11 @@ class Refined(msgspec.Struct, frozen=True, kw_only=True):
     disk_format: str
 
 
-class ImportImage(msgspec.Struct, kw_only=True):
-    """`blob` is the key of the bytes, in the image's row before there is a byte; without `uri` they were staged."""
+class ImportImage(Spread, kw_only=True):
+    """Without `uri` the bytes are in the store `staged` already, which need not be one of those they are to be in."""
 
-    image_id: str
-    task_id: str
-    blob: str
     uri: str | None = None
+    staged: str | None = None
     received: Received | None = None
     refined: Refined | None = None
     inject: dict[str, str] = {}
@@ -51,6 +50,10 @@ async def replace(state: ImportImage, imports: Imports) -> None:
         await imports.refining.replace(state, state.refined)
 
 
+async def copy(state: ImportImage, imports: Imports) -> None:
+    await imports.copies.spread(state, state.received)
+
+
 async def activate(state: ImportImage, imports: Imports) -> None:
     values = {} if state.received is None else msgspec.structs.asdict(state.received)
     await imports.activate(state, values | ({} if state.refined is None else {"disk_format": state.refined.disk_format}))
@@ -63,4 +66,4 @@ async def failed(state: ImportImage, imports: Imports, error: CloudError) -> Non
 
 
 IMPORT_IMAGE = Saga(name="import_image", state=ImportImage, failed=failed,
-                    steps=[Step(download), Step(refine), Step(replace), Step(activate)])
+                    steps=[Step(download), Step(refine), Step(replace), Step(copy), Step(activate)])

@@ -13,8 +13,10 @@ import msgspec
 from pileus.core.context import EVERYONE, Context
 from pileus.core.db import Duplicate
 from pileus.core.kit import Kit
-from pileus.image.backends.base import BlobMissing
+from pileus.image.backends.base import StoreFailed
+from pileus.image.backends.config import FileConfig
 from pileus.image.backends.file import FileStore
+from pileus.image.backends.stores import Around, Stores
 from pileus.image.backends.work import Workers
 from pileus.image.config import ImageConfig
 from pileus.image.errors import (
@@ -28,13 +30,16 @@ from pileus.image.errors import (
     TagNotFound,
     TooMany,
 )
-from pileus.image.model import SHARED, TRANSITIONS, Action, Condition, Image, Wanted
+from pileus.image.model import SHARED, TRANSITIONS, Action, Condition, Image, Place, Wanted
 from pileus.image.service.changes import Change, apply
+from pileus.image.service.copies import Copies
 from pileus.image.service.imports import Imports
 from pileus.image.service.members import Members
 from pileus.image.service.metadefs import Metadefs
 from pileus.image.service.protections import Protections
 from pileus.image.service.quotas import Quotas
+from pileus.image.service.reading import Reading
+from pileus.image.service.refining import Refining
 from pileus.image.service.signatures import Signatures
 from pileus.image.service.snapshots import Snapshots
 from pileus.image.service.uploads import Uploads
@@ -45,28 +50,32 @@ SLICE = 1 << 16
 
 
 class Images:
-    """Glance. `members`, `metadefs`, `uploads`, `imports` and `snapshots` are its parts."""
+    """Glance. `members`, `metadefs`, `uploads`, `reading`, `copies`, `imports` and `snapshots` are its parts."""
 
     def __init__(self, kit: Kit, config: ImageConfig, state: Path, *, identity: Any = None):
         """`identity` keeps the limits of projects when the configuration says so."""
         self.kit, self.config = kit, config
         self.store, self.member_store = ImageStore(kit.db), MemberStore(kit.db)
         self.workers = Workers(config.hash_threads)
-        self.blobs = FileStore(Path(config.folder) if config.folder else state / "images", self.workers)
+        configured = config.stores or {"file": FileConfig(description="Files of this cloud", folder=config.folder)}
+        self.stores = Stores(configured, config.default_store, Around(state, self.workers))
         self.members = Members(kit, config, self.store, self.member_store)
         self.metadefs = Metadefs(kit)
         protections = Path(config.property_protection_file) if config.property_protection_file else None
         self.protections = Protections(kit.policy, protections, config.property_protection_rules)
         self.quotas = Quotas(config, self.store, identity)
         self.signatures = Signatures(Path(config.certificates_folder) if config.certificates_folder else None, kit.clock, self.workers)
-        self.uploads = Uploads(kit, config, self.store, self.blobs, self.workers, self.quotas, self.signatures)
-        self.work = FileStore(state / "image-work", self.workers)
-        self.imports = Imports(kit, config, self.store, self.uploads, self.work)
+        self.uploads = Uploads(kit, config, self.store, self.stores, self.workers, self.quotas, self.signatures)
+        self.reading = Reading(self.stores)
+        self.copies = Copies(kit, self.store, self.stores, self.reading, self.workers)
+        self.work = FileStore([state / "image-work"], self.workers)
+        refining = Refining(kit, config, self.uploads, self.copies, self.work)
+        self.imports = Imports(kit, config, self.store, self.uploads, self.copies, refining)
         self.snapshots = Snapshots(self)
 
     async def start(self) -> None:
         """Make room for bytes, and tidy up what the process before this one left half done."""
-        self.blobs.start()
+        self.stores.start()
         self.work.start()
         await self.uploads.sweep(at_start=True)
 
@@ -92,27 +101,29 @@ class Images:
         """All images of that name that the caller may use, newest first."""
         return await self.page(who, Wanted(conditions=(Condition("name", "eq", name),), visibility="all", member_status=None))
 
-    async def local_path(self, image_id: str) -> Path:
-        """The file with the bytes of an image. Raises ImageNotFound, or ImageInWrongState when there are none yet.
+    async def local_path(self, image_id: str) -> Path | None:
+        """The file with the bytes of an image; None when they are in no store of this host.
 
-        With `verify_at_boot` also what `Signatures.check` raises."""
+        Raises ImageNotFound, or ImageInWrongState when there are no bytes yet. With `verify_at_boot` also what `Signatures.check`
+        raises."""
         image = await self.get(image_id, EVERYONE)
-        if not image.has_data or image.blob is None:
+        if not image.has_data:
             raise ImageInWrongState(id=image_id, status=image.status, action="using its data")
         if self.config.verify_at_boot:
-            await self.signatures.check(image, self.blobs.read(image.blob))
-        return self.blobs.path(image.blob)
+            await self.signatures.check(image, self.reading.blocks(image))
+        return self.reading.path(image)
 
-    async def data(self, who: Context, image: Image, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None] | None:
-        """The bytes of an image; None while there are none. Raises ImageDeactivated."""
-        if not image.has_data or image.blob is None:
+    async def data(self, who: Context, image: Image, start: int = 0, length: int | None = None,
+                   preferred: tuple[str, ...] = ()) -> AsyncGenerator[bytes, None] | None:
+        """The bytes of an image, from a preferred store if it can be; None while there are none. Raises ImageDeactivated."""
+        if not image.has_data or not image.places:
             return None
         if image.status != "active" and not who.is_admin:
             raise ImageDeactivated()
-        stream = self.blobs.read(image.blob, start, length)
+        stream = self.reading.blocks(image, start, length, preferred)
         try:
             first = await anext(stream, b"")
-        except BlobMissing:
+        except StoreFailed:
             await self.get(image.id, EVERYONE)             # it was deleted meanwhile
             raise
         return _sliced(first, stream)
@@ -147,13 +158,13 @@ class Images:
             raise
         return await self.get(image.id, EVERYONE)
 
-    async def upload(self, image: Image, data: AsyncIterator[bytes], size: int | None = None) -> None:
+    async def upload(self, image: Image, data: AsyncIterator[bytes], size: int | None = None, *, store: str | None = None) -> None:
         """Store the bytes of a queued image; `size` is how many were announced."""
-        await self.uploads.receive(image, data, size)
+        await self.uploads.receive(image, data, size, store=store)
 
-    async def stage(self, image: Image, data: AsyncIterator[bytes], size: int | None = None) -> None:
+    async def stage(self, image: Image, data: AsyncIterator[bytes], size: int | None = None, *, store: str | None = None) -> None:
         """Keep the bytes of a queued image until it is imported."""
-        await self.uploads.receive(image, data, size, stage=True)
+        await self.uploads.receive(image, data, size, store=store, stage=True)
 
     async def change(self, who: Context, image_id: str, changes: list[Change],
                      check: Callable[[Image, dict[str, Any]], None]) -> Image:
@@ -170,11 +181,12 @@ class Images:
             return msgspec.structs.replace(image, **values)
 
     async def delete(self, who: Context, image_id: str) -> None:
-        """Raises ImageProtected. Bytes that are still coming are refused from now on."""
+        """Raises ImageProtected, or ImageCopied. Bytes that are still coming are refused from now on."""
         async with self.kit.db.transaction():
             image = await self._locked(image_id, who.scope)
             if image.protected:
                 raise ImageProtected(id=image.id)
+            self.copies.idle(image)
             await self.member_store.remove(image.id)
             await self.store.remove(image.id, self.kit.clock.now())
         await self._drop_data(image)
@@ -217,8 +229,9 @@ class Images:
 
     async def _drop_data(self, image: Image) -> None:
         self.uploads.deleted(image.id)
-        if image.blob is not None:
-            await self.blobs.delete(image.blob)
+        coming = [Place(store, image.blob) for store in image.coming] if image.blob else []
+        for place in (*image.places, *coming):
+            await self.stores.discard(place.store, place.key)
 
     def _limit(self, tags: list[str], properties: dict[str, str]) -> None:
         for what, found, limit in (("tags", tags, self.config.max_tags), ("properties", properties, self.config.max_properties)):

@@ -1,4 +1,5 @@
-"""Imports: bytes that were staged, or that are downloaded, become an image's; and the tasks that say how that goes."""
+"""Imports: bytes that were staged, that are downloaded or that another store has become an image's; and the tasks that say how
+that goes."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -8,60 +9,82 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from pileus.core.context import EVERYONE, Context
 from pileus.core.kit import Kit
 from pileus.image import web
-from pileus.image.backends.file import FileStore
+from pileus.image.backends.base import StoreFailed
 from pileus.image.config import ImageConfig
-from pileus.image.errors import FormatsMissing, ImageInWrongState, ImageNotFound, ImportMethodUnknown, TaskNotFound
-from pileus.image.model import TRANSITIONS, Action, Image, Received, Task
+from pileus.image.errors import (
+    CopyPresent,
+    FormatsMissing,
+    ImageInWrongState,
+    ImageNotFound,
+    ImportMethodUnknown,
+    StoreAbsent,
+    TaskNotFound,
+)
+from pileus.image.model import ACTIVE, TRANSITIONS, Action, Image, Received, Task
+from pileus.image.sagas.copy_image import COPY_IMAGE, CopyImage
 from pileus.image.sagas.import_image import IMPORT_IMAGE, ImportImage
+from pileus.image.service.copies import NOTE, Copies
 from pileus.image.service.refining import Refining
 from pileus.image.service.uploads import Uploads
 from pileus.image.store.images import Images as ImageStore
-from pileus.image.store.tasks import Tasks
 
-DIRECT, WEB = "glance-direct", "web-download"
-METHODS: dict[str, Action] = {DIRECT: "import_staged", WEB: "import_web"}
-#: How many bytes come between two notes of the progress.
-NOTE = 64 << 20
+DIRECT, WEB, COPY = "glance-direct", "web-download", "copy-image"
+METHODS: dict[str, Action | None] = {DIRECT: "import_staged", WEB: "import_web", COPY: None}
 NO_DATA: dict[str, Any] = {"set_blob": None, "size": None, "virtual_size": None, "checksum": None, "os_hash_algo": None,
-                           "os_hash_value": None, "upload_owner": None, "upload_lease": None}
+                           "os_hash_value": None, "upload_owner": None, "upload_lease": None, "places": [], "coming": []}
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What to import from where to where; without `stores` to the default one. `asked` is kept as the task's input."""
+
+    method: str
+    asked: dict[str, Any]
+    uri: str | None = None
+    stores: list[str] = []
+    all_stores: bool = False
+    must_succeed: bool = True
 
 
 class Imports:
-    def __init__(self, kit: Kit, config: ImageConfig, store: ImageStore, uploads: Uploads, work: FileStore):
-        self.kit, self.config, self.store, self.uploads, self.tasks = kit, config, store, uploads, Tasks(kit.db)
-        self.refining = Refining(kit, config, store, uploads, work)
+    def __init__(self, kit: Kit, config: ImageConfig, store: ImageStore, uploads: Uploads, copies: Copies,
+                 refining: Refining):
+        self.kit, self.config, self.store, self.uploads, self.copies, self.tasks = kit, config, store, uploads, copies, copies.tasks
+        self.stores, self.refining = uploads.stores, refining
         #: What gets the bytes of an address.
         self.fetch: Callable[[str, ImageConfig], AsyncGenerator[bytes, None]] = web.fetch
         kit.sagas.register(IMPORT_IMAGE, self)
+        kit.sagas.register(COPY_IMAGE, self)
 
     @property
     def methods(self) -> list[str]:
         return [method for method in METHODS if method in self.config.import_methods]
 
-    async def begin(self, who: Context, image: Image, method: str, asked: dict[str, Any], *, uri: str | None = None) -> Task:
-        """Start an import; `asked` is kept as the task's input.
-
-        Raises ImportMethodUnknown, AddressRefused, FormatsMissing or ImageInWrongState."""
+    def check(self, method: str) -> None:
+        """Raises ImportMethodUnknown."""
         if method not in self.methods:
             raise ImportMethodUnknown(method=method, known=", ".join(self.methods))
+
+    async def begin(self, who: Context, image: Image, order: Order) -> Task | None:
+        """Start an import; None when there is nothing to do: all stores have the image.
+
+        Raises StoreAbsent, AddressRefused, FormatsMissing, ImageInWrongState, ImageCopied or CopyPresent."""
         if not image.disk_format or not image.container_format:
             raise FormatsMissing()
-        if method == WEB:
-            web.check(uri or "", self.config)
-        now = self.kit.clock.now()
-        task = Task(id=self.kit.ids.uuid(), status="processing", owner=image.owner, user_id=who.user_id, request_id=who.request_id,
-                    image_id=image.id, input={"image_id": image.id, "import_req": asked}, created_at=now, updated_at=now)
+        if order.method == WEB:
+            web.check(order.uri or "", self.config)
+        stores = self._stores(order)
         async with self.kit.db.transaction():
-            if method == WEB:
-                await self.uploads.quotas.one_more_upload(image.owner)
-            blob = await self._claim(image, METHODS[method])
-            await self.tasks.add(task)
-            await self.kit.sagas.begin(IMPORT_IMAGE, image.id, ImportImage(
-                image_id=image.id, task_id=task.id, blob=blob, uri=uri, inject=self.refining.injected(who)))
-        return task
+            found = await self.store.find(image.id, EVERYONE, lock=True)
+            if found is None:
+                raise ImageNotFound(id=image.id)
+            if order.method == COPY:
+                return await self._begin_copy(who, found, order, stores)
+            return await self._begin_import(who, found, order, stores)
 
     async def get_task(self, id: str) -> Task:
         """Raises TaskNotFound."""
@@ -76,56 +99,123 @@ class Imports:
 
     # ---- what the saga does ------------------------------------------------------------------------------------------
     async def download(self, state: ImportImage) -> Received:
-        image = await self.store.find(state.image_id, EVERYONE)
-        if image is None:
-            raise ImageNotFound(id=state.image_id)
-        async with aclosing(self._noted(state)) as data:
-            return await self.uploads.pour(image, state.blob, data, packed=True)
+        """Bring what is at the address to the first store that takes it. Raises what the last one raised, or the download."""
+        while True:
+            store = next(store for store in state.stores if store not in state.failed)
+            image = await self.copies.get(state.image_id)
+            try:
+                async with aclosing(self._noted(state)) as data:
+                    received = await self.uploads.pour(image, state.blob, store, data, packed=True)
+            except StoreFailed:
+                await self.copies.missed(state, store)
+                if state.must_succeed or len(state.failed) == len(state.stores):
+                    raise
+            else:
+                await self.copies.arrived(state, store)
+                return received
 
     async def activate(self, state: ImportImage, values: dict[str, Any]) -> None:
         """Repeatable: an image that is active by now is left as it is."""
         allowed, to = TRANSITIONS["finish_import"]
         now = self.kit.clock.now()
         async with self.kit.db.transaction():
-            image = await self.store.find(state.image_id, EVERYONE)
-            if image is not None and values:                                # what was staged has been counted already
+            image = await self.copies.get(state.image_id)
+            if "size" in values:                                            # what was staged has been counted already
                 await self.uploads.quotas.more_bytes(image.owner, values["size"] - (image.size or 0))
-            ended = await self.store.change_state(state.image_id, allowed, to, now, blob=state.blob, upload_owner=None,
-                                                  upload_lease=None, **values)
-            image = await self.store.find(state.image_id, EVERYONE)
-            if not ended and (image is None or not image.has_data):
+            ended = await self.store.change_state(
+                state.image_id, allowed, to, now, blob=state.blob, upload_owner=None, upload_lease=None, coming=[],
+                places=[place for place in image.places if place.store in state.stores], **values)
+            if not ended and not image.has_data:
                 raise ImageNotFound(id=state.image_id)
-            if ended and image is not None and state.inject:
+            if ended and state.inject:
                 await self.store.update(image.id, {"properties": image.properties | state.inject})
-            await self.tasks.update(state.task_id, now, status="success", message="", result={"image_id": state.image_id},
-                                    expires_at=now + timedelta(days=self.config.task_days))
+            await self._ended(state.task_id, "success", result={"image_id": state.image_id})
+        if state.staged is not None and state.staged not in state.stores:
+            await self.stores.discard(state.staged, state.blob)
 
     async def undo(self, state: ImportImage, why: str) -> None:
         """The image is queued again, without bytes, and its task says why. Repeatable. One that is active by now stays so: it was
         not the import that failed."""
         allowed, to = TRANSITIONS["undo_import"]
-        now = self.kit.clock.now()
         async with self.kit.db.transaction():
             image = await self.store.find(state.image_id, EVERYONE, lock=True)
             if image is not None and image.has_data and image.blob == state.blob:
                 return
-            await self.store.change_state(state.image_id, allowed, to, now, blob=state.blob, **NO_DATA)
-            await self.tasks.update(state.task_id, now, status="failure", message=why,
-                                    expires_at=now + timedelta(days=self.config.task_days))
-        await self.uploads.blobs.delete(state.blob)
+            await self.store.change_state(state.image_id, allowed, to, self.kit.clock.now(), blob=state.blob, **NO_DATA)
+            await self._ended(state.task_id, "failure", why)
+        for store in {*state.stores, *([state.staged] if state.staged else [])}:
+            await self.stores.discard(store, state.blob)
+
+    async def copied(self, state: CopyImage) -> None:
+        await self._ended(state.task_id, "success", result={"image_id": state.image_id})
+
+    async def undo_copy(self, state: CopyImage, why: str) -> None:
+        """The image is in the stores it was in before. Repeatable. When meanwhile it was taken out of all of those, it stays where
+        it was copied to."""
+        gone = state.stores
+        async with self.kit.db.transaction():
+            image = await self.store.find(state.image_id, EVERYONE, lock=True)
+            if image is not None:
+                kept = [place for place in image.places if place.store not in state.stores] or image.places
+                gone = [store for store in state.stores if store not in {place.store for place in kept}]
+                await self.store.update(image.id, {"places": kept, "coming": [], "updated_at": self.kit.clock.now()})
+            await self._ended(state.task_id, "failure", why)
+        for store in gone:
+            await self.stores.discard(store, state.blob)
 
     # ---- parts -------------------------------------------------------------------------------------------------------
-    async def _claim(self, image: Image, action: Action) -> str:
-        """Make the image importing; returns the key of its bytes. Bytes that are still being staged are none."""
-        found = await self.store.find(image.id, EVERYONE, lock=True)
-        allowed, to = TRANSITIONS[action]
-        if found is None:
-            raise ImageNotFound(id=image.id)
-        if found.status not in allowed or (action == "import_staged" and found.size is None):
-            raise ImageInWrongState(id=image.id, status=found.status, action="an import")
-        blob = found.blob or self.kit.ids.uuid()
-        await self.store.change_state(image.id, allowed, to, self.kit.clock.now(), set_blob=blob)
-        return blob
+    def _stores(self, order: Order) -> list[str]:
+        stores = list(self.stores.writable) if order.all_stores else list(dict.fromkeys(order.stores)) or [self.stores.default]
+        for store in stores:
+            if store not in self.stores.writable:
+                raise StoreAbsent(store=store)
+        return stores
+
+    async def _begin_import(self, who: Context, image: Image, order: Order, stores: list[str]) -> Task:
+        """Make the image importing. Bytes that are still being staged are none."""
+        allowed, to = TRANSITIONS[METHODS[order.method]]
+        if image.status not in allowed or (order.method == DIRECT and not image.places):
+            raise ImageInWrongState(id=image.id, status=image.status, action="an import")
+        if order.method != DIRECT:
+            await self.uploads.quotas.one_more_upload(image.owner)
+        blob = image.blob or self.kit.ids.uuid()
+        await self.store.change_state(image.id, allowed, to, self.kit.clock.now(), set_blob=blob, failed=[],
+                                      coming=[store for store in stores if store not in image.stores])
+        task = await self._task(who, image, order)
+        await self.kit.sagas.begin(IMPORT_IMAGE, image.id, ImportImage(
+            image_id=image.id, task_id=task.id, blob=blob, stores=stores, must_succeed=order.must_succeed, uri=order.uri,
+            staged=image.stores[0] if image.places else None,
+            inject=self.refining.injected(who)))
+        return task
+
+    async def _begin_copy(self, who: Context, image: Image, order: Order, stores: list[str]) -> Task | None:
+        if image.status != ACTIVE:
+            raise ImageInWrongState(id=image.id, status=image.status, action="copying its data")
+        self.copies.idle(image)
+        present = [store for store in stores if store in image.stores]
+        if present and not order.all_stores:
+            raise CopyPresent(id=image.id, store=present[0])
+        stores = [store for store in stores if store not in present]
+        blob = image.blob or self.kit.ids.uuid()
+        await self.store.update(image.id, {"blob": blob, "coming": stores, "failed": []})
+        if not stores:
+            return None
+        task = await self._task(who, image, order)
+        await self.kit.sagas.begin(COPY_IMAGE, image.id, CopyImage(
+            image_id=image.id, task_id=task.id, blob=blob, stores=stores, must_succeed=order.must_succeed))
+        return task
+
+    async def _task(self, who: Context, image: Image, order: Order) -> Task:
+        now = self.kit.clock.now()
+        task = Task(id=self.kit.ids.uuid(), status="processing", owner=image.owner, user_id=who.user_id, request_id=who.request_id,
+                    image_id=image.id, input={"image_id": image.id, "import_req": order.asked}, created_at=now, updated_at=now)
+        await self.tasks.add(task)
+        return task
+
+    async def _ended(self, task_id: str, status: str, why: str = "", result: dict[str, Any] | None = None) -> None:
+        now = self.kit.clock.now()
+        await self.tasks.update(task_id, now, status=status, message=why, result=result,
+                                expires_at=now + timedelta(days=self.config.task_days))
 
     async def _noted(self, state: ImportImage) -> AsyncGenerator[bytes, None]:
         got = noted = 0

@@ -17,18 +17,17 @@ from typing import Any
 
 import msgspec
 
-from pileus.core.context import EVERYONE, Context
+from pileus.core.context import Context
 from pileus.core.kit import Kit
 from pileus.image.backends.file import PART, FileStore
 from pileus.image.config import ImageConfig
-from pileus.image.errors import ContentRefused, ImageDataTooLarge, ImageNotFound
+from pileus.image.errors import ContentRefused, ImageDataTooLarge
 from pileus.image.model import OPAQUE_CONTAINERS, Image
 from pileus.image.plugins import conversion, decompression
 from pileus.image.sagas.import_image import IMPORT_IMAGE, ImportImage, Refined
+from pileus.image.service.copies import Copies
 from pileus.image.service.signatures import signed
 from pileus.image.service.uploads import Uploads
-from pileus.image.store.images import Images as ImageStore
-from pileus.image.store.tasks import Tasks
 
 UNPACKED, CONVERTED, WHOLE = "-unpacked", "-converted", "-whole"
 #: Percentages between two notes of the progress.
@@ -36,10 +35,10 @@ STEP = 5
 
 
 class Refining:
-    def __init__(self, kit: Kit, config: ImageConfig, store: ImageStore, uploads: Uploads, work: FileStore):
+    def __init__(self, kit: Kit, config: ImageConfig, uploads: Uploads, copies: Copies, work: FileStore):
         """`work` keeps the working files."""
-        self.kit, self.config, self.store, self.uploads, self.work = kit, config, store, uploads, work
-        self.tasks = Tasks(kit.db)
+        self.kit, self.config, self.uploads, self.copies, self.work = kit, config, uploads, copies, work
+        self.tasks = copies.tasks
         self.plugins: dict[str, Callable[[Image, ImportImage, Refined | None], Awaitable[Refined | None]]] = {
             "image_decompression": self._unpack, "image_conversion": self._convert}
 
@@ -54,7 +53,7 @@ class Refining:
         """Make the file that is to be the image; None when the bytes stay as they came. Repeatable.
 
         Raises what the plug-ins raise, or ContentRefused for packed bytes that no plug-in unpacks any more."""
-        image = await self._image(state)
+        image = await self.copies.get(state.image_id)
         made: Refined | None = None
         if image.container_format not in OPAQUE_CONTAINERS and not signed(image):
             for name in self.config.import_plugins:
@@ -66,10 +65,11 @@ class Refining:
         return made
 
     async def replace(self, state: ImportImage, made: Refined) -> None:
-        """The file that was made becomes the bytes of the image, inspected and hashed like what came. Repeatable."""
-        image = msgspec.structs.replace(await self._image(state), disk_format=made.disk_format)
+        """The file that was made becomes the bytes of the image, inspected and hashed like what came, in the store that those are in.
+        Repeatable."""
+        image = msgspec.structs.replace(await self.copies.get(state.image_id), disk_format=made.disk_format)
         async with aclosing(self.work.read(made.key)) as data:
-            state.received = await self.uploads.pour(image, state.blob, data)
+            state.received = await self.uploads.pour(image, state.blob, image.stores[0], data)
 
     async def drop(self, task_id: str) -> None:
         """Remove the working files of an import. Repeatable."""
@@ -116,21 +116,15 @@ class Refining:
         return Refined(key=key, disk_format=target)
 
     # ---- parts -------------------------------------------------------------------------------------------------------
-    async def _image(self, state: ImportImage) -> Image:
-        image = await self.store.find(state.image_id, EVERYONE)
-        if image is None:
-            raise ImageNotFound(id=state.image_id)
-        return image
-
     def _blocks(self, image: Image, before: Refined | None) -> AsyncGenerator[bytes, None]:
-        return self.uploads.blobs.read(image.blob or "") if before is None else self.work.read(before.key)
+        return self.copies.reading.blocks(image) if before is None else self.work.read(before.key)
 
     async def _file(self, image: Image, state: ImportImage, before: Refined | None) -> Path:
         """A file with the bytes: qemu-img reads nothing else."""
         if before is not None:
             return self.work.path(before.key)
-        if isinstance(self.uploads.blobs, FileStore):
-            return self.uploads.blobs.path(image.blob or "")
+        if (stored := self.copies.reading.path(image)) is not None:
+            return stored
         key = state.task_id + WHOLE
         async with aclosing(self._blocks(image, None)) as blocks:
             await self.work.put(key, blocks)

@@ -12,13 +12,16 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
 from pileus.core.context import EVERYONE
 from pileus.core.db import Database
 from pileus.core.kit import Kit
-from pileus.image.backends.base import BlobMissing, BlobStore
+from pileus.core.log import Log
+from pileus.image.backends.base import BlobMissing, StoreFailed
+from pileus.image.backends.stores import Stores
 from pileus.image.backends.work import Workers
 from pileus.image.config import ImageConfig
 from pileus.image.errors import (
@@ -29,24 +32,28 @@ from pileus.image.errors import (
     ImageInWrongState,
     SizeMismatch,
     StorageOverQuota,
+    StoreUnknown,
     UploadLost,
     UploadTimedOut,
 )
 from pileus.image.formats import FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe
-from pileus.image.model import TRANSITIONS, Action, Image, Received
+from pileus.image.model import TRANSITIONS, Action, Image, Place, Received
 from pileus.image.service.meter import Meter, blocks
 from pileus.image.service.quotas import Quotas
 from pileus.image.service.signatures import Signatures
 from pileus.image.store.images import Images as ImageStore
 
 LEASE = timedelta(seconds=60)
+#: What of a row changes when the upload of its bytes comes to nothing.
+REQUEUED: dict[str, Any] = {"set_blob": None, "coming": [], "upload_owner": None, "upload_lease": None}
+log = Log("pileus.image.uploads")
 
 
 class Upload:
-    """One upload of this process; a staged one is kept until it is imported."""
+    """One upload of this process, to one store; a staged one is kept until it is imported."""
 
-    def __init__(self, image: Image, blob: str, *, staged: bool = False):
-        self.image, self.blob, self.staged, self.size = image, blob, staged, 0
+    def __init__(self, image: Image, blob: str, store: str, *, staged: bool = False):
+        self.image, self.blob, self.store, self.staged, self.size = image, blob, store, staged, 0
         self.gone = False
         self.deadline: asyncio.Timeout = asyncio.timeout(None)
 
@@ -58,10 +65,10 @@ class Upload:
 
 
 class Uploads:
-    def __init__(self, kit: Kit, config: ImageConfig, store: ImageStore, blobs: BlobStore, workers: Workers,
+    def __init__(self, kit: Kit, config: ImageConfig, store: ImageStore, stores: Stores, workers: Workers,
                  quotas: Quotas, signatures: Signatures):
         self.signatures = signatures
-        self.kit, self.config, self.store, self.blobs, self.workers, self.quotas = kit, config, store, blobs, workers, quotas
+        self.kit, self.config, self.store, self.stores, self.workers, self.quotas = kit, config, store, stores, workers, quotas
         self.going: dict[str, Upload] = {}             # by image
         self.arriving: Counter[str | None] = Counter()  # bytes of uploads that go on, by owner
 
@@ -69,14 +76,18 @@ class Uploads:
     def db(self) -> Database:
         return self.kit.db
 
-    async def receive(self, image: Image, data: AsyncIterator[bytes], declared: int | None = None, *, stage: bool = False) -> None:
-        """Store the bytes of a queued image, or with `stage` keep them where they will be stored: importing them copies nothing.
-        On any failure the image is queued again and nothing is left behind."""
+    async def receive(self, image: Image, data: AsyncIterator[bytes], declared: int | None = None, *, store: str | None = None,
+                      stage: bool = False) -> None:
+        """Store the bytes of a queued image, or with `stage` keep them where they will be stored: importing them to the same store
+        copies nothing. On any failure the image is queued again and nothing is left behind."""
+        store = store or self.stores.default
+        if store not in self.stores.writable:
+            raise StoreUnknown(store=store)
         if not image.disk_format or not image.container_format:
             raise FormatsMissing()
         if declared is not None:
             await self._affordable(image.owner, declared, stage)
-        upload = Upload(image, self.kit.ids.uuid(), staged=stage)
+        upload = Upload(image, self.kit.ids.uuid(), store, staged=stage)
         await self._begin(upload, "stage" if stage else "upload")
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._give_up, upload)
@@ -85,16 +96,16 @@ class Uploads:
             undo.pop_all()
         self._forget(upload)
 
-    async def pour(self, image: Image, blob: str, data: AsyncIterator[bytes], *, packed: bool = False) -> Received:
-        """Store bytes for an image whose row names `blob` already. When it raises, nothing is left. Repeatable.
+    async def pour(self, image: Image, blob: str, store: str, data: AsyncIterator[bytes], *, packed: bool = False) -> Received:
+        """Store bytes for an image whose row names `blob` and the store already. When it raises, nothing is left. Repeatable.
 
         They may be `packed` when a plug-in is to unpack them: then what is inside is inspected later."""
-        upload = Upload(image, blob)
+        upload = Upload(image, blob, store)
         self.going[image.id] = upload
         try:
             return await self._keep(upload, data, None, packed)
         except BaseException:
-            await self.blobs.delete(blob)
+            await self.stores.discard(store, blob)
             raise
         finally:
             self._forget(upload)
@@ -112,7 +123,7 @@ class Uploads:
         try:
             async with (upload.deadline, aclosing(self._watched(upload, data)) as chunks, aclosing(blocks(chunks)) as whole,
                         aclosing(meter.through(whole)) as metered):
-                await self.blobs.put(upload.blob, metered)
+                await self.stores.writable[upload.store].put(upload.blob, metered)
         except (TimeoutError, BlobMissing) as failure:
             if upload.gone or isinstance(failure, BlobMissing):
                 raise ImageGone(id=upload.image.id) from failure
@@ -133,7 +144,7 @@ class Uploads:
         now = self.kit.clock.now()
         async with self.db.transaction():
             await self.quotas.one_more_upload(upload.image.owner)
-            begun = await self.store.change_state(upload.image.id, allowed, to, now, set_blob=upload.blob,
+            begun = await self.store.change_state(upload.image.id, allowed, to, now, set_blob=upload.blob, coming=[upload.store],
                                                   upload_owner=self.kit.sagas.owner, upload_lease=now + LEASE)
         if not begun:
             found = await self.store.find(upload.image.id, EVERYONE)
@@ -175,17 +186,16 @@ class Uploads:
             await self.quotas.more_bytes(upload.image.owner, received.size, staged=upload.staged)
             ended = await self.store.change_state(
                 upload.image.id, allowed, to, self.kit.clock.now(), blob=upload.blob, upload_owner=None, upload_lease=None,
-                **msgspec.structs.asdict(received))
+                places=[Place(upload.store, upload.blob)], coming=[], **msgspec.structs.asdict(received))
             if not ended:
                 raise ImageGone(id=upload.image.id)
 
     async def _give_up(self, upload: Upload) -> None:
         """Back to how it was before. What a crash leaves undone here, `sweep` does."""
         self._forget(upload)
-        await self.blobs.delete(upload.blob)
+        await self.stores.discard(upload.store, upload.blob)
         allowed, to = TRANSITIONS["requeue"]
-        await self.store.change_state(upload.image.id, allowed, to, self.kit.clock.now(), blob=upload.blob, set_blob=None,
-                                      upload_owner=None, upload_lease=None)
+        await self.store.change_state(upload.image.id, allowed, to, self.kit.clock.now(), blob=upload.blob, **REQUEUED)
 
     def _forget(self, upload: Upload) -> None:
         self.arriving[upload.image.owner] -= upload.size
@@ -208,14 +218,24 @@ class Uploads:
         """Queue images again whose upload nobody carries on, and remove bytes that belong to no image.
 
         The keys are listed before the rows are read: a row names its blob before there is one, so what is listed and not
-        named then is nobody's for good."""
+        named then is nobody's for good. At a start only stores of this host are looked at: others may be no further yet."""
         queued = removed = 0
         allowed, to = TRANSITIONS["requeue"]
         for image in await self.store.abandoned(self.kit.clock.now(), self.kit.sagas.owner if at_start else None):
-            queued += await self.store.change_state(image.id, allowed, to, self.kit.clock.now(), blob=image.blob, set_blob=None,
-                                                    upload_owner=None, upload_lease=None)
-        keys = await self.blobs.keys()
-        for key in keys - await self.store.blobs():
-            await self.blobs.delete(key)
-            removed += 1
+            queued += await self.store.change_state(image.id, allowed, to, self.kit.clock.now(), blob=image.blob, **REQUEUED)
+        for id in self.stores.local if at_start else self.stores.writable:
+            removed += await self._sweep_store(id)
         return f"queued {queued}, removed {removed}" if queued or removed else None
+
+    async def _sweep_store(self, id: str) -> int:
+        """One that cannot be reached is swept another time."""
+        blobs = self.stores.writable[id]
+        try:
+            keys = await blobs.keys()
+            named = {key for store, key in await self.store.blobs() if store == id}
+            for key in keys - named:
+                await blobs.delete(key)
+        except StoreFailed as failure:
+            log.warning("a store of images could not be swept", store=id, why=failure.detail or str(failure))
+            return 0
+        return len(keys - named)

@@ -79,9 +79,13 @@ class Images:
         return await self.db.all(Image, sa.select(images).where(
             images.c.status.in_((SAVING, UPLOADING)), expired if owner is None else sa.or_(expired, images.c.upload_owner == owner)))
 
-    async def blobs(self) -> set[str]:
-        """Keys of all bytes that belong to an image."""
-        return {found[0] for found in await self.db.rows(sa.select(images.c.blob).where(images.c.blob.is_not(None)))}
+    async def blobs(self) -> set[tuple[str, str]]:
+        """(store, key) of all bytes that belong to an image, or will."""
+        found: set[tuple[str, str]] = set()
+        for blob, places, coming in await self.db.rows(sa.select(images.c.blob, images.c.places, images.c.coming)):
+            found.update((store, blob) for store in coming)
+            found.update((place["store"], place["key"]) for place in places)
+        return found
 
     async def used(self, owner: str | None, *, staged: bool = False) -> int:
         """Bytes of a project's images, or of those that are not imported yet."""

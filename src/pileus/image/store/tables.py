@@ -28,6 +28,9 @@ images = sa.Table(
     sa.Column("tags", Json, nullable=False),
     sa.Column("properties", Json, nullable=False),
     Id("blob", unique=True),
+    sa.Column("places", Json, nullable=False),                  # stores that have its bytes, with their keys
+    sa.Column("coming", Json, nullable=False),                  # stores that its bytes are on their way to
+    sa.Column("failed", Json),                                  # stores that the last import did not bring them to
     sa.Column("upload_owner", sa.String(255)),                  # the process that receives the bytes
     sa.Column("upload_lease", Time),                            # until when it is believed to be alive
     sa.Column("created_at", Time, nullable=False),

@@ -1,0 +1,72 @@
+"""The stores of this cloud by their names, and the driver of each."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from pileus.core.config import ConfigInvalid
+from pileus.core.log import Log
+from pileus.image.backends.base import Blobs, BlobStore, LocalBlobs, StoreFailed
+from pileus.image.backends.config import AnyStore, FileConfig, StoreConfig
+from pileus.image.backends.work import Workers
+
+RESERVED = "os_glance_"
+log = Log("pileus.image.stores")
+
+
+class Around(msgspec.Struct, frozen=True):
+    """What drivers are made with besides their options."""
+
+    state: Path
+    workers: Workers
+
+
+def file(config: FileConfig, around: Around) -> BlobStore:
+    from pileus.image.backends.file import FileStore
+
+    return FileStore([Path(config.folder) if config.folder else around.state / "images", *map(Path, config.more_folders)], around.workers)
+
+
+#: Stores that can be written.
+DRIVERS: dict[type[StoreConfig], Callable[..., BlobStore]] = {FileConfig: file}
+
+
+class Stores:
+    """All stores. One that is not configured any more may still be named in the rows of images: then it is passed over."""
+
+    def __init__(self, configured: dict[str, AnyStore], default: str, around: Around):
+        """Raises ConfigInvalid for a name that may not be, or a default store that cannot be written."""
+        for id in configured:
+            if not id or "," in id or id.startswith(RESERVED):
+                raise ConfigInvalid(path="[image.stores]", why=f"{id!r} is not the name of a store")
+        self.configured = configured
+        self.writable = {id: DRIVERS[type(config)](config, around) for id, config in configured.items() if type(config) in DRIVERS}
+        self.all: dict[str, Blobs] = {**self.writable}
+        self.default = default or next(iter(self.writable), "")
+        if self.default not in self.writable:
+            raise ConfigInvalid(path="[image]", why=f"the default store {self.default!r} is not one that images can be stored in")
+
+    def start(self) -> None:
+        for blobs in self.local.values():
+            blobs.start()
+
+    @property
+    def local(self) -> dict[str, LocalBlobs]:
+        return {id: blobs for id, blobs in self.writable.items() if isinstance(blobs, LocalBlobs)}
+
+    async def discard(self, id: str, key: str) -> None:
+        """Delete a blob that no image names any more. In a store that cannot be reached the sweep finds it; one that is not
+        ours to write to, or not configured any more, keeps what it has."""
+        if (store := self.writable.get(id)) is not None:
+            try:
+                await store.delete(key)
+            except StoreFailed as failure:
+                log.warning("the data of an image could not be deleted yet", store=id, key=key, why=failure.detail or str(failure))
+
+    def ordered(self, ids: Iterable[str]) -> list[str]:
+        """The preferred ones first."""
+        return sorted(ids, key=lambda id: (-self.configured[id].weight if id in self.configured else 0, id))
