@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
+import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +45,8 @@ def options(section: type[msgspec.Struct]) -> Iterator[tuple[str, str, object, s
     """(name, type, default, documentation) of each option: the documentation is the comment behind or above the field."""
     comments: dict[str, str] = {}
     pending: list[str] = []
-    for line in inspect.getsource(section).splitlines()[1:]:
+    classes = [one for one in reversed(section.__mro__) if issubclass(one, msgspec.Struct) and one is not msgspec.Struct]
+    for line in (line for one in classes for line in inspect.getsource(one).splitlines()[1:]):
         if found := re.match(r"\s+(\w+)\s*:.*?#\s*(.+)$", line):
             comments[found[1]] = " ".join([*pending, found[2]])
             pending = []
@@ -57,6 +59,10 @@ def options(section: type[msgspec.Struct]) -> Iterator[tuple[str, str, object, s
         if default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
             default = field.default_factory()
         yield field.name, _plain_type(field.type), default, comments.get(field.name, "")
+
+
+def _default(value: object) -> str:
+    return "(required)" if value is msgspec.NODEFAULT else f"`{value!r}`"
 
 
 def _plain_type(hint: Any) -> str:
@@ -79,8 +85,20 @@ def describe(kind: type[msgspec.Struct], prefix: str = "") -> str:
     if rows:
         title = f"## [{prefix.rstrip('.')}]" if prefix else "## Outside of any section"
         lines += [title, "", "| option | type | default | meaning |", "|---|---|---|---|"]
-        lines += [f"| `{name}` | {type_} | `{default!r}` | {text} |" for name, type_, default, text in rows] + [""]
+        lines += [f"| `{name}` | {type_} | {_default(default)} | {text} |" for name, type_, default, text in rows] + [""]
     for field in msgspec.structs.fields(kind):
         if field.name in sections:
             lines.append(describe(field.type, f"{prefix}{field.name}."))
+        for named in _named(field.type):
+            tag = f', `type = "{named.__struct_config__.tag}"`' if named.__struct_config__.tag else ""
+            lines.append(describe(named, f"{prefix}{field.name}.NAME.").replace("]\n", f"]{tag}\n", 1))
     return "\n".join(lines)
+
+
+def _named(hint: Any) -> tuple[type[msgspec.Struct], ...]:
+    """The Structs of sections that are named by the operator: those of a `dict[str, Struct]`, or of one of several."""
+    if typing.get_origin(hint) is not dict:
+        return ()
+    value = typing.get_args(hint)[1]
+    kinds = typing.get_args(value) if isinstance(value, types.UnionType) else (value,)
+    return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct))
