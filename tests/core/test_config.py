@@ -9,7 +9,7 @@ class Shape(msgspec.Struct, tag_field="type"):
     color: str = "red"          # what it looks like
 
 
-class Circle(Shape, tag="circle"):
+class Circle(Shape, tag="circle", kw_only=True):
     radius: int                 # from its middle
 
 

@@ -130,7 +130,7 @@ async def test_an_image_is_converted(method):
         image, task = await imported(g, DISK, method, disk_format="qcow2")
         assert (image["status"], task["status"], image["disk_format"]) == ("active", "success", "raw")
         assert image["size"] == image["virtual_size"] == samples.VIRTUAL
-        assert g.images.blobs.path(g.files()[0]).stat().st_blocks * 512 < MIB           # zeros take no space
+        assert (g.folder / g.files()[0]).stat().st_blocks * 512 < MIB           # zeros take no space
 
 
 @pytest.mark.realtime
@@ -208,8 +208,8 @@ async def test_an_image_deleted_while_it_is_unpacked_leaves_nothing():
 
 async def test_what_a_crash_left_is_swept_and_what_is_in_use_is_not():
     async with glance(**UNPACK) as g:
-        (g.images.work.folder / "0-unpacked").write_bytes(b"x")
-        (g.images.work.folder / "0-converted.part").write_bytes(b"x")
+        (g.images.work.folders[0] / "0-unpacked").write_bytes(b"x")
+        (g.images.work.folders[0] / "0-converted.part").write_bytes(b"x")
         image = await g.make()
         await stage(g, image["id"], gzip.compress(bytes(1 << 20)))
         found = []
