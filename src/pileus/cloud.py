@@ -55,6 +55,8 @@ from pileus.network.periodic import PERIODIC as NETWORK_TASKS
 from pileus.network.policy import DEFAULTS as NETWORK_POLICY
 from pileus.network.service import Network
 from pileus.object_store.periodic import PERIODIC as OBJECT_TASKS
+from pileus.object_store.pipeline.identity import Signer
+from pileus.object_store.s3.names import is_for_s3
 from pileus.object_store.service import ObjectStore
 from pileus.placement.api import API as PLACEMENT
 from pileus.placement.policy import DEFAULTS as PLACEMENT_POLICY
@@ -185,7 +187,13 @@ class Cloud:
             await identity.admit(who, "object-store", "", method, path)
             return who
 
-        return ObjectStore(config, self.state / "object_store", self.clock, self.ids, identify)
+        async def signers(access: str, *, request_id: str = "") -> Signer | None:
+            found = await identity.ec2.signer(access)
+            if found is None:
+                return None
+            return Signer(secret=found[0], who=msgspec.structs.replace(found[1].context, request_id=request_id))
+
+        return ObjectStore(config, self.state / "object_store", self.clock, self.ids, identify, signers=signers)
 
     def _periodic(self) -> None:
         tasks = [("identity", self.services.identity, IDENTITY_TASKS), ("image", self.services.image, IMAGE_TASKS),
@@ -197,9 +205,9 @@ class Cloud:
 
 
 def is_for_objects(scope: dict) -> bool:
-    """Whether a request is the object store's: by its path."""
+    """Whether a request is the object store's: by its path, or because it is signed as S3's are."""
     path = scope["path"]
-    return path.startswith(("/v1/", "/v1.0/")) or path in ("/v1", "/v1.0", "/info", "/healthcheck")
+    return path.startswith(("/v1/", "/v1.0/")) or path in ("/v1", "/v1.0", "/info", "/healthcheck") or is_for_s3(scope)
 
 
 async def _prepare(db: Database) -> None:

@@ -191,3 +191,17 @@ async def test_tokens_of_deleted_keys_are_void(keystone, how):
         path = "/credentials/" + hashlib.sha256(key["access"].encode()).hexdigest()
     assert (await ann.delete(V3 + path)).status == 204
     assert [await keystone.works(t) for t in (token, child, spared, ann.token)] == [False, False, True, True]
+
+
+async def test_who_checks_signatures_within_the_cloud_gets_the_secret_while_the_key_is_good(keystone):
+    ann, key, _ = await ann_nova(keystone)
+    secret, verified = await keystone.identity.ec2.signer(key["access"])
+    assert (secret, verified.context.project_id) == (key["secret"], key["tenant_id"])
+    assert (await keystone.identity.ec2.signer(key["access"]))[1].token == verified.token
+    assert await keystone.identity.ec2.signer("nobody's") is None
+    blob = '{"access": "entrusted", "secret": "b", "trust_id": "x"}'
+    made = {"user_id": key["user_id"], "project_id": key["tenant_id"], "type": "ec2", "blob": blob}
+    assert (await ann.post(f"{V3}/credentials", {"credential": made})).status == 201
+    assert await keystone.identity.ec2.signer("entrusted") is None
+    assert (await ann.delete(f"{V3}/users/{key['user_id']}/credentials/OS-EC2/{key['access']}")).status == 204
+    assert await keystone.identity.ec2.signer(key["access"]) is None

@@ -25,6 +25,7 @@ from pileus.core.context import Context
 from pileus.core.errors import Unauthenticated
 from pileus.core.ids import Ids
 from pileus.object_store.config import ObjectStoreConfig
+from pileus.object_store.pipeline.identity import Signer
 from pileus.object_store.service import ObjectStore
 from tests.wire import pieces, send
 
@@ -55,10 +56,10 @@ class TestStore:
         self.config = msgspec.convert(defaults, ObjectStoreConfig)
         self.folder = Path(tempfile.mkdtemp(prefix="pileus-test-"))
         self.clock = Clock() if real_time else VirtualClock()
-        self.seed, self.callers = seed, dict[str, Context]()
+        self.seed, self.callers, self.signers = seed, dict[str, Context](), dict[str, Signer]()
 
     async def __aenter__(self) -> TestStore:
-        self.objects = ObjectStore(self.config, self.folder, self.clock, Ids(self.seed), self.identify)
+        self.objects = ObjectStore(self.config, self.folder, self.clock, Ids(self.seed), self.identify, signers=self.signer)
         return self
 
     async def __aexit__(self, *_: Any) -> None:
@@ -72,6 +73,9 @@ class TestStore:
         if service_token:
             who = msgspec.structs.replace(who, service_roles=self.callers[service_token].roles)
         return who
+
+    async def signer(self, access: str, *, request_id: str = "") -> Signer | None:
+        return self.signers.get(access)
 
     def as_(self, user: str = "alice", *, project: str = "", roles: tuple[str, ...] = ("member", "reader"), **headers: str) -> Caller:
         """A caller of a project (his own, when none is named) with a token."""

@@ -60,6 +60,20 @@ class BulkConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     concurrency: int = 4                    # objects that are deleted at a time
 
 
+class S3Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.s3]"""
+
+    #: Regions that requests may be signed for; the first is where buckets are said to be.
+    regions: list[str] = msgspec.field(default_factory=lambda: ["RegionOne", "us-east-1"])
+    storage_domains: list[str] = []         # domains below which a host's name is a bucket's
+    max_bucket_listing: int = 1000          # names in one page of a listing
+    max_parts_listing: int = 1000           # parts, or uploads, in one page of a listing
+    max_upload_part_num: int = 1000         # parts that an object may consist of
+    max_multi_delete_objects: int = 1000    # objects that one request may delete
+    min_segment_size: int = 5 << 20         # bytes of a part, other than the last
+    concurrency: int = 4                    # objects that a request for many of them works on at a time
+
+
 class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store]"""
 
@@ -99,5 +113,7 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     slo: SloConfig = msgspec.field(default_factory=SloConfig)
     #: Many objects by one request.
     bulk: BulkConfig = msgspec.field(default_factory=BulkConfig)
+    #: The API of Amazon's S3.
+    s3: S3Config = msgspec.field(default_factory=S3Config)
     #: What names and metadata may be.
     limits: Limits = msgspec.field(default_factory=Limits)

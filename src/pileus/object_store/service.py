@@ -20,7 +20,7 @@ from pileus.object_store.model.names import Hashing
 from pileus.object_store.model.policy import Policies
 from pileus.object_store.node import StorageNode
 from pileus.object_store.pipeline.feature import Store
-from pileus.object_store.pipeline.identity import Identify
+from pileus.object_store.pipeline.identity import Identify, Signers
 from pileus.object_store.proxy.proxy import Proxy
 from pileus.object_store.ring import file, simple
 from pileus.object_store.ring.device import Device
@@ -39,7 +39,7 @@ class ObjectStore:
     """
 
     def __init__(self, config: ObjectStoreConfig, state: Path, clock: Clock, ids: Ids, identify: Identify | None = None, *,
-                 serves_storage: bool = True):
+                 signers: Signers | None = None, serves_storage: bool = True):
         self.config, self.state, self.clock, self.ids = config, state, clock, ids
         self.policies = Policies(config.policies)
         folder = Path(config.ring_folder) if config.ring_folder else state / "rings"
@@ -57,7 +57,7 @@ class ObjectStore:
         if serves_storage:
             local[self.address] = self.node
         self.proxy = Proxy(config.proxy, config.limits, self.policies, self.rings, self.transport, clock, ids)
-        self.store = Store(config, self.proxy, clock, ids, identify)
+        self.store = Store(config, self.proxy, clock, ids, identify, signers)
         pipeline.build(self.store)
         self.app = Application(self.store.pipeline)
         self.node_app = Application(received(self.node))

@@ -43,6 +43,7 @@ _decode = msgspec.json.Decoder(Pair).decode
 class Ec2:
     def __init__(self, core: Core, credentials: Credentials, logins: Logins):
         self.core, self.credentials, self.logins = core, credentials, logins
+        self.tokens: dict[str, str] = {}    # of access keys that sign often: their last token, while it is good
 
     async def create(self, user_id: str, project_id: str) -> tuple[Credential, Pair]:
         """Raises Invalid for a user or project that is not there."""
@@ -73,6 +74,23 @@ class Ec2:
     async def log_in_s3(self, access: str, signature: str, token: str) -> Verified:
         return await self._log_in(access, lambda secret: fits_s3(secret, signature, token))
 
+    async def signer(self, access: str) -> tuple[str, Verified] | None:
+        """The secret of an access key and what its owner may do now, for parts of the cloud that check signatures themselves."""
+        verified = await self.logins.tokens.find(self.tokens[access]) if access in self.tokens else None
+        generation = (await self.core.generations.read())[TOKENS] if verified is None else 0
+        found = await self._find(access)
+        if found is None or not _opens(found[1]):
+            return None
+        if verified is None:
+            try:
+                verified = await self.logins.issue_signed(found[0], generation)
+            except Unauthenticated:
+                return None
+            self.tokens[access] = verified.token
+            while len(self.tokens) > self.core.config.token_cache:
+                self.tokens.pop(next(iter(self.tokens)))
+        return found[1].secret, verified
+
     async def _log_in(self, access: str, fitting) -> Verified:
         generation = (await self.core.generations.read())[TOKENS]
         found = await self._find(access)
@@ -81,7 +99,7 @@ class Ec2:
         if found is None or not fits_it:
             raise Unauthenticated()
         credential, pair = found
-        if pair.trust_id or pair.app_cred_id or pair.access_token_id:
+        if not _opens(pair):
             raise Unauthenticated()
         return await self.logins.issue_signed(credential, generation)
 
@@ -98,3 +116,8 @@ class Ec2:
             return _decode(self.credentials.blob(credential))
         except msgspec.DecodeError:
             return None
+
+
+def _opens(pair: Pair) -> bool:
+    """Whether it is its user's own: what was made on somebody's behalf opens nothing."""
+    return not (pair.trust_id or pair.app_cred_id or pair.access_token_id)

@@ -25,12 +25,15 @@ from pileus.object_store.pipeline.symlink import Symlinks
 from pileus.object_store.pipeline.tempurl import TempUrl
 from pileus.object_store.pipeline.versioned_writes import VersionedWrites
 from pileus.object_store.pipeline.versioning import ObjectVersioning
+from pileus.object_store.s3.etags import ListedEtags
+from pileus.object_store.s3.feature import S3
 from pileus.object_store.wire.message import Handler
 
 #: All features, the outermost first: a request passes them downwards, its answer upwards.
 PIPELINE: list[type[Feature]] = [
     CatchErrors,
     Gatekeeper,
+    S3,             # its buckets may be called like any path; what it asks passes all the others
     HealthCheck,
     CrossDomain,
     NameCheck,
@@ -43,6 +46,7 @@ PIPELINE: list[type[Feature]] = [
     Quotas,                 # a copy counts like any other object
     BulkDelete,
     ExtractArchive,
+    ListedEtags,
     StaticLargeObjects,     # large objects are inside of Copy, which copies what they stand for
     DynamicLargeObjects,
     VersionedWrites,

@@ -5,9 +5,26 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import msgspec
+
 from pileus.core.context import Context
 
 
 class Identify(Protocol):
     async def __call__(self, token: str, service_token: str | None = None, *, request_id: str = "", method: str, path: str) -> Context:
         """Who holds these tokens. Raises `core.errors.Unauthenticated`, also when a token is not for requests like this one."""
+
+
+class Signer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose access key it is, and the secret that its owner signs with."""
+
+    secret: str
+    who: Context
+
+    def __repr__(self) -> str:
+        return f"<Signer {self.who.user_id}>"
+
+
+class Signers(Protocol):
+    async def __call__(self, access: str, *, request_id: str = "") -> Signer | None:
+        """Whose access key this is; None when it is nobody's, or its owner may not use it."""

@@ -1,0 +1,51 @@
+"""Buckets: made, looked at, deleted, and where they are."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.object_store.s3 import names, xml
+from pileus.object_store.s3.call import Call
+from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.wire.message import Response
+
+
+async def head(call: Call) -> Response:
+    got = await call.done("HEAD", call.bucket)
+    return Response(200, {"content-type": "application/xml", "x-amz-bucket-region": call.s3.regions[0],
+                          "x-container-object-count": got.header("x-container-object-count")})
+
+
+async def create(call: Call) -> Response:
+    wanted = await call.document("CreateBucketConfiguration", required=False)
+    if wanted is not None and (place := wanted.value("LocationConstraint")) and place not in call.s3.regions:
+        raise S3Error("InvalidLocationConstraint")
+    if (await call.info(call.bucket)).exists:
+        raise S3Error("BucketAlreadyOwnedByYou", BucketName=call.bucket)
+    made = await call.ask("PUT", call.bucket)
+    if made.status == 202:
+        raise S3Error("BucketAlreadyOwnedByYou", BucketName=call.bucket)
+    if not made.ok:
+        raise await call.error(made, call.bucket)
+    return Response(200, {"location": f"/{call.bucket}"})
+
+
+async def delete(call: Call) -> Response:
+    """The container of its parts goes first: they belong to nothing any more when the bucket is empty."""
+    gone = await call.ask("DELETE", call.bucket)
+    if gone.status == 409:
+        raise S3Error("BucketNotEmpty", BucketName=call.bucket)
+    if not gone.ok:
+        raise await call.error(gone, call.bucket)
+    return Response(204)
+
+
+async def location(call: Call) -> Response:
+    await call.done("HEAD", call.bucket)
+    region = call.s3.regions[0]
+    body = xml.document("LocationConstraint") if region == "us-east-1" else \
+        xml.tag("LocationConstraint", region, f' xmlns="{xml.NAMESPACE}"').encode()
+    return Response(200, {"content-type": "application/xml"}, body)
+
+
+def segments(bucket: str) -> str:
+    return bucket + names.SEGMENTS

@@ -1,0 +1,130 @@
+"""One request of S3's: what it is about, on whose behalf, and how the rest of the store is asked for it."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pileus.core.context import Context
+from pileus.object_store.config import S3Config
+from pileus.object_store.proxy.info import Info
+from pileus.object_store.s3 import xml
+from pileus.object_store.s3.errors import MARK, S3Error
+from pileus.object_store.s3.signatures.claim import Claim
+from pileus.object_store.wire.message import Request, Response
+
+if TYPE_CHECKING:
+    from pileus.object_store.s3.feature import S3
+
+#: status of the store → code, unless a handler knows better.
+BY_STATUS = {400: "InvalidRequest", 401: "AccessDenied", 403: "AccessDenied", 405: "MethodNotAllowed", 408: "RequestTimeout",
+             409: "InvalidBucketState", 411: "MissingContentLength", 412: "PreconditionFailed", 413: "EntityTooLarge", 416: "InvalidRange",
+             422: "BadDigest", 499: "RequestTimeout", 501: "NotImplemented", 498: "SlowDown", 503: "ServiceUnavailable"}
+#: Documents are read whole, and no longer than this.
+LONGEST_DOCUMENT = 2 << 20
+
+
+class Call:
+    """`bucket` and `key` are empty where there is none. `params`: the query, blank values included."""
+
+    __slots__ = ("account", "bucket", "claim", "feature", "key", "params", "req", "secret", "who")
+
+    def __init__(self, feature: S3, req: Request, bucket: str, key: str):
+        self.feature, self.req, self.bucket, self.key = feature, req, bucket, key
+        self.params = req.params
+        self.claim: Claim | None = None
+        self.secret = ""
+        self.who = Context()
+        self.account = ""
+
+    def owned_by(self, who: Context, claim: Claim | None, secret: str) -> None:
+        """From now on the call is made on behalf of `who`: buckets are those of that project."""
+        self.who, self.claim, self.secret = who, claim, secret
+        self.account = f"{self.config.reseller_prefix}{who.project_id}"
+
+    @property
+    def config(self):
+        return self.feature.store.config
+
+    @property
+    def s3(self) -> S3Config:
+        return self.config.s3
+
+    def header(self, name: str, default: str = "") -> str:
+        return self.req.header(name, default)
+
+    # ---- asking the rest of the store --------------------------------------------------------------------------------
+    async def ask(self, method: str, container: str = "", obj: str = "", headers: Mapping[str, str] | None = None, *, query: str = "",
+                  body: AsyncIterator[bytes] | None = None, footers: Callable[[], Mapping[str, str]] | None = None) -> Response:
+        """The store's answer to a request of its own API, with the caller's rights. Raises S3Error from a body that is wrong."""
+        path = f"/v1/{self.account}" + (f"/{container}" if container else "") + (f"/{obj}" if obj else "")
+        sent = Request(method, path, headers, query=query, body=body, id=self.req.id)
+        sent.who, sent.footers = self.who, footers
+        sent.facts = {name: self.req.facts[name] for name in ("client", "scheme") if name in self.req.facts} | {"source": "S3"}
+        if method in ("PUT", "POST") and body is None:
+            sent.headers.setdefault("content-length", "0")
+        response = await self.feature.app(sent)
+        if (error := response.facts.get(MARK)) is not None:
+            raise error
+        return response
+
+    async def done(self, method: str, container: str = "", obj: str = "", headers: Mapping[str, str] | None = None, **more) -> Response:
+        """As `ask`. Raises S3Error unless it went well."""
+        response = await self.ask(method, container, obj, headers, **more)
+        if not response.ok:
+            raise await self.error(response, container, obj)
+        return response
+
+    async def error(self, response: Response, container: str = "", obj: str = "") -> S3Error:
+        """What an answer that says no means here."""
+        await response.close()
+        status = response.status
+        if status == 404:
+            if not container or (obj and (await self.info(container)).exists):
+                return S3Error("NoSuchKey", Key=obj)
+            return S3Error("NoSuchBucket", BucketName=container)
+        if status == 422 and self.header("content-md5"):
+            return S3Error("BadDigest", ExpectedDigest=self.header("content-md5"))
+        return S3Error(BY_STATUS.get(status, "InternalError"))
+
+    async def info(self, container: str) -> Info:
+        return await self.feature.store.container_info(self.account, container)
+
+    async def bucket_info(self) -> Info:
+        """The call's bucket. Raises S3Error when there is none."""
+        info = await self.info(self.bucket)
+        if not info.exists:
+            raise S3Error("NoSuchBucket" if info.status == 404 else "ServiceUnavailable", BucketName=self.bucket)
+        return info
+
+    # ---- documents ---------------------------------------------------------------------------------------------------
+    async def document(self, root: str, *, error: str = "MalformedXML", required: bool = True) -> xml.Node | None:
+        """The request's XML; None when there is no body and none is required. Raises S3Error."""
+        body = await self.read_body()
+        if not body.strip():
+            if required:
+                raise S3Error("MissingRequestBodyError" if error == "MalformedXML" else error)
+            return None
+        try:
+            return xml.parse(body, root)
+        except ValueError:
+            raise S3Error(error) from None
+
+    async def read_body(self, most: int = LONGEST_DOCUMENT) -> bytes:
+        """The whole body, checked. Raises S3Error when it is longer than `most`."""
+        from pileus.object_store.s3 import payload
+
+        if (self.req.length or 0) > most:
+            raise S3Error("MalformedXML")
+        return await payload.read(self, most)
+
+
+def answer(name: str, *children: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer that is a document."""
+    return Response(status, {"content-type": "application/xml", **(headers or {})}, xml.document(name, *children))
+
+
+def url_quoted(text: str) -> str:
+    return quote(text, safe="-_.~/", errors="surrogateescape")

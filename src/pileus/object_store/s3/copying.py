@@ -1,0 +1,98 @@
+"""Copies of objects, within the store (API reference, "CopyObject")."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, quote, unquote
+
+import msgspec
+
+from pileus.object_store.s3 import metadata, names, views, xml
+from pileus.object_store.s3.call import Call, answer
+from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.wire.message import Response
+
+HEADER = "x-amz-copy-source"
+TO_ITSELF = ("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, "
+             "storage class, website redirect location or encryption attributes.")
+#: Of the request → of the source.
+CONDITIONS = {f"{HEADER}-{name}": name for name in metadata.CONDITIONS}
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    bucket: str
+    key: str
+    version: str = ""
+
+    @property
+    def query(self) -> str:
+        return f"version-id={quote(self.version)}" if self.version else ""
+
+
+def source_of(call: Call) -> Source:
+    """Raises S3Error for a header that names no object."""
+    text = call.header(HEADER)
+    path, mark, query = text.partition("?")
+    version = ""
+    if mark:
+        given = dict(parse_qsl(query, keep_blank_values=True))
+        if set(given) != {"versionId"} or not given["versionId"]:
+            raise S3Error("InvalidArgument", "Unsupported copy source parameter.", ArgumentName=HEADER, ArgumentValue=text)
+        version = given["versionId"]
+    bucket, slash, key = unquote(path, errors="surrogateescape").removeprefix("/").partition("/")
+    if not slash or not key:
+        raise S3Error("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey", ArgumentName=HEADER,
+                      ArgumentValue=text)
+    if not names.is_bucket(bucket):
+        raise S3Error("InvalidBucketName", BucketName=bucket)
+    return Source(bucket=bucket, key=key, version=version)
+
+
+async def copy(call: Call) -> Response:
+    source = source_of(call)
+    directive = call.header("x-amz-metadata-directive", "COPY")
+    if directive not in ("COPY", "REPLACE"):
+        raise S3Error("InvalidArgument", "Unknown metadata directive.", ArgumentName="x-amz-metadata-directive", ArgumentValue=directive)
+    if call.req.length:
+        raise S3Error("InvalidRequest", "The body of a copy must be empty.")
+    same = (source.bucket, source.key, source.version) == (call.bucket, call.key, "")
+    if same and directive == "COPY" and call.header("x-amz-storage-class", "STANDARD") == "STANDARD":
+        raise S3Error("InvalidRequest", TO_ITSELF)
+    found = await look(call, source)
+    if int(found.header("content-length", "0")) > call.config.limits.max_file_size:
+        raise S3Error("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: "
+                      f"{call.config.limits.max_file_size}")
+    made = await call.done("PUT", call.bucket, call.key, await _headers(call, source, found, directive), query=source.query)
+    return result("CopyObjectResult", made, found)
+
+
+async def look(call: Call, source: Source) -> Response:
+    """The source as it is now, which must be as the request wants it. Raises S3Error."""
+    wanted = {name: call.header(header) for header, name in CONDITIONS.items() if header in call.req.headers}
+    found = await call.ask("HEAD", source.bucket, source.key, {**wanted, "x-backend-etag-is-at": metadata.ETAG}, query=source.query)
+    if found.status in (304, 412):
+        await found.close()
+        raise S3Error("PreconditionFailed")
+    if not found.ok:
+        raise await call.error(found, source.bucket, source.key)
+    return found
+
+
+async def _headers(call: Call, source: Source, found: Response, directive: str) -> dict[str, str]:
+    """Those of the PUT: with REPLACE what the request says, otherwise the source's own, and its tags unless there are new ones."""
+    headers = {"x-copy-from": quote(f"{source.bucket}/{source.key}", errors="surrogateescape"), "if-match": found.header("etag")}
+    said = metadata.written(call)
+    if directive == "REPLACE":
+        headers |= said | {"x-fresh-metadata": "true"}
+    headers[metadata.ETAG] = ""             # the copy is one object, whatever the source consists of
+    replaced = call.header("x-amz-tagging-directive", "COPY") == "REPLACE"
+    headers[metadata.TAGGING] = said.get(metadata.TAGGING, "") if replaced else found.header(metadata.TAGGING)
+    return headers
+
+
+def result(name: str, made: Response, found: Response) -> Response:
+    told = {"x-amz-copy-source-version-id": found.header("x-object-version-id")} if found.header("x-object-version-id") else {}
+    if made.header("x-object-version-id"):
+        told["x-amz-version-id"] = made.header("x-object-version-id")
+    return answer(name, xml.tag("LastModified", views.shown_date(made.header("last-modified"))),
+                  xml.tag("ETag", metadata.quoted(made.header("etag"))), headers=told)

@@ -1,0 +1,69 @@
+"""The feature of the pipeline that answers S3's requests: who asks, what for, and the handler of `routes.py`.
+
+It is outside of everything that knows rights and names, so that what it asks passes all of it; inside of the gatekeeper, so
+that it may keep system metadata.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.core.log import Log
+from pileus.object_store.pipeline.feature import Feature
+from pileus.object_store.s3 import errors, names, routes, signatures
+from pileus.object_store.s3.call import Call
+from pileus.object_store.s3.errors import MARK, S3Error
+from pileus.object_store.wire.asgi import ClientGone
+from pileus.object_store.wire.message import Request, Response, Stop
+
+log = Log("pileus.object_store.s3")
+
+
+class S3(Feature):
+    def info(self) -> dict[str, Any]:
+        if self.store.signers is None:
+            return {}
+        config = self.store.config.s3
+        return {"s3api": {"max_bucket_listing": config.max_bucket_listing, "max_parts_listing": config.max_parts_listing,
+                          "max_upload_part_num": config.max_upload_part_num, "max_multi_delete_objects": config.max_multi_delete_objects,
+                          "allow_multipart_uploads": True, "min_segment_size": config.min_segment_size, "s3_acl": False}}
+
+    async def __call__(self, req: Request) -> Response:
+        if self.store.signers is None or not names.is_ours(req):
+            return await self.app(req)
+        try:
+            response = await self._answered(req)
+        except Stop as stop:
+            response = stop.response
+        except ClientGone:
+            response = S3Error("RequestTimeout").response
+        except Exception:
+            log.exception("unexpected error", method=req.method, path=req.path, request=req.id)
+            response = S3Error("InternalError").response
+        if (error := response.facts.get(MARK)) is not None:
+            response.body = b"" if req.method == "HEAD" else errors.body(error, req.id)
+        response.headers |= {"x-amz-request-id": req.id, "x-amz-id-2": req.id}
+        return response
+
+    async def _answered(self, req: Request) -> Response:
+        bucket, key = names.split(req, self.store.config.s3.storage_domains)
+        call = Call(self, req, bucket, key)
+        handler = routes.find(call)
+        if not routes.proves_itself(handler):
+            await self.authenticate(call)
+        names.check(call)
+        return await handler(call)
+
+    async def authenticate(self, call: Call) -> None:
+        """Raises S3Error unless the request is signed with a key that somebody has."""
+        claim = signatures.read(names.signed_form(call.req, self.store.config.s3.storage_domains), self.store.clock.now(),
+                                self.store.config.s3.regions)
+        if claim is None:
+            raise S3Error("AccessDenied")
+        assert self.store.signers is not None
+        signer = await self.store.signers(claim.access, request_id=call.req.id)
+        if signer is None:
+            raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=claim.access)
+        claim.check(signer.secret)
+        call.owned_by(signer.who, claim, signer.secret)
