@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from pileus.core.clock import Clock
 
@@ -62,7 +63,11 @@ def iso(timestamp: str) -> str:
 
 def http_date(timestamp: str) -> str:
     """As Last-Modified shows it: whole seconds, rounded up, so that nothing seems older than it is."""
-    whole = int(timestamp[:10]) + (timestamp[11:16] != "00000")
+    return _date(int(timestamp[:10]) + (timestamp[11:16] != "00000"))
+
+
+@lru_cache(4096)
+def _date(whole: int) -> str:
     return datetime.fromtimestamp(whole, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 

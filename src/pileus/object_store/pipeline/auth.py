@@ -7,11 +7,13 @@ users cannot touch what a service keeps for them. Everybody else needs an access
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pileus.core.context import Context
 from pileus.core.errors import Unauthenticated
 from pileus.object_store.pipeline import acl
-from pileus.object_store.pipeline.feature import Feature
-from pileus.object_store.wire.message import Request, Response, Stop
+from pileus.object_store.pipeline.feature import Feature, Store
+from pileus.object_store.wire.message import Handler, Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
 DEFAULT_DOMAIN = "default"
@@ -21,6 +23,12 @@ DOMAIN = "x-container-sysmeta-acl-domain"
 
 
 class Auth(Feature):
+    def __init__(self, app: Handler, store: Store):
+        super().__init__(app, store)
+        config = store.config
+        self.operators, self.readers = lowered(config.operator_roles), lowered(config.reader_roles)
+        self.services, self.reseller = lowered(config.service_roles), config.reseller_admin_role.lower()
+
     async def __call__(self, req: Request) -> Response:
         if self.store.identify is not None and req.who is None and (token := req.header("x-auth-token") or req.header("x-storage-token")):
             try:
@@ -39,16 +47,16 @@ class Auth(Feature):
 
     def _owns(self, req: Request) -> None:
         """Whether the caller may do everything in the account."""
-        config, who = self.store.config, req.who
+        who = req.who
         req.owner = False
         req.facts.pop("auth.reseller", None)
         if who is None:
             return
-        if config.reseller_admin_role.lower() in {r.lower() for r in who.roles}:
+        if self.reseller in lowered(who.roles):
             req.owner = True
             req.facts["auth.reseller"] = True
         elif self._is_of(who, _account(req)):
-            req.owner = bool(who.roles & {r.lower() for r in config.operator_roles}) and self._vouched(who, _account(req))
+            req.owner = bool(who.roles & self.operators) and self._vouched(who, _account(req))
 
     def _is_of(self, who: Context, account: str) -> bool:
         """Whether the account is that of the caller's project."""
@@ -60,7 +68,7 @@ class Auth(Feature):
         config = self.store.config
         if not config.service_prefix or not account.startswith(config.service_prefix):
             return True
-        return bool({r.lower() for r in who.service_roles} & {r.lower() for r in config.service_roles})
+        return bool(lowered(who.service_roles) & self.services)
 
     async def authorize(self, req: Request) -> Response | None:
         self._owns(req)
@@ -82,7 +90,7 @@ class Auth(Feature):
             return True
         if not self._is_of(who, _account(req)):
             return False
-        reads = req.method in ("GET", "HEAD") and who.roles & {r.lower() for r in self.store.config.reader_roles}
+        reads = req.method in ("GET", "HEAD") and who.roles & self.readers
         return bool(reads) or allowed.names_role(who.roles)
 
     def _keep_lists(self, req: Request) -> None:
@@ -99,6 +107,10 @@ class Auth(Feature):
     def challenge(self, req: Request) -> Response:
         account = _account(req) or "unknown"
         return plain(401, headers={"www-authenticate": f'Swift realm="{account}"'})
+
+
+def lowered(roles: Iterable[str]) -> frozenset[str]:
+    return frozenset(role.lower() for role in roles)
 
 
 def _account(req: Request) -> str:

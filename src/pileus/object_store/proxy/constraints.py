@@ -12,12 +12,12 @@ from pileus.object_store.wire.status import plain
 
 
 def size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogateescape"))
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
 
 
 def is_text(text: str) -> bool:
     """UTF-8 without NUL."""
-    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text))
 
 
 def check_name(kind: str, name: str, most: int) -> None:

@@ -19,12 +19,14 @@ class Devices:
     def __init__(self, root: Path, *, threads: int = 4, mount_check: bool = False):
         self.root, self.threads, self.mount_check = root, threads, mount_check
         self.open: dict[str, Threads] = {}
+        self.paths: dict[str, Path] = {}
 
     def path(self, name: str) -> Path:
         """The device's folder. Raises DeviceUnavailable when there is none."""
-        path = self.root / name
-        if "/" in name or name in ("", ".", "..") or not (path.is_mount() if self.mount_check else path.is_dir()):
+        path = self.paths.get(name) or self.root / name
+        if "/" in name or name in ("", ".", "..") or not (os.path.ismount(path) if self.mount_check else os.path.isdir(path)):
             raise DeviceUnavailable(name)
+        self.paths[name] = path
         return path
 
     def threads_of(self, name: str) -> Threads:

@@ -21,6 +21,8 @@ def refused(req: Request, headers: Mapping[str, str]) -> Response | None:
         return _answer(412, headers)
     if "if-none-match" in req.headers and _named(req.header("if-none-match"), etag):
         return _answer(304 if req.method in ("GET", "HEAD") else 412, headers)
+    if "if-unmodified-since" not in req.headers and "if-modified-since" not in req.headers:
+        return None
     modified = moment(headers.get("last-modified", ""))
     if modified is None:
         return None
