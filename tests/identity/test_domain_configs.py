@@ -1,6 +1,6 @@
 """Configuration of single domains."""
 
-from tests.identity.booted import V3
+from tests.identity.booted import V3, booted
 
 
 async def _domain(admin, name="d"):
@@ -69,3 +69,30 @@ async def test_defaults(keystone):
     assert (await admin.get(f"{V3}/domains/config/ldap/default")).json["config"] == {"ldap": whole["ldap"]}
     for option, value in whole["ldap"].items():
         assert (await admin.get(f"{V3}/domains/config/ldap/{option}/default")).json["config"] == {option: value}
+
+
+RULE, TEXT = r"^(?=.*\d).{7,}$", "7 characters and a digit"
+
+
+async def test_everybody_may_read_what_passwords_must_be_like():
+    path = f"{V3}/domains/default/config/security_compliance"
+    async with booted(password_regex=RULE, password_regex_description=TEXT, lockout_failure_attempts=3) as keystone:
+        await keystone.member("ann")
+        for caller in (await keystone.as_("ann", "ann", project="ann"), await keystone.as_("ann", "ann", project=None),
+                       await keystone.as_()):
+            both = {"password_regex": RULE, "password_regex_description": TEXT}
+            assert (await caller.get(path)).json == {"config": {"security_compliance": both}}
+            for option, value in both.items():
+                assert (await caller.get(f"{path}/{option}")).json == {"config": {option: value}}
+                assert (await caller.request("HEAD", f"{path}/{option}")).status == 200
+            for option in ("lockout_failure_attempts", "nope"):
+                assert (await caller.get(f"{path}/{option}")).status == 403
+        domain, _ = await _domain(await keystone.as_())
+        assert (await caller.get(path.replace("default", domain))).status == 403
+        assert (await caller.get(path.replace("default", "missing"))).status == 404
+        assert (await keystone.anonymous.get(path)).status == 401
+
+
+async def test_without_rules_there_are_none_to_read(keystone):
+    got = await (await keystone.as_()).get(f"{V3}/domains/default/config/security_compliance")
+    assert got.json["config"]["security_compliance"] == {"password_regex": None, "password_regex_description": None}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pileus.identity.errors import TreeTooDeep
 from tests.identity.booted import V3, booted
 
 
@@ -101,3 +102,19 @@ async def test_two_levels(other):
             {"service_id": service, "resource_name": "ram", "resource_limit": 60, "domain_id": "default"},
         ]
         assert (await admin.post(f"{V3}/limits", {"limits": both})).status == 201  # together they fit
+
+
+async def test_two_levels_are_not_begun_over_a_deeper_tree(tmp_path):
+    """Limits of projects that nobody counts would be worse than none. In the other model, and once moved, it starts."""
+    url = f"sqlite:///{tmp_path}/db"
+    async with booted(url) as keystone:
+        admin = await keystone.as_()
+        _, project = await keystone.member("ann")
+        below = (await admin.post(f"{V3}/projects", {"project": {"name": "below", "parent_id": project}})).json["project"]["id"]
+    with pytest.raises(TreeTooDeep, match=below):
+        async with booted(url, limit_enforcement_model="strict_two_level"):
+            pass
+    async with booted(url) as keystone:
+        assert (await (await keystone.as_()).delete(f"{V3}/projects/{below}")).status == 204
+    async with booted(url, limit_enforcement_model="strict_two_level") as keystone:
+        assert await keystone.as_()

@@ -67,6 +67,9 @@ DEFAULTS: Options = {
         "auth_pool_connection_lifetime": 60,
     },
 }
+#: What every user may read: what a password must be like. The same for all domains, so it is read of the default one only.
+COMPLIANCE = "security_compliance"
+READABLE = ("password_regex", "password_regex_description")
 SECRET: dict[str, frozenset[str]] = {"ldap": frozenset({"password"})}
 
 

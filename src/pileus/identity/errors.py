@@ -69,6 +69,14 @@ class DomainConfigInvalid(errors.Forbidden):
     code, message = "identity.domain_config_invalid", "Invalid domain specific configuration: {why}."
 
 
+class TreeTooDeep(errors.Conflict):
+    code = "identity.tree_too_deep"
+    message = (
+        "Identity cannot start with the enforcement model {model}: there are projects below projects ({projects}). "
+        "Move them, or set limit_enforcement_model to flat."
+    )
+
+
 class RegisteredLimitNotFound(errors.NotFound):
     code, message = "identity.registered_limit_not_found", "Could not find registered limit for {id}."
 

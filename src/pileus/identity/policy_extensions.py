@@ -43,6 +43,7 @@ RULES: Rules = {
     **{f"{verb}_consumer": (ADMIN, GLOBAL) for verb in ("create", "update", "delete")},
     **{rule: (ADMIN_OR_READER, GLOBAL) for kind in _FEDERATION for rule in (f"get_{kind}", f"list_{kind}s")},
     **{f"{verb}_{kind}": (ADMIN, GLOBAL) for kind in _FEDERATION for verb in ("create", "update", "delete")},
+    "get_security_compliance_domain_config": ("", ANY),
     "get_limit_model": ("", ANY),
     "get_limit": (_OWN_LIMIT, ANY),
     "list_limits": ("", ANY),

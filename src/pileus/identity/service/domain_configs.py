@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from pileus.identity import domain_options
-from pileus.identity.domain_options import Options
+from pileus.identity.domain_options import READABLE, Options
 from pileus.identity.errors import DomainConfigInvalid, DomainConfigNotFound, DomainNotFound
 from pileus.identity.keys import Keys
-from pileus.identity.model import DomainConfig
+from pileus.identity.model import DEFAULT_DOMAIN, DomainConfig
 from pileus.identity.service.core import Core
 
 
@@ -38,6 +38,17 @@ class DomainConfigs:
         if found is None:
             raise DomainConfigNotFound(what=f"option {option} in group {group}", domain="default")
         return found
+
+    async def compliance(self, domain_id: str, option: str | None = None) -> dict[str, Any]:
+        """What everybody may know of the rules for passwords. They are the cloud's, shown as the default domain's."""
+        await self._domain(domain_id)
+        if domain_id != DEFAULT_DOMAIN:
+            why = "Reading security compliance information for any domain other than the default domain is not allowed or supported."
+            raise DomainConfigInvalid(why=why)
+        if option is not None and option not in READABLE:
+            raise DomainConfigInvalid(why=f"Reading security compliance values other than {' and '.join(READABLE)} is not allowed.")
+        said = {name: getattr(self.core.config, name) or None for name in READABLE}
+        return {domain_options.COMPLIANCE: said} if option is None else {option: said[option]}
 
     async def effective(self, domain_id: str) -> Options | None:
         """Everything as it is in force, secrets included; None for a domain that configured nothing. Not for showing."""

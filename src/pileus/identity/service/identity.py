@@ -100,10 +100,11 @@ class Identity:
         self.websso = WebSso(config, self.keys, kit.clock, kit.ids)
 
     async def start(self) -> None:
-        """Raises OSError when the folder of keys cannot be used."""
+        """Raises OSError when the folder of keys cannot be used, TreeTooDeep when limits cannot be counted."""
         for keys in (*self.token_keys, self.credential_keys):
             keys.open()
         await self.core.generations.start()
+        await self.limits.check_model()
 
     async def stop(self) -> None:
         self.passwords.close()

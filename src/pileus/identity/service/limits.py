@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from pileus.core.errors import Invalid
-from pileus.identity.errors import LimitInvalid, LimitWithoutRegistered, RegisteredLimitInUse
+from pileus.identity.errors import LimitInvalid, LimitWithoutRegistered, RegisteredLimitInUse, TreeTooDeep
 from pileus.identity.model import Limit, RegisteredLimit
 from pileus.identity.service.core import Core
 from pileus.identity.store.base import Filter
@@ -43,6 +43,12 @@ class Limits:
     def model(self) -> tuple[str, str]:
         name = self.core.config.limit_enforcement_model
         return name, MODELS[name]
+
+    async def check_model(self) -> None:
+        """Raise TreeTooDeep when projects are nested deeper than the model in force can count."""
+        nested = await self.core.store.projects.below_projects(10) if self.model[0] != "flat" else []
+        if nested:
+            raise TreeTooDeep(model=self.model[0], projects=", ".join(nested))
 
     # ---- registered --------------------------------------------------------------------------------------------------
     async def list_registered(self, filters: list[Filter]) -> list[RegisteredLimit]:

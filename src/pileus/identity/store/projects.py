@@ -46,5 +46,11 @@ class Projects(Table[Project]):
     async def ids_in_domain(self, domain_id: str) -> list[str]:
         return [r.id for r in await self.db.rows(sa.select(projects.c.id).where(projects.c.domain_id == domain_id))]
 
+    async def below_projects(self, most: int) -> list[str]:
+        """The ids of so many projects that have a project above them."""
+        c = projects.c
+        nested = sa.select(c.id).where(c.parent_id.is_not(None), c.parent_id != c.domain_id)
+        return [r.id for r in await self.db.rows(nested.order_by(c.id).limit(most))]
+
     async def remove_in_domain(self, domain_id: str) -> None:
         await self.db.execute(projects.delete().where(projects.c.domain_id == domain_id))
