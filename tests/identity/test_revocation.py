@@ -3,6 +3,8 @@ every login happens at the same instant, and still the order counts."""
 
 import asyncio
 
+import pytest
+
 from pileus.identity.config import IdentityConfig
 from pileus.identity.model import NewPassword
 from pileus.identity.service import Identity
@@ -182,3 +184,45 @@ async def test_revocations_are_forgotten_when_no_token_can_need_them(keystone):
     await asyncio.sleep(48 * 3600 + 3600 + 1)
     assert await purge_revocations(keystone.identity) == "1 revocations forgotten"
     assert not await keystone.works(token)  # it has expired
+
+
+async def test_all_tokens_of_a_user_end_at_once(keystone):
+    """By themselves or by an administrator; nobody else's do."""
+    (ann, _), (bob, _) = await keystone.member("ann"), await keystone.member("bob")
+    tokens, others = [await keystone.token("ann") for _ in range(2)], await keystone.token("bob")
+    path = f"{V3}/users/{ann}/tokens"
+    assert (await Caller(keystone.app, others).delete(path)).status == 403
+    assert (await Caller(keystone.app, tokens[0]).delete(path)).status == 204
+    assert [await keystone.works(t) for t in (*tokens, others)] == [False, False, True]
+    admin = await keystone.as_()
+    assert (await admin.delete(f"{V3}/users/{bob}/tokens")).status == 204 and not await keystone.works(others)
+    assert (await admin.delete(f"{V3}/users/missing/tokens")).status == 404
+    assert await keystone.works(await keystone.token("ann")), "who logs in anew has a good one"
+
+
+async def test_services_may_list_what_was_revoked(keystone):
+    ann, _ = await keystone.member("ann")
+    await keystone.member("nova", "service", "service")
+    nova = await keystone.as_("nova", "nova", project="service")
+    admin = await keystone.as_()
+    path = f"{V3}/OS-REVOKE/events"
+    assert (await nova.get(path)).json["events"] == []
+    doomed = await keystone.as_("ann", "ann", project="ann")
+    shown = (await doomed.get(f"{V3}/auth/tokens", headers={"X-Subject-Token": doomed.token})).json["token"]
+    await doomed.delete(f"{V3}/auth/tokens", headers={"X-Subject-Token": doomed.token})
+    await asyncio.sleep(1)
+    await admin.delete(f"{V3}/users/{ann}/tokens")
+    at = ["2026-01-01T00:00:00.000000Z", "2026-01-01T00:00:01.000000Z"]
+    events = [{"audit_chain_id": shown["audit_ids"][0], "issued_before": at[0], "revoked_at": at[0]},
+              {"user_id": ann, "issued_before": at[1], "revoked_at": at[1]}]
+    for caller in (nova, admin):
+        assert (await caller.get(path)).json["events"] == events
+    assert (await nova.get(f"{path}?since={at[1]}")).json["events"] == events[1:]
+    assert (await nova.get(f"{path}?since=soon")).status == 400
+    assert (await (await keystone.as_("ann", "ann", project="ann")).get(path)).status == 403
+
+
+@pytest.mark.parametrize("path", ["OS-SIMPLE-CERT/ca", "OS-SIMPLE-CERT/certificates", "auth/tokens/OS-PKI/revoked"])
+async def test_what_went_with_pki_tokens_is_gone(keystone, path):
+    got = await keystone.anonymous.get(f"{V3}/{path}")
+    assert got.status == 410 and got.json["error"]["code"] == 410

@@ -216,6 +216,15 @@ class Credential(Record, frozen=True, kw_only=True):
     extra: dict[str, Any] = {}
 
 
+class Revocation(msgspec.Struct, frozen=True, kw_only=True):
+    """What was issued to `key` (`user:ID`, `token:ID`, …) before the generation is void; by the end nothing of it is left."""
+
+    key: str
+    generation: int
+    revoked_at: datetime
+    expires_at: datetime
+
+
 class Trust(Record, frozen=True, kw_only=True):
     """The trustee may act on a project with these of the trustor's roles: as the trustor (`impersonation`) or as themselves.
 

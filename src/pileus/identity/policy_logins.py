@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pileus.identity.personas import ADMIN, ADMIN_OR_READER, ANY, Rules
+from pileus.identity.personas import ADMIN, ADMIN_OR_READER, ANY, GLOBAL, Rules
 
 _OWNER = "user_id:%(target.user.id)s"
 _SEES = f"{ADMIN_OR_READER} or {_OWNER}"
 _CHANGES = f"{ADMIN} or {_OWNER}"
 
 RULES: Rules = {
+    "revoke_tokens_for_user": (_CHANGES, ANY),
+    "list_revoke_events": (f"{ADMIN} or rule:service_role", GLOBAL),
     "get_application_credential": (_SEES, ANY),
     "list_application_credentials": (_SEES, ANY),
     "create_application_credential": (_OWNER, ("project",)),

@@ -24,6 +24,7 @@ from pileus.identity.api import (
     projects,
     regions,
     registered_limits,
+    revocations,
     role_assignments,
     roles,
     trusts,
@@ -60,5 +61,6 @@ _RESOURCES = (
     limits,
     application_credentials,
     ec2,
+    revocations,
 )
 API = Api(name="identity", root=ROOT, routes=[route for resource in _RESOURCES for route in resource.ROUTES], render=render)

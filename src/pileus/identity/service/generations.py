@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from pileus.core.clock import Clock
 from pileus.core.db import Database
+from pileus.identity.model import Revocation
 from pileus.identity.store.revocations import Revocations
 
 #: `tokens`: whether tokens are valid and which roles they mean. `catalog`: the service catalog.
@@ -53,9 +54,9 @@ class Generations:
     async def revoke(self, *keys: str) -> None:
         """Void, with the transaction around, every token that has one of these keys and was issued until now."""
         generation = await self.raise_()
-        expires_at = self.clock.now() + self.kept
+        now = self.clock.now()
         for key in keys:
-            await self.store.revoke(key, generation, expires_at)
+            await self.store.revoke(Revocation(key=key, generation=generation, revoked_at=now, expires_at=now + self.kept))
 
     def _learn(self, name: str, value: int) -> None:
         self.known = self.known | {name: max(value, self.known.get(name, 0))}

@@ -149,6 +149,12 @@ class Users:
             await self.core.generations.revoke(f"user:{id}")
             await self.core.keep_an_admin()
 
+    async def revoke_tokens(self, id: str) -> None:
+        """Void all tokens of a user."""
+        async with self.db.transaction():
+            await self.store.get(id)
+            await self.core.generations.revoke(f"user:{id}")
+
     async def disable_inactive(self) -> int:
         """Disable who has not logged in for too long, except the last administrator; says how many."""
         gone = 0

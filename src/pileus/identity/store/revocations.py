@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from pileus.core.db import Database, Duplicate
+from pileus.identity.model import Revocation
 from pileus.identity.store.tables import generations, revocations
 
 
@@ -31,9 +32,14 @@ class Revocations:
         await self.db.execute(generations.update().where(generations.c.name == name).values(value=generations.c.value + 1))
         return await self.db.scalar(sa.select(generations.c.value).where(generations.c.name == name))
 
-    async def revoke(self, key: str, generation: int, expires_at: datetime) -> None:
-        await self.db.execute(revocations.delete().where(revocations.c.key == key))
-        await self.db.insert(revocations, {"key": key, "generation": generation, "expires_at": expires_at})
+    async def revoke(self, revocation: Revocation) -> None:
+        await self.db.execute(revocations.delete().where(revocations.c.key == revocation.key))
+        await self.db.insert(revocations, revocation)
+
+    async def since(self, moment: datetime | None) -> list[Revocation]:
+        """All, or those that were revoked then or later; in their order."""
+        later = [] if moment is None else [revocations.c.revoked_at >= moment]
+        return await self.db.all(Revocation, sa.select(revocations).where(*later).order_by(revocations.c.generation, revocations.c.key))
 
     async def any_since(self, keys: list[str], generation: int) -> bool:
         """Whether one of the keys was revoked after `generation`."""

@@ -212,6 +212,7 @@ revocations = sa.Table(
     METADATA,
     sa.Column("key", sa.String(80), primary_key=True),
     sa.Column("generation", sa.BigInteger, nullable=False),
+    sa.Column("revoked_at", Time, nullable=False),
     sa.Column("expires_at", Time, nullable=False, index=True),  # by then every token it could concern has expired
 )
 

@@ -271,6 +271,7 @@ def upgrade() -> None:
     op.create_table('identity_revocations',
     sa.Column('key', sa.String(length=80), nullable=False),
     sa.Column('generation', sa.BigInteger(), nullable=False),
+    sa.Column('revoked_at', sa.String(27), nullable=False),
     sa.Column('expires_at', sa.String(27), nullable=False),
     sa.PrimaryKeyConstraint('key', name=op.f('pk_identity_revocations'))
     )
