@@ -31,6 +31,17 @@ lockout_duration_s = 5
 unique_last_password_count = 2
 [compute]
 hosts = 2
+[object_store]
+cross_domain_policy = '<allow-access-from domain="*" secure="false" />'
+[[object_store.policies]]
+index = 0
+name = "gold"
+default = true
+[[object_store.policies]]
+index = 1
+name = "silver"
+[object_store.tempurl]
+allowed_digests = ["sha1", "sha256", "sha512"]
 [image]
 web_hosts = ["127.0.0.1"]
 web_ports = []

@@ -204,10 +204,13 @@ class Cloud:
             self.kit.ticker.add("object store", self.objects, OBJECT_TASKS)
 
 
+OBJECT_STORE_PAGES = frozenset({"/v1", "/v1.0", "/info", "/healthcheck", "/crossdomain.xml"})
+
+
 def is_for_objects(scope: dict) -> bool:
     """Whether a request is the object store's: by its path, or because it is signed as S3's are."""
     path = scope["path"]
-    return path.startswith(("/v1/", "/v1.0/")) or path in ("/v1", "/v1.0", "/info", "/healthcheck") or is_for_s3(scope)
+    return path.startswith(("/v1/", "/v1.0/")) or path in OBJECT_STORE_PAGES or is_for_s3(scope)
 
 
 async def _prepare(db: Database) -> None:

@@ -98,6 +98,8 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     storage_listen: str = "127.0.0.1:6200"  # where the rings say that this process's devices are; only a cluster's servers listen there
     proxy_listen: str = "127.0.0.1:8080"    # where a cluster's proxy listens
     identity_url: str = ""                  # where a cluster's proxy asks who holds a token: the URL of identity's version 3
+    static_web: bool = True                 # whether containers may be web sites
+    static_web_url: str = ""                # scheme and host that redirections of sites name; empty: those of the request
     cross_domain_policy: str = ""           # what /crossdomain.xml says; empty: there is none
     cors_allow_origin: list[str] = []       # sites whose browsers may ask for everything; containers add their own
     cors_expose_headers: list[str] = []     # headers that such a site's scripts see besides the usual ones

@@ -14,6 +14,7 @@ from pileus.object_store.pipeline.cors import Cors
 from pileus.object_store.pipeline.crossdomain import CrossDomain
 from pileus.object_store.pipeline.dlo import DynamicLargeObjects
 from pileus.object_store.pipeline.feature import Feature, Store
+from pileus.object_store.pipeline.form_post import FormPost
 from pileus.object_store.pipeline.gatekeeper import Gatekeeper
 from pileus.object_store.pipeline.healthcheck import HealthCheck
 from pileus.object_store.pipeline.info import InfoPage
@@ -21,6 +22,7 @@ from pileus.object_store.pipeline.listing_formats import ListingFormats
 from pileus.object_store.pipeline.name_check import NameCheck
 from pileus.object_store.pipeline.quotas import Quotas
 from pileus.object_store.pipeline.slo import StaticLargeObjects
+from pileus.object_store.pipeline.static_web import StaticWeb
 from pileus.object_store.pipeline.symlink import Symlinks
 from pileus.object_store.pipeline.tempurl import TempUrl
 from pileus.object_store.pipeline.versioned_writes import VersionedWrites
@@ -41,7 +43,9 @@ PIPELINE: list[type[Feature]] = [
     InfoPage,
     ListingFormats,
     TempUrl,        # lets in who has no token
+    FormPost,       # so does this
     Auth,
+    StaticWeb,      # knows who came without a token
     Copy,
     Quotas,                 # a copy counts like any other object
     BulkDelete,

@@ -12,6 +12,9 @@ from pileus.object_store.pipeline.feature import Feature
 from pileus.object_store.wire.message import Request, Response
 from pileus.object_store.wire.status import plain
 
+#: The release of Swift whose API this is: by it clients know what they may ask for.
+SWIFT = "2.38.0"
+
 
 class InfoPage(Feature):
     def info(self) -> dict[str, Any]:
@@ -19,7 +22,7 @@ class InfoPage(Feature):
         policies: list[dict[str, Any]] = [{"name": p.name, "aliases": ", ".join([p.name, *p.aliases])}
                                           | ({"default": True} if p is proxy.policies.default else {})
                                           for p in proxy.policies if not p.deprecated]
-        return {"swift": {**msgspec.to_builtins(proxy.limits), "version": __version__, "strict_cors_mode": True, "policies": policies,
+        return {"pileus": {"version": __version__}, "swift": {**msgspec.to_builtins(proxy.limits), "version": SWIFT, "strict_cors_mode": True, "policies": policies,
                           "allow_account_management": proxy.config.allow_account_management,
                           "account_autocreate": proxy.config.account_autocreate, "valid_api_versions": ["v1", "v1.0"]}}
 

@@ -7,11 +7,9 @@ container's key opens that container only. (Object Storage API reference, "Tempo
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import base64
 import binascii
-import hmac
 import ipaddress
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -20,11 +18,10 @@ from urllib.parse import quote
 import msgspec
 
 from pileus.object_store.pipeline.feature import Feature
+from pileus.object_store.pipeline.signatures import OUTDATED, keys_of, parse, signs
 from pileus.object_store.wire.message import Request, Response
 from pileus.object_store.wire.status import plain
 
-#: The length of a signature in hexadecimal digits → its digest.
-BY_LENGTH = {40: "sha1", 64: "sha256", 128: "sha512"}
 #: Whoever may do the first may look, too.
 ALSO = {"HEAD": ("HEAD", "GET", "PUT", "POST")}
 #: Would reach beyond the one object.
@@ -60,7 +57,7 @@ class TempUrl(Feature):
         config = self.store.config.tempurl
         return {"tempurl": {"methods": config.methods, "incoming_remove_headers": ["x-timestamp"], "incoming_allow_headers": [],
                             "outgoing_remove_headers": [HIDDEN + "*"], "outgoing_allow_headers": [SHOWN + "*"],
-                            "allowed_digests": config.allowed_digests, "deprecated_digests": []}}
+                            "allowed_digests": config.allowed_digests, "deprecated_digests": [name for name in config.allowed_digests if name in OUTDATED]}}
 
     async def __call__(self, req: Request) -> Response:
         params = req.params if "temp_url_" in req.query else {}
@@ -81,6 +78,8 @@ class TempUrl(Feature):
         if req.method in ("PUT", "POST") and (bad := next((n for n in FORBIDDEN if n in req.headers), None)):
             return plain(400, f"The header '{bad}' is not allowed in this tempurl")
         self._let_in(req, scope)
+        if claim.prefix is not None:
+            req.facts["tempurl.links"] = claim.prefix, _links(params)
         req.query = ""                          # nothing else in the URL was signed
         response = await self.app(req)
         return self._dressed(req, response, claim, obj)
@@ -89,7 +88,7 @@ class TempUrl(Feature):
         """Below which path the URL opens something; None when it opens nothing."""
         config = self.store.config.tempurl
         try:
-            digest, given = _signature(claim.signature)
+            digest, given = parse(claim.signature)
             if digest not in config.allowed_digests or claim.moment < self.store.clock.now().timestamp():
                 return None
         except (ValueError, binascii.Error):
@@ -104,19 +103,10 @@ class TempUrl(Feature):
                 continue
             text = f"{method}\n{claim.moment}\n{signed}"
             message = (f"ip={claim.ip_range}\n{text}" if claim.ip_range is not None else text).encode("utf-8", "surrogateescape")
-            async for key, scope in self._keys(account, container):
-                if hmac.compare_digest(given, hmac.digest(key.encode("utf-8", "surrogateescape"), message, digest)):
+            async for key, scope in keys_of(self.store, account, container):
+                if signs(key, given, message, digest):
                     return scope
         return None
-
-    async def _keys(self, account: str, container: str) -> AsyncIterator[tuple[str, str]]:
-        """Keys, and what each of them opens."""
-        for name in ("temp-url-key", "temp-url-key-2"):
-            if key := (await self.store.account_info(account)).meta("account", name):
-                yield key, f"/{account}/"
-        for name in ("temp-url-key", "temp-url-key-2"):
-            if key := (await self.store.container_info(account, container)).meta("container", name):
-                yield key, f"/{account}/{container}/"
 
     def _let_in(self, req: Request, scope: str) -> None:
         async def authorize(asked: Request) -> Response | None:
@@ -128,7 +118,7 @@ class TempUrl(Feature):
 
     def _dressed(self, req: Request, response: Response, claim: Claim, obj: str) -> Response:
         response.headers = {n: v for n, v in response.headers.items() if not n.startswith(HIDDEN) or n.startswith(SHOWN)}
-        if req.method not in ("GET", "HEAD") or not response.ok:
+        if req.method not in ("GET", "HEAD") or not response.ok or response.facts.get("static_web.listing"):
             return response
         known = response.header("content-disposition")
         if claim.inline:
@@ -139,15 +129,11 @@ class TempUrl(Feature):
         return response
 
 
-def _signature(text: str) -> tuple[str, bytes]:
-    """The digest and the bytes of a signature. Raises ValueError."""
-    name, colon, encoded = text.partition(":")
-    if colon:
-        padded = encoded.replace("-", "+").replace("_", "/") + "=" * (-len(encoded) % 4)
-        return name, base64.b64decode(padded, validate=True)
-    if len(text) not in BY_LENGTH:
-        raise ValueError("no signature")
-    return BY_LENGTH[len(text)], bytes.fromhex(text)
+def _links(params: Mapping[str, str]) -> str:
+    """What makes a link in a listing a URL of the same rights."""
+    names = ("temp_url_prefix", "temp_url_expires", "temp_url_sig", "temp_url_ip_range")
+    said = [f"{name}={quote(params[name])}" for name in names if name in params]
+    return "?" + "&amp;".join([*said, *(["inline"] if "inline" in params else [])])
 
 
 def _from(client: str, ip_range: str) -> bool:
