@@ -21,8 +21,8 @@ def form(store, files, *, key="key", path=PATH, **fields):
     text = "\n".join([path, *(said[name] for name in ("redirect", "max_file_size", "max_file_count", "expires"))])
     said["signature"] = said.get("signature") or hmac.new(key.encode(), text.encode(), "sha256").hexdigest()
     parts = [f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode() for name, value in said.items()]
-    parts += [f'--b\r\nContent-Disposition: form-data; name="f"; filename="{name}"\r\nContent-Type: text/x\r\n\r\n'.encode() + data + b"\r\n"
-              for name, data in files.items()]
+    file = '--b\r\nContent-Disposition: form-data; name="f"; filename="{}"\r\nContent-Type: text/x\r\n\r\n'
+    parts += [file.format(name).encode() + data + b"\r\n" for name, data in files.items()]
     return b"".join(parts) + b"--b--\r\n"
 
 

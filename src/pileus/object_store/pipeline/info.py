@@ -22,8 +22,9 @@ class InfoPage(Feature):
         policies: list[dict[str, Any]] = [{"name": p.name, "aliases": ", ".join([p.name, *p.aliases])}
                                           | ({"default": True} if p is proxy.policies.default else {})
                                           for p in proxy.policies if not p.deprecated]
-        return {"pileus": {"version": __version__}, "swift": {**msgspec.to_builtins(proxy.limits), "version": SWIFT, "strict_cors_mode": True, "policies": policies,
-                          "allow_account_management": proxy.config.allow_account_management,
+        return {"pileus": {"version": __version__},
+                "swift": {**msgspec.to_builtins(proxy.limits), "version": SWIFT, "strict_cors_mode": True,
+                          "policies": policies, "allow_account_management": proxy.config.allow_account_management,
                           "account_autocreate": proxy.config.account_autocreate, "valid_api_versions": ["v1", "v1.0"]}}
 
     async def __call__(self, req: Request) -> Response:

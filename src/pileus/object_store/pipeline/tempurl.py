@@ -55,9 +55,10 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 class TempUrl(Feature):
     def info(self) -> dict[str, Any]:
         config = self.store.config.tempurl
+        outdated = [name for name in config.allowed_digests if name in OUTDATED]
         return {"tempurl": {"methods": config.methods, "incoming_remove_headers": ["x-timestamp"], "incoming_allow_headers": [],
                             "outgoing_remove_headers": [HIDDEN + "*"], "outgoing_allow_headers": [SHOWN + "*"],
-                            "allowed_digests": config.allowed_digests, "deprecated_digests": [name for name in config.allowed_digests if name in OUTDATED]}}
+                            "allowed_digests": config.allowed_digests, "deprecated_digests": outdated}}
 
     async def __call__(self, req: Request) -> Response:
         params = req.params if "temp_url_" in req.query else {}

@@ -38,7 +38,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def site_of(info: Info) -> Site:
-    said = {name: info.meta("container", f"web-{name}").strip() for name in ("index", "error", "listings", "listings-label", "listings-css")}
+    names = ("index", "error", "listings", "listings-label", "listings-css")
+    said = {name: info.meta("container", f"web-{name}").strip() for name in names}
     return Site(index=said["index"], error=said["error"], listings=said["listings"], label=said["listings-label"],
                 css=said["listings-css"], folder=info.meta("container", "web-directory-type").strip() or FOLDER)
 
