@@ -265,3 +265,16 @@ async def test_two_schedulers_with_thousands_of_claims_never_overcommit():
         assert len(placed) == 999 and len(refused) == 1001       # 10 hosts with 100 slots, less the one that booted
         for used in (await placement.usages_by_provider()).values():
             assert used["VCPU"] == 100
+
+
+async def test_limits_send_a_server_to_a_host_that_enforces_them():
+    async with TestCloud(hosts=2) as cloud:
+        traits = cloud.drivers["h1-0001"].size.traits
+        await with_inventory(cloud, "h1-0001", traits=tuple(t for t in traits if "LIMITS" not in t))
+        for specs in ({"quota__cpu_quota": "20000"}, {"quota__vif_outbound_average": "100"}):
+            limited = await flavor(cloud, **specs)
+            for _ in range(2):
+                assert (await put(cloud, flavorRef=limited))["OS-EXT-SRV-ATTR:host"] == "h1-0002"
+        await with_inventory(cloud, "h1-0002", traits=tuple(t for t in traits if "LIMITS" not in t))
+        refused = await put(cloud, flavorRef=limited)
+        assert refused["status"] == "ERROR" and "No valid host" in refused["fault"]["message"]

@@ -3,15 +3,18 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
+import struct
 import subprocess
 
 import pytest
 from msgspec.structs import replace
 
 from pileus.compute.hypervisor.base import HypervisorFailed, Nic, Power, RootDisk
-from pileus.compute.hypervisor.qemu import Qemu, guest
+from pileus.compute.hypervisor.qemu import Qemu, bandwidth, confine, guest
 from tests.compute.hypervisor.contract import Host, interfaces_come_and_go, running
 from tests.compute.hypervisor.tiny_guest import leftovers, make_spec
 
@@ -137,3 +140,66 @@ async def test_a_device_that_another_guest_has_is_refused_and_not_remembered(hos
             await driver.plug(second.id, nic(1))
         assert "busy" in failed.value.detail
         assert (await driver.reboot(second.id, hard=True)).power is Power.RUNNING
+
+
+LIMITS = {"quota:vif_outbound_average": "10", "quota:vif_inbound_average": "20", "quota:vif_inbound_burst": "128"}
+
+
+def tables() -> set[str]:
+    found = subprocess.run(["nft", "list", "tables", "netdev"], capture_output=True, check=True, text=True).stdout
+    return {line.split()[-1].removeprefix("pileus-limit-") for line in found.splitlines()}
+
+
+async def test_limits_come_and_go_with_the_interfaces(host):
+    async with running(host) as driver:
+        assert "CUSTOM_COMPUTE_VIF_LIMITS" in (await driver.inventory()).traits and tables() == set()
+        spec = replace(host.spec(1), nics=(nic(1),), properties=LIMITS)
+        await driver.spawn(spec)
+        assert tables() == {"tap1"}
+        await driver.plug(spec.id, nic(2))
+        assert tables() == {"tap1", "tap2"}
+        await driver.unplug(spec.id, nic(1).port_id)
+        assert tables() == {"tap2"}
+        await driver.power(spec.id, Power.SHUTDOWN)
+        await driver.resize(replace(spec, nics=(nic(2),), properties={}))
+        await driver.power(spec.id, Power.RUNNING)
+        assert tables() == set(), "its new flavor has no limits"
+        await driver.revert_resize(spec.id)
+        await driver.power(spec.id, Power.RUNNING)
+        assert tables() == {"tap2"}
+    async with running(host) as driver:
+        await driver.destroy(spec.id)
+        assert tables() == set()
+
+
+async def test_what_exceeds_a_limit_does_not_pass():
+    """Both ends of a bridge: what is written into one tap device is read from the other."""
+    subprocess.run("ip link add br0 type bridge && ip link set br0 up", shell=True, check=True)
+    ends = []
+    for n in (1, 2):
+        subprocess.run(f"ip link set tap{n} master br0 && ip link set tap{n} up txqueuelen 4000", shell=True, check=True)
+        ends.append(os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK))
+        fcntl.ioctl(ends[-1], confine.TUNSETIFF, struct.pack("16sH22x", f"tap{n}".encode(), confine.IFF_TAP | confine.IFF_NO_PI))
+
+    def passes(frames: int = 1000) -> int:
+        """How many kilobytes of so many frames of a kilobyte come through."""
+        frame, come = b"\xff" * 6 + bytes.fromhex("fa163e000001 88b5") + b"x" * 1010, 0
+        for _ in range(frames):
+            os.write(ends[0], frame)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    come += os.read(ends[1], 2000) == frame
+        return come
+
+    try:
+        assert passes() >= 990
+        assert await bandwidth.limit(["tap1"], LIMITS)
+        assert 32 <= passes() <= 96, "what comes from the guest: a burst of 64 kB"
+        await bandwidth.forget(["tap1"])
+        assert passes() >= 990
+        assert await bandwidth.limit(["tap2"], LIMITS)
+        assert 96 <= passes() <= 192, "what goes to the guest: a burst of 128 kB"
+        assert not await bandwidth.limit(["tap2"], {})
+    finally:
+        for end in ends:
+            os.close(end)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pileus.compute.config import ComputeConfig
 from pileus.compute.errors import NoValidHost, PciAliasUnknown
+from pileus.compute.hypervisor.limits import traits_for
 from pileus.compute.model.demand import Demand, demand
 from pileus.compute.model.numa import guest_cells
 from pileus.compute.model.server import Server
@@ -139,7 +140,8 @@ class Scheduling:
         return frozenset(nodes[id].provider.root_id for one in found for id in one.allocations)
 
     # ---- the request -------------------------------------------------------------------------------------------------
-    async def _request(self, server: Server, properties: dict[str, str] | None, **more: Any) -> ServerRequest:
+    async def _request(self, server: Server, properties: dict[str, str] | None, required_traits: frozenset[str] = frozenset(),
+                       **more: Any) -> ServerRequest:
         from pileus.compute.scheduler.request import ServerRequest
 
         hints, flavor = server.scheduler_hints, server.flavor
@@ -153,7 +155,7 @@ class Scheduling:
             same_host=_ids(hints.get("same_host")), different_host=_ids(hints.get("different_host")),
             build_near_host_ip=hints.get("build_near_host_ip"), cidr=hints.get("cidr", "/24"), query=hints.get("query"),
             cells=guest_cells(flavor.vcpus, flavor.memory_mb, flavor.extra_specs, properties), pci=self.pci(flavor.extra_specs),
-            candidates=await self._candidates(wanted), **more)
+            candidates=await self._candidates(wanted), required_traits=required_traits | traits_for(flavor.extra_specs), **more)
 
     def pci(self, specs: dict[str, str]) -> tuple[PciRequest, ...]:
         """`pci_passthrough:alias = name:count,…` of a flavor. Raises PciAliasUnknown for one that the configuration does not name."""

@@ -27,13 +27,15 @@ from pileus.compute.hypervisor.base import (
     traits_of,
 )
 from pileus.compute.hypervisor.files import read_tail, write_atomically
-from pileus.compute.hypervisor.qemu import confine, copies, diagnoses, guest_agent, moves, process, rescues, resizes
+from pileus.compute.hypervisor.limits import CPU_TRAIT, VIF_TRAIT
+from pileus.compute.hypervisor.qemu import bandwidth, confine, copies, diagnoses, guest_agent, moves, process, rescues, resizes
 from pileus.compute.hypervisor.qemu.disks import make_disks, make_firmware
 from pileus.compute.hypervisor.qemu.guest import Guest, Settings, failing
 from pileus.compute.hypervisor.qemu.host import inventory, memory_mb
 from pileus.compute.hypervisor.qemu.layout import UUID, Folder, Home, Record
 from pileus.compute.hypervisor.qemu.pins import Pins, dedicated, only_cell
 from pileus.compute.hypervisor.qemu.probe import abilities
+from pileus.compute.hypervisor.qemu.shares import Shares
 from pileus.compute.hypervisor.qemu.turns import Turns
 from pileus.compute.hypervisor.topology import Cell
 
@@ -70,6 +72,8 @@ class Qemu:
         self._drive_format = drive_format
         self._confined = False
         self._pins = Pins(only_cell(memory_mb()), shared=cpu_shared, dedicated=cpu_dedicated)
+        self._shares = Shares()
+        self._limits: tuple[str, ...] = ()            # traits of the limits that this host can enforce
         self._guests: dict[str, Guest] = {}
         self._turns = Turns()
         self._long: dict[str, asyncio.Task] = {}      # guest id → work that its end cuts short
@@ -88,7 +92,9 @@ class Qemu:
                 raise HypervisorFailed(what="start", detail=f"{self._image_tool} is not installed")
             able = await abilities(self._binary, self._home.probe)
             self._settings = Settings(host=able, image_tool=self._image_tool, cpu=self._cpu, drive_format=self._drive_format,
-                                      home=self._home.path, pins=self._pins)  # fmt: skip
+                                      home=self._home.path, pins=self._pins, shares=self._shares)  # fmt: skip
+            able_to = {CPU_TRAIT: self._shares.possible(), VIF_TRAIT: await bandwidth.possible()}
+            self._limits = tuple(trait for trait, can in able_to.items() if can)
             if self._confined:
                 confine.open_up(self._home)
             self._home.empty_trash()
@@ -102,7 +108,7 @@ class Qemu:
             self._lock = None
 
     async def inventory(self) -> Inventory:
-        return inventory(self._made_with.host, self._home.path, self._hostname, traits_of(self), self._cells())
+        return inventory(self._made_with.host, self._home.path, self._hostname, traits_of(self) + self._limits, self._cells())
 
     async def spawn(self, guest: GuestSpec) -> GuestState:
         if not UUID.fullmatch(guest.id):
@@ -342,8 +348,11 @@ class Qemu:
 
     async def _discard(self, guest_id: str) -> None:
         """Forget the guest and remove its files. Deleting a large file takes time, which is no reason to stop everybody."""
-        self._guests.pop(guest_id, None)
+        guest = self._guests.pop(guest_id, None)
         self._pins.release(guest_id)
+        self._shares.forget(guest_id)
+        if guest and guest.record.limited:
+            await bandwidth.forget(nic.device for nic in guest.record.spec.nics)
         with failing("remove the guest's files"):
             await asyncio.to_thread(self._home.discard, guest_id)
 

@@ -16,13 +16,15 @@ import msgspec
 
 from pileus.compute.hypervisor.base import REACHABLE, GuestInWrongState, GuestState, HypervisorFailed, Nic, Power
 from pileus.compute.hypervisor.files import read_tail, write_atomically
-from pileus.compute.hypervisor.qemu import confine
+from pileus.compute.hypervisor.limits import VIF_TRAIT, cpu_share, traits_for
+from pileus.compute.hypervisor.qemu import bandwidth, confine
 from pileus.compute.hypervisor.qemu.command import command, netdev, nic_device
 from pileus.compute.hypervisor.qemu.disks import make_config_drive
 from pileus.compute.hypervisor.qemu.layout import Folder, Record
 from pileus.compute.hypervisor.qemu.machine import Machine
 from pileus.compute.hypervisor.qemu.pins import Pins, pin, pins_of
 from pileus.compute.hypervisor.qemu.probe import Abilities
+from pileus.compute.hypervisor.qemu.shares import Shares
 
 #: How long the guest's system may take to let go of an interface.
 UNPLUG_TIMEOUT_S = 5.0
@@ -46,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drive_format: str = "iso9660"           # of config drives; or vfat
     home: Path
     pins: Pins
+    shares: Shares
 
 
 class Guest:
@@ -164,11 +167,14 @@ class Guest:
         self.record = record
         if machine := self.machine:
             try:
+                await self._limit_nics([nic.device])
                 if record.user and slot not in await machine.nic_slots():
                     with failing("give the interface to the guest"):
                         confine.give_tap(nic.device, record.user)
                 await machine.add_nic(slot, netdev(nic, slot, self.settings.host), nic_device(nic, slot, record.spec))
             except HypervisorFailed:
+                if self.record.limited:
+                    await bandwidth.forget([nic.device])
                 self.folder.write(before)
                 self.record = before
                 raise
@@ -179,6 +185,8 @@ class Guest:
             return
         if machine := self.machine:
             await machine.remove_nic(self.record.slots[port_id], UNPLUG_TIMEOUT_S)
+        if self.record.limited:
+            await bandwidth.forget(nic.device for nic in self.record.spec.nics if nic.port_id == port_id)
         record = self.record.without_nic(port_id)
         with failing("store the guest"):
             self.folder.write(record)
@@ -188,6 +196,8 @@ class Guest:
         for nic in self.record.spec.nics:
             self._check_device(nic)
         pins = self.settings.pins.take(self.record.spec)
+        share = cpu_share(self.record.spec.properties)
+        await self._limit_nics([nic.device for nic in self.record.spec.nics])
         with failing("start QEMU"):
             self.folder.crash.unlink(missing_ok=True)
             argv = command(self.record, self.folder, self.settings.host, cpu=self.settings.cpu, wake=wake)
@@ -195,12 +205,25 @@ class Guest:
                 confine.hand_over(self.record, self.folder, self.settings.home)
                 argv = confine.prefix(self.record.user) + argv
             machine = self._machine = await Machine.launch(argv, self.folder, self._note_crash)
-        if pins or self.settings.pins.divided:
-            try:
+        try:
+            if share:
+                with failing("limit the guest's processors"):
+                    self.settings.shares.put(self.record.spec.id, machine.pid, share, self.record.spec.vcpus)
+            if pins or self.settings.pins.divided:
                 await pin(machine, pins, self.settings.pins.shared)
-            except BaseException:
-                await machine.kill()
-                raise
+        except BaseException:
+            await machine.kill()
+            raise
+
+    async def _limit_nics(self, devices: list[str]) -> None:
+        """Recorded first: what is limited is looked for when the guest goes."""
+        wanted = traits_for(self.record.spec.properties) >= {VIF_TRAIT}
+        if wanted and not self.record.limited:
+            self.record = msgspec.structs.replace(self.record, limited=True)
+            with failing("store the guest"):
+                self.folder.write(self.record)
+        if self.record.limited and not await bandwidth.limit(devices, self.record.spec.properties):
+            await bandwidth.forget(devices)
 
     async def _suspend(self) -> None:
         """The memory has its final name when it is complete, and before the process ends: one of the two is always whole."""

@@ -28,6 +28,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     slots: dict[str, int] = {}                        # port id → slot of its device
     rescue: RescueSpec | None = None                  # it boots from `Folder.rescue` until it is unrescued
     user: int = 0                                     # whose process it is; 0: the agent's own
+    limited: bool = False                             # its interfaces have limits on this host
     firmware: str = ""                                # file of the UEFI that it was made with; none: BIOS
 
     @property
