@@ -35,7 +35,7 @@ images = sa.Table(
     sa.Column("upload_lease", Time),                            # until when it is believed to be alive
     sa.Column("created_at", Time, nullable=False),
     sa.Column("updated_at", Time, nullable=False),
-    sa.Index("ix_image_images_newest", "created_at", "id"),
+    sa.Index("ix_image_images_newest", "created_at", "id", "visibility", "owner", "os_hidden"),
 )
 #: A digest of each tag and of each property with its value, for lists that ask for them: exact, however a database compares text.
 labels = sa.Table(

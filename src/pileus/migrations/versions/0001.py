@@ -337,7 +337,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('image_images', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_image_images_name'), ['name'], unique=False)
-        batch_op.create_index('ix_image_images_newest', ['created_at', 'id'], unique=False)
+        batch_op.create_index('ix_image_images_newest', ['created_at', 'id', 'visibility', 'owner', 'os_hidden'], unique=False)
         batch_op.create_index(batch_op.f('ix_image_images_owner'), ['owner'], unique=False)
         batch_op.create_index(batch_op.f('ix_image_images_visibility'), ['visibility'], unique=False)
 
