@@ -41,11 +41,15 @@ class Bench:
         self.token = ""
 
     async def start(self) -> None:
-        import yaml
-
         await self.cloud.start()
         await bootstrap(self.cloud)
-        auth = yaml.safe_load((self.state / "clouds.yaml").read_text())["clouds"]["pileus-admin"]["auth"]
+        await self.log_in("pileus-admin")
+
+    async def log_in(self, name: str) -> None:
+        """From now on, ask as one of the clouds of clouds.yaml."""
+        import yaml
+
+        auth = yaml.safe_load((self.state / "clouds.yaml").read_text())["clouds"][name]["auth"]
         domain = {"name": "Default"}
         got = await self.ask("POST", "/identity/v3/auth/tokens", {"auth": {
             "scope": {"project": {"name": auth["project_name"], "domain": domain}},
