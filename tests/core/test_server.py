@@ -5,7 +5,12 @@ import socket
 
 import pytest
 
+from pileus.core.http import Api, Reply, Route
+from pileus.core.http.app import Edge, build
 from pileus.core.http.server import Server
+from pileus.core.ids import Ids
+from pileus.core.metrics import Metrics
+from pileus.core.policy import Policy
 
 
 @pytest.mark.realtime
@@ -40,5 +45,35 @@ async def test_an_answer_waits_for_a_client_that_is_slow_to_read_it():
     while await reader.read(1 << 20):
         pass
     assert sent == pieces
+    writer.close()
+    await server.stop()
+
+
+@pytest.mark.realtime
+@pytest.mark.parametrize("path, there", [("/thing/file", True), ("/thing/gone", False)])
+async def test_a_file_is_sent_by_the_server_itself(tmp_path, path, there):
+    (tmp_path / "file").write_bytes(b"0123456789" * 100_000)
+    async def send_file(req):
+        assert req.sends_files
+        return Reply(200, None, {"x-more": "1"}, content_type="application/octet-stream", length=1_000_000,
+                     file=tmp_path / req.path.rpartition("/")[2])
+
+    api = Api(name="thing", root="/thing", render=lambda error, req: ({}, {}),
+              routes=[Route("GET", "/file", send_file), Route("GET", "/gone", send_file)])
+    app = build([api], Edge(services=None, authenticate=None, policy=Policy({}), ids=Ids(1), metrics=Metrics()))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = Server(app, "127.0.0.1", port)
+    await server.start()
+    await server.listening()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+    head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
+    if there:
+        assert head.startswith(b"HTTP/1.1 200") and b"x-more: 1" in head and b"content-length: 1000000" in head
+        assert body == b"0123456789" * 100_000
+    else:
+        assert head.startswith(b"HTTP/1.1 404")                      # it was deleted at the last moment
     writer.close()
     await server.stop()

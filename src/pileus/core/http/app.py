@@ -18,7 +18,7 @@ import msgspec
 from pileus.core import errors
 from pileus.core.context import Context
 from pileus.core.db import Deadlock
-from pileus.core.http import strict
+from pileus.core.http import handover, strict
 from pileus.core.http.microversion import refuse_foreign_fields, show, vanishing
 from pileus.core.http.reply import Reply
 from pileus.core.http.request import FalconRequest, Request
@@ -53,7 +53,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
 
 def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
     """One ASGI application with every route of every API. Raises ValueError for a table that contradicts itself."""
-    app = falcon.asgi.App(request_type=FalconRequest)
+    app = handover.App(request_type=FalconRequest)
     app.req_options.auto_parse_form_urlencoded = False
     app.req_options.strip_url_path_trailing_slash = True
     app.resp_options.default_media_type = None      # type: ignore[assignment]  # an answer without a body has no type either
@@ -234,7 +234,9 @@ def _finish(api: Api, req: Request, resp: falcon.asgi.Response, metrics: Metrics
             resp.set_header(mv.legacy_header, show(req.version))
             vary += ", " + mv.legacy_header
         resp.set_header("vary", vary)
-    if reply.stream is not None:
+    if reply.file is not None:
+        resp.stream, resp.content_type, resp.content_length = handover.as_stream(reply.file), reply.content_type, reply.length
+    elif reply.stream is not None:
         resp.stream, resp.content_type = _while_heard(req.falcon, reply.stream), reply.content_type
         if reply.length is not None:
             resp.content_length = reply.length

@@ -11,6 +11,7 @@ import falcon.asgi
 
 from pileus.core.context import Context
 from pileus.core.errors import Invalid
+from pileus.core.http.handover import offered
 
 if TYPE_CHECKING:
     from pileus.core.http.microversion import Version
@@ -127,6 +128,11 @@ class Request:
             yield chunk
         if self.falcon.disconnected:
             raise Disconnected()
+
+    @property
+    def sends_files(self) -> bool:
+        """Whether the server can send a file by itself as the answer."""
+        return offered(self.falcon.scope)
 
     def enforce(self, rule: str, target: Mapping[str, Any] | None = None) -> None:
         """Enforce one more rule, against the caller's own project unless a target is given. Raises PolicyForbids."""

@@ -20,22 +20,23 @@ RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
 async def upload(req: Request, image_id: str) -> None:
     binary(req)
     images = req.services.image
-    await images.upload(await images.get(image_id, req.who.scope), req.stream, announced(req), store=req.header(STORE))
+    await images.upload(req.found, req.stream, announced(req), store=req.header(STORE))
 
 
 async def download(req: Request, image_id: str) -> Reply:
-    images = req.services.image
-    image = await images.get(image_id, req.who.scope)
+    images, image = req.services.image, req.found
     size = image.size or 0
     start, end, partial = wanted_range(req.header("range"), size)
-    stream = await images.data(req.who, image, start, end - start, _preferred(req, image))
+    headers, preferred = {"accept-ranges": "bytes"}, _preferred(req, image)
+    if not partial and image.checksum:
+        headers["content-md5"] = image.checksum
+    if req.sends_files and not partial and not preferred and (file := images.file(req.who, image)) is not None:
+        return Reply(200, None, headers, content_type=BINARY, file=file, length=size)
+    stream = await images.data(req.who, image, start, end - start, preferred)
     if stream is None:
         return Reply(204)
-    headers = {"accept-ranges": "bytes"}
     if partial:
         headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
-    elif image.checksum:
-        headers["content-md5"] = image.checksum
     return Reply(206 if partial else 200, None, headers, content_type=BINARY, stream=stream, length=end - start)
 
 

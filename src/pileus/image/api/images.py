@@ -55,7 +55,7 @@ async def create_image(req: Request, body: dict[str, Any]) -> Reply:
 
 
 async def show_image(req: Request, image_id: str) -> dict[str, Any]:
-    return _show(req, await req.services.image.get(image_id, req.who.scope))
+    return _show(req, req.found)
 
 
 async def update_image(req: Request, image_id: str, body: Any) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from pileus.image.model import SHARED, Image
 
 
 async def of_image(req: Request, image_id: str, **_: str) -> Mapping[str, Any]:
-    return target(req.who, await req.services.image.get(image_id, req.who.scope))
+    req.found = await req.services.image.get(image_id, req.who.scope)
+    return target(req.who, req.found)
 
 
 def target(who: Context, image: Image) -> Mapping[str, Any]:

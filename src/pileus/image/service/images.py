@@ -113,13 +113,20 @@ class Images:
             await self.signatures.check(image, self.reading.blocks(image))
         return self.reading.path(image)
 
+    def file(self, who: Context, image: Image) -> Path | None:
+        """The file with the bytes of an image, if there are any and a store of this host has them. Raises ImageDeactivated."""
+        if not image.has_data or not image.places:
+            return None
+        self._usable(who, image)
+        path = self.reading.path(image)
+        return path if path is not None and path.exists() else None
+
     async def data(self, who: Context, image: Image, start: int = 0, length: int | None = None,
                    preferred: tuple[str, ...] = ()) -> AsyncGenerator[bytes, None] | None:
         """The bytes of an image, from a preferred store if it can be; None while there are none. Raises ImageDeactivated."""
         if not image.has_data or not image.places:
             return None
-        if image.status != "active" and not who.is_admin:
-            raise ImageDeactivated()
+        self._usable(who, image)
         stream = self.reading.blocks(image, start, length, preferred)
         try:
             first = await anext(stream, b"")
@@ -221,6 +228,10 @@ class Images:
             raise ImageInWrongState(id=image.id, status=image.status, action=action)
 
     # ---- parts -------------------------------------------------------------------------------------------------------
+    def _usable(self, who: Context, image: Image) -> None:
+        if image.status != "active" and not who.is_admin:
+            raise ImageDeactivated()
+
     async def _locked(self, image_id: str, scope: str | None) -> Image:
         image = await self.store.find(image_id, scope, lock=True)
         if image is None:

@@ -12,7 +12,7 @@ from pileus.image.formats import Inspector, check
 from pileus.image.model import OPAQUE_CONTAINERS, UNFORMATTED_DISKS, Image, Received
 from pileus.image.plugins.decompression import HEAD, packed
 
-BLOCK = 1 << 20
+BLOCK = 1 << 19
 
 
 async def blocks(chunks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncGenerator[bytes, None]:
