@@ -226,7 +226,7 @@ class _Sqlite(_Backend):
         if (file := sa.make_url(url).database) and file != ":memory:":
             os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))       # it has what nobody else on this machine is to see
         self.engine = sa.create_engine(url, poolclass=sa.pool.StaticPool, isolation_level="AUTOCOMMIT",
-                                       connect_args={"check_same_thread": False})
+                                       connect_args={"check_same_thread": False}, hide_parameters=True)
         self.connection = self.engine.connect()
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000",
                        "cache_size=-16000", "temp_store=MEMORY"):
@@ -309,7 +309,8 @@ class _Pooled(_Backend):
     def __init__(self, url: str):
         from sqlalchemy.ext.asyncio import create_async_engine
 
-        self.engine = create_async_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        self.engine = create_async_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True, isolation_level="READ COMMITTED",
+                                          hide_parameters=True)
         self.dialect = self.engine.dialect.name
         self._current: ContextVar[Any] = ContextVar("connection", default=None)
 

@@ -15,7 +15,9 @@ from typing import Any
 import msgspec
 
 SECRET_KEYS = re.compile(r"pass|secret|token|private_key|admin_?pass|credential|signature|authorization", re.I)
-SECRET_VALUES = re.compile(r"(gAAAA[A-Za-z0-9_\-=]{20,})|((?:password|secret|adminPass|token)\"?\s*[:=]\s*\"?)[^\s\",}]+", re.I)
+#: Sealed and signed tokens, hashes of passwords; then what stands behind a telling name.
+_LOOKS_SECRET = r"gAAAA[\w\-=]{20,}|eyJ[\w\-]{10,}\.[\w\-]{10,}\.[\w\-]{10,}|\$(?:2[aby]|scrypt|pbkdf2-sha512)\$[^\s\"']+"
+SECRET_VALUES = re.compile(rf"({_LOOKS_SECRET})|((?:password|secret|adminPass|token)\"?\s*[:=]\s*\"?)[^\s\",}}]+", re.I)
 
 
 class Log:
