@@ -14,6 +14,7 @@ async def send(app, method, path, chunks, headers=None, *, query="", cut=False, 
 
     Returns the answer's `status`, `headers` (names in lower case) and `data`."""
     scope = scope or falcon.testing.create_scope(path=path, method=method, query_string=query, headers=headers or {})
+    scope["headers"] = [tuple(pair) for pair in scope["headers"]]       # as servers have it; Falcon's can be gone through once only
     iterator, ended = aiter(chunks), False
     answer = SimpleNamespace(status=None, headers={}, data=b"")
 

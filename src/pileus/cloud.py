@@ -40,6 +40,7 @@ from pileus.core.periodic import Ticker
 from pileus.core.policy import Policy, load_all_overrides
 from pileus.core.saga import Sagas
 from pileus.identity.api import API as IDENTITY
+from pileus.identity.api.validations import Validations
 from pileus.identity.periodic import PERIODIC as IDENTITY_TASKS
 from pileus.identity.policy import DEFAULTS as IDENTITY_POLICY
 from pileus.identity.service import Identity
@@ -107,10 +108,11 @@ class Cloud:
         authenticate = self.services.identity.authenticate_request
         apis = build(APIS, Edge(services=self.services, authenticate=authenticate, policy=self.kit.policy,
                                 ids=self.ids, metrics=self.kit.metrics))
+        front = Validations(apis, self.services.identity, self.ids, self.kit.metrics)
         self.objects = self._objects()
         proxy = Proxy(self.services.compute.consoles.resolve, tuple(self.config.compute.console_origins))
         mounted = [(is_for_objects, self.objects.app)] if self.objects else []
-        self.app = Mounts(with_sockets(apis, {consoles.SOCKET: proxy}), mounted)
+        self.app = Mounts(with_sockets(front, {consoles.SOCKET: proxy}), mounted)
         for name in hosts.host_names(self.config):
             await self.add_host(name)
         self._periodic()

@@ -8,6 +8,7 @@ import falcon.testing  # noqa: F401  loaded before the first request is timed
 
 from pileus.core.http.app import Edge, build
 from pileus.identity.api import API
+from pileus.identity.api.validations import Validations
 from pileus.identity.config import IdentityConfig
 from pileus.identity.policy import DEFAULTS
 from pileus.identity.service import Identity
@@ -26,7 +27,7 @@ class Booted:
 
     def __init__(self, kit, identity: Identity):
         self.kit, self.identity = kit, identity
-        self.app = build(
+        app = build(
             [API],
             Edge(
                 services=SimpleNamespace(identity=identity),
@@ -36,6 +37,7 @@ class Booted:
                 metrics=kit.metrics,
             ),
         )
+        self.app = Validations(app, identity, kit.ids, kit.metrics)
         self.anonymous = Caller(self.app, "")
 
     async def auth(

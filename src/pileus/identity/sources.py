@@ -24,8 +24,8 @@ class Sources:
 
     def of(self, peer: str | None, forwarded: str | None) -> str:
         """`peer` is at the other end of the connection, `forwarded` is X-Forwarded-For: the last address is the nearest one."""
-        if not self.proxies:
-            return _network(_address(peer or "")) or peer or ""
+        if not self.proxies and ":" not in (peer or ""):
+            return peer or ""
         at = _address(peer or "")
         for text in reversed((forwarded or "").split(",")):
             if at is None or not any(at in network for network in self.proxies):

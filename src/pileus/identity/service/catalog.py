@@ -16,19 +16,23 @@ from pileus.identity.service.generations import CATALOG
 from pileus.identity.store.base import Filter
 
 _PLACEHOLDER = re.compile(r"[$%]\((\w+)\)s")
+#: Catalogs kept as they were shown, of so many projects (or users) each.
+REMEMBERED = 1000
 _PLACEHOLDERS = frozenset({"project_id", "tenant_id", "user_id"})
 
 
 class _Snapshot(msgspec.Struct, frozen=True):
-    """The catalog at a generation: with its URLs as they are stored, and encoded when none has a placeholder.
+    """The catalog at a generation, with its URLs as they are stored, and what was made of it already.
 
-    `given`: the endpoints of those projects that are shown only some.
+    `given`: the endpoints of those projects that are shown only some. `names`: the placeholders there are. `shown`: by the
+    project and the user it was made for, as far as that makes a difference; the oldest is forgotten first.
     """
 
     generation: int
     given: dict[str, set[str]]
     entries: list[dict[str, Any]]
-    encoded: msgspec.Raw | None
+    names: frozenset[str]
+    shown: dict[tuple[str | None, str | None], msgspec.Raw] = {}
 
 
 class Catalog:
@@ -36,15 +40,23 @@ class Catalog:
         self.core, self.db, self.store = core, core.db, core.store
         self._snapshot: _Snapshot | None = None
 
-    async def shown(self, *, project_id: str | None = None, user_id: str | None = None) -> msgspec.Raw | list[dict[str, Any]]:
+    async def shown(self, *, project_id: str | None = None, user_id: str | None = None) -> msgspec.Raw:
         """The catalog of a token: enabled services with their enabled endpoints, ready to be put into an answer."""
         generation = await self.core.generations.current(CATALOG)
         if self._snapshot is None or self._snapshot.generation != generation:
             self._snapshot = await self._read(generation)
         snapshot = self._snapshot
+        by_project = project_id in snapshot.given or not snapshot.names.isdisjoint(("project_id", "tenant_id"))
+        key = (project_id if by_project else None, user_id if "user_id" in snapshot.names else None)
+        if (found := snapshot.shown.get(key)) is None:
+            found = msgspec.Raw(msgspec.json.encode(self._filled(snapshot, project_id, user_id)))
+            if len(snapshot.shown) >= REMEMBERED:
+                del snapshot.shown[next(iter(snapshot.shown))]
+            snapshot.shown[key] = found
+        return found
+
+    def _filled(self, snapshot: _Snapshot, project_id: str | None, user_id: str | None) -> list[dict[str, Any]]:
         given = snapshot.given.get(project_id) if project_id is not None else None
-        if snapshot.encoded is not None and given is None:
-            return snapshot.encoded
         values = {"project_id": project_id, "tenant_id": project_id, "user_id": user_id}
         shown = [
             entry
@@ -71,8 +83,8 @@ class Catalog:
             for s in await self.store.services.matching()
             if s.enabled
         ]
-        fixed = not any(_PLACEHOLDER.search(e["url"]) for entry in entries for e in entry["endpoints"])
-        return _Snapshot(generation, await self._given(every), entries, msgspec.Raw(msgspec.json.encode(entries)) if fixed else None)
+        names = frozenset(name for entry in entries for e in entry["endpoints"] for name in _PLACEHOLDER.findall(e["url"]))
+        return _Snapshot(generation, await self._given(every), entries, names)
 
     async def _given(self, endpoints: list[Endpoint]) -> dict[str, set[str]]:
         """The endpoints given to projects, one by one or by groups. Who was given none is shown all, and is not in it."""
