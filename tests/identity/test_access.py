@@ -27,6 +27,8 @@ EVERYBODY = {
         "/v3/registered_limits",
         "/v3/registered_limits/{registered_limit_id}",
         "/v3/limits/model",
+        "/v3/domains/{domain_id}/config/security_compliance",
+        "/v3/domains/{domain_id}/config/security_compliance/{option}",
     )
 }
 #: Lists that anybody may ask for, and that show only what is the caller's own.
