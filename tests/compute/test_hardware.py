@@ -28,6 +28,13 @@ def test_the_image_chooses_the_watchdog_and_the_flavor_what_takes_from_others():
     assert properties({}, {"hw:cpu_policy": "dedicated"}, 2)["hw_cpu_dedicated"] == "0,1"
     assert properties({}, {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "2-3"}, 4)["hw_cpu_dedicated"] == "2,3"
     assert "hw_cpu_dedicated" not in properties({"hw_cpu_dedicated": "0"}, {}, 1), "no image can say it"
+
+
+def test_what_memory_is_made_of():
+    assert properties({}, {"hw:mem_page_size": "2MB"}, 1)["hw_pages"] == "2048"
+    assert properties({"hw_mem_page_size": "large"}, {"hw:mem_page_size": "any"}, 1)["hw_pages"] == "large"
+    for small in ({}, {"hw:mem_page_size": "small"}, {"hw:mem_page_size": "4"}):
+        assert "hw_pages" not in properties({"hw_pages": "2048"}, small, 1)
     assert properties({"hw_rng_model": "virtio"}, {"hw_rng:allowed": "False"}, 1)["hw_rng_model"] == "none"
 
 

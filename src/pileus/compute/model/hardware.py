@@ -15,7 +15,7 @@ import msgspec
 
 from pileus.compute.errors import HardwareInvalid
 from pileus.compute.model.extra_specs import Anything, Kind, Like, OneOf, Whole, YesNo, faults, is_true
-from pileus.compute.model.numa import dedicated, guest_cells
+from pileus.compute.model.numa import SMALL, SMALL_KIB, dedicated, guest_cells
 
 #: Image properties with a meaning → the values they take. Others are free.
 PROPERTIES: dict[str, Kind] = {
@@ -56,6 +56,8 @@ _FLAVOR_FIRST = {"hw:cpu_thread_policy": "hw_cpu_thread_policy", "os:secure_boot
 
 #: Our own word to drivers: which of a guest's CPUs get processors for themselves. No image can say it.
 DEDICATED = "hw_cpu_dedicated"
+#: Likewise: which pages its memory is made of, when not small ones.
+PAGES = "hw_pages"
 
 _SHAPE = ("sockets", "cores", "threads")
 _UNBOUNDED = 65536
@@ -71,12 +73,14 @@ class Shape(msgspec.Struct, frozen=True):
 
 def properties(image: Mapping[str, str], extra_specs: Mapping[str, str], vcpus: int, memory_mb: int) -> dict[str, str]:
     """The properties of one guest. Raises HardwareInvalid for a value that makes no sense, or a contradiction."""
-    wanted = {name: value for name, value in image.items() if name.startswith(("hw_", "os_")) and name != DEDICATED}
+    wanted = {name: value for name, value in image.items() if name.startswith(("hw_", "os_")) and name not in (DEDICATED, PAGES)}
     for name, value in wanted.items():
         for why in faults(PROPERTIES[name], value) if name in PROPERTIES else ():
             raise HardwareInvalid(why=f"Invalid image property {name}: {why}")
     wanted |= {name: extra_specs[spec] for spec, name in _FLAVOR_FIRST.items() if extra_specs.get(spec)}
-    guest_cells(vcpus, memory_mb, extra_specs, image)             # for what it refuses
+    cells = guest_cells(vcpus, memory_mb, extra_specs, image)
+    if cells and cells[0].pages not in (SMALL, SMALL_KIB):
+        wanted[PAGES] = str(cells[0].pages)
     if own := dedicated(vcpus, extra_specs, image):
         wanted[DEDICATED] = ",".join(map(str, sorted(own)))
     wanted.setdefault("hw_watchdog_action", extra_specs.get("hw:watchdog_action", "disabled"))

@@ -18,6 +18,8 @@ Threads = Literal["prefer", "isolate", "require"]
 _UNITS = {"": 1, "KB": 1, "MB": 1024, "GB": 1024 * 1024}
 #: Pages by the operator's words; any other word is a size.
 SMALL, LARGE, ANY = "small", "large", "any"
+#: A page of this size is what every host has: memory without huge pages.
+SMALL_KIB = 4
 
 
 class GuestCell(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,10 +15,8 @@ import msgspec
 import numpy as np
 
 from pileus.compute.hypervisor.topology import Cell
-from pileus.compute.model.numa import ANY, LARGE, SMALL, GuestCell
+from pileus.compute.model.numa import ANY, LARGE, SMALL, SMALL_KIB, GuestCell
 
-#: A page of this size is what every host has: memory without huge pages.
-SMALL_KIB = 4
 #: Hall's theorem asks about every set of guest cells; guests with more cells are refused.
 MOST_CELLS = 8
 

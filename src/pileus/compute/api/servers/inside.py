@@ -6,11 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from pileus.compute.hypervisor.base import Diagnostics, Power
-from pileus.compute.model.numa import SMALL, GuestCell
+from pileus.compute.model.numa import SMALL, SMALL_KIB, GuestCell
 from pileus.core.http import Request, Route
 
-#: What the topology of a server without huge pages says.
-SMALL_KIB = 4
 NICS = ("rx_octets", "rx_packets", "rx_errors", "rx_drop", "tx_octets", "tx_packets", "tx_errors", "tx_drop")
 STATES = {Power.RUNNING: "running", Power.PAUSED: "paused", Power.SHUTDOWN: "shutdown", Power.CRASHED: "crashed",
           Power.SUSPENDED: "suspended", Power.NOSTATE: "pending"}

@@ -28,7 +28,7 @@ from pileus.compute.hypervisor.base import (
 )
 from pileus.compute.hypervisor.files import read_tail, write_atomically
 from pileus.compute.hypervisor.limits import CPU_TRAIT, VIF_TRAIT
-from pileus.compute.hypervisor.qemu import bandwidth, confine, copies, diagnoses, guest_agent, moves, process, rescues, resizes
+from pileus.compute.hypervisor.qemu import bandwidth, confine, copies, diagnoses, guest_agent, moves, pages, process, rescues, resizes
 from pileus.compute.hypervisor.qemu.disks import make_disks, make_firmware
 from pileus.compute.hypervisor.qemu.guest import Guest, Settings, failing
 from pileus.compute.hypervisor.qemu.host import inventory, memory_mb
@@ -331,10 +331,13 @@ class Qemu:
         """What is taken of the host's only NUMA cell; none where guests cannot be placed in them."""
         if (cell := self._pins.cell) is None:
             return ()
-        specs = [guest.record.spec for guest in self._guests.values()]
-        shared = sum(spec.vcpus - len(dedicated(spec)) for spec in specs)
-        memory = sum(spec.memory_mb for spec in specs)
-        return (replace(cell, pinned=tuple(sorted(self._pins.taken())), cpus_used=shared, memory_used_mb=memory),)
+        records, kept = [guest.record for guest in self._guests.values()], pages.kept()
+        shared = sum(record.spec.vcpus - len(dedicated(record.spec)) for record in records)
+        memory = sum(record.spec.memory_mb for record in records if not record.page_kib)
+        huge = pages.count(kept, ((record.page_kib, record.spec.memory_mb) for record in records))
+        small_mb = cell.memory_mb - sum(size * total for size, (total, _) in kept.items()) // 1024
+        return (replace(cell, pinned=tuple(sorted(self._pins.taken())), cpus_used=shared, memory_mb=small_mb, memory_used_mb=memory,
+                        pages=huge),)
 
     def _free_user(self) -> int:
         """A user for a new guest's process; chosen and known to be taken without a pause in between, or it were two guests'."""

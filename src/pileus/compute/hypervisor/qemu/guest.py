@@ -17,7 +17,7 @@ import msgspec
 from pileus.compute.hypervisor.base import REACHABLE, GuestInWrongState, GuestState, HypervisorFailed, Nic, Power
 from pileus.compute.hypervisor.files import read_tail, write_atomically
 from pileus.compute.hypervisor.limits import VIF_TRAIT, cpu_share, traits_for
-from pileus.compute.hypervisor.qemu import bandwidth, confine
+from pileus.compute.hypervisor.qemu import bandwidth, confine, pages
 from pileus.compute.hypervisor.qemu.command import command, netdev, nic_device
 from pileus.compute.hypervisor.qemu.disks import make_config_drive
 from pileus.compute.hypervisor.qemu.layout import Folder, Record
@@ -197,6 +197,7 @@ class Guest:
             self._check_device(nic)
         pins = self.settings.pins.take(self.record.spec)
         share = cpu_share(self.record.spec.properties)
+        self._choose_pages()
         await self._limit_nics([nic.device for nic in self.record.spec.nics])
         with failing("start QEMU"):
             self.folder.crash.unlink(missing_ok=True)
@@ -214,6 +215,17 @@ class Guest:
         except BaseException:
             await machine.kill()
             raise
+
+    def _choose_pages(self) -> None:
+        """It keeps the pages it had, until it is to be another guest."""
+        spec = self.record.spec
+        if bool(self.record.page_kib) == bool(spec.properties.get(pages.WANTED)):
+            return
+        chosen = pages.choose(spec, pages.kept())
+        if chosen != self.record.page_kib:
+            self.record = msgspec.structs.replace(self.record, page_kib=chosen)
+            with failing("store the guest"):
+                self.folder.write(self.record)
 
     async def _limit_nics(self, devices: list[str]) -> None:
         """Recorded first: what is limited is looked for when the guest goes."""

@@ -29,6 +29,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     rescue: RescueSpec | None = None                  # it boots from `Folder.rescue` until it is unrescued
     user: int = 0                                     # whose process it is; 0: the agent's own
     limited: bool = False                             # its interfaces have limits on this host
+    page_kib: int = 0                                 # of its memory; 0: small pages
     firmware: str = ""                                # file of the UEFI that it was made with; none: BIOS
 
     @property
@@ -43,7 +44,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         slots = {nic.port_id: self.slots[nic.port_id] for nic in spec.nics if nic.port_id in self.slots}
         for nic in spec.nics:
             slots.setdefault(nic.port_id, _free(slots.values(), spec))
-        return replace(self, spec=spec, slots=slots)
+        same = self.spec.properties == spec.properties and self.spec.memory_mb == spec.memory_mb
+        return replace(self, spec=spec, slots=slots, page_kib=self.page_kib if same else 0)
 
     def with_nic(self, nic: Nic, busy: set[int]) -> Record:
         """The record with one interface more, in a slot that no interface has and that is not in `busy`."""
