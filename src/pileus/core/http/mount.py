@@ -16,7 +16,8 @@ class Mounts:
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             if not isinstance(scope["headers"], list):
-                scope = {**scope, "headers": [tuple(pair) for pair in scope["headers"]]}   # an iterator would be empty for whoever comes next
+                # An iterator would be empty for whoever comes next.
+                scope = {**scope, "headers": [tuple(pair) for pair in scope["headers"]]}
             for holds, app in self.mounts:
                 if holds(scope):
                     await app(scope, receive, send)
