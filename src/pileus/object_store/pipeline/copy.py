@@ -21,7 +21,7 @@ KEPT = ("content-type", "content-encoding", "content-disposition", "content-lang
 PREFIXES = ("x-object-meta-", "x-object-sysmeta-", "x-object-transient-sysmeta-")
 #: Belongs to the bytes as they lie where they come from, not to a copy of them.
 OF_SOURCE = ("x-object-sysmeta-slo-", "x-object-sysmeta-container-update-override-", "x-object-sysmeta-symlink-",
-             "x-object-sysmeta-versions-")
+             "x-object-sysmeta-versions-", "x-object-sysmeta-s3api-etag", "x-object-sysmeta-s3api-upload-id")
 
 
 class Copy(Feature):

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pileus.object_store.s3 import names, xml
+from pileus.object_store.s3 import xml
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.multipart import layout
 from pileus.object_store.wire.message import Response
 
 
@@ -30,12 +31,13 @@ async def create(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """The container of its parts goes first: they belong to nothing any more when the bucket is empty."""
+    """Uploads that are under way go with the bucket."""
     gone = await call.ask("DELETE", call.bucket)
     if gone.status == 409:
         raise S3Error("BucketNotEmpty", BucketName=call.bucket)
     if not gone.ok:
         raise await call.error(gone, call.bucket)
+    await layout.drop_all(call)
     return Response(204)
 
 
@@ -45,7 +47,3 @@ async def location(call: Call) -> Response:
     body = xml.document("LocationConstraint") if region == "us-east-1" else \
         xml.tag("LocationConstraint", region, f' xmlns="{xml.NAMESPACE}"').encode()
     return Response(200, {"content-type": "application/xml"}, body)
-
-
-def segments(bucket: str) -> str:
-    return bucket + names.SEGMENTS

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pileus.core.context import Context
@@ -57,12 +57,13 @@ class Call:
 
     # ---- asking the rest of the store --------------------------------------------------------------------------------
     async def ask(self, method: str, container: str = "", obj: str = "", headers: Mapping[str, str] | None = None, *, query: str = "",
-                  body: AsyncIterator[bytes] | None = None, footers: Callable[[], Mapping[str, str]] | None = None) -> Response:
+                  body: AsyncIterator[bytes] | None = None, facts: Mapping[str, Any] | None = None) -> Response:
         """The store's answer to a request of its own API, with the caller's rights. Raises S3Error from a body that is wrong."""
         path = f"/v1/{self.account}" + (f"/{container}" if container else "") + (f"/{obj}" if obj else "")
         sent = Request(method, path, headers, query=query, body=body, id=self.req.id)
-        sent.who, sent.footers = self.who, footers
-        sent.facts = {name: self.req.facts[name] for name in ("client", "scheme") if name in self.req.facts} | {"source": "S3"}
+        sent.who = self.who
+        known = {name: self.req.facts[name] for name in ("client", "scheme") if name in self.req.facts}
+        sent.facts = known | {"source": "S3", **(facts or {})}
         if method in ("PUT", "POST") and body is None:
             sent.headers.setdefault("content-length", "0")
         response = await self.feature.app(sent)

@@ -10,6 +10,7 @@ import msgspec
 from pileus.object_store.s3 import metadata, names, views, xml
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.multipart import layout
 from pileus.object_store.wire.message import Response
 
 HEADER = "x-amz-copy-source"
@@ -62,7 +63,10 @@ async def copy(call: Call) -> Response:
     if int(found.header("content-length", "0")) > call.config.limits.max_file_size:
         raise S3Error("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: "
                       f"{call.config.limits.max_file_size}")
+    replaced = "" if same else await layout.parts_of_current(call, call.key)
     made = await call.done("PUT", call.bucket, call.key, await _headers(call, source, found, directive), query=source.query)
+    if replaced:
+        await layout.drop_parts(call, replaced)
     return result("CopyObjectResult", made, found)
 
 
@@ -84,7 +88,6 @@ async def _headers(call: Call, source: Source, found: Response, directive: str) 
     said = metadata.written(call)
     if directive == "REPLACE":
         headers |= said | {"x-fresh-metadata": "true"}
-    headers[metadata.ETAG] = ""             # the copy is one object, whatever the source consists of
     replaced = call.header("x-amz-tagging-directive", "COPY") == "REPLACE"
     headers[metadata.TAGGING] = said.get(metadata.TAGGING, "") if replaced else found.header(metadata.TAGGING)
     return headers

@@ -63,6 +63,11 @@ def signed_form(req: Request, domains: list[str]) -> Request:
     return Request(req.method, f"/{bucket}{req.path}", req.headers, query=req.query)
 
 
+def segments(bucket: str) -> str:
+    """The container of a bucket's parts."""
+    return bucket + SEGMENTS
+
+
 def is_bucket(name: str) -> bool:
     """Whether a bucket can have this name (User guide, "Bucket naming rules")."""
     if not BUCKET.fullmatch(name) or ".." in name or ".-" in name or "-." in name:

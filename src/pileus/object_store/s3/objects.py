@@ -3,9 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pileus.object_store.s3 import copying, metadata, payload
+from urllib.parse import quote
+
+from pileus.object_store.pipeline.versioning.names import DELETED
+from pileus.object_store.s3 import copying, metadata, payload, versioning
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.multipart import layout
 from pileus.object_store.wire.conditional import moment
 from pileus.object_store.wire.message import Response, is_true
 from pileus.object_store.wire.ranges import parse as parse_ranges
@@ -14,19 +18,23 @@ from pileus.object_store.wire.ranges import parse as parse_ranges
 async def put(call: Call) -> Response:
     if "x-amz-copy-source" in call.req.headers:
         return await copying.copy(call)
-    headers = metadata.written(call) | await _preconditions(call)
-    return await store(call, headers)
+    headers = metadata.written(call) | await preconditions(call)
+    replaced = await layout.parts_of_current(call, call.key)
+    made = await store(call, headers, (call.bucket, call.key))
+    if replaced:
+        await layout.drop_parts(call, replaced)
+    return made
 
 
-async def store(call: Call, headers: dict[str, str]) -> Response:
-    """The body of a call as its object."""
+async def store(call: Call, headers: dict[str, str], to: tuple[str, str]) -> Response:
+    """The body of a call as an object: container, name."""
     body = await payload.of(call)
     if body.length > call.config.limits.max_file_size:
         raise S3Error("EntityTooLarge")
     headers["content-length"] = str(body.length)
     if body.md5:
         headers["etag"] = body.md5
-    made = await call.done("PUT", call.bucket, call.key, headers, body=body if body.length else None)
+    made = await call.done("PUT", *to, headers, body=body if body.length else None)
     told = {"etag": metadata.quoted(made.header("etag"))}
     if body.checksum is not None:
         told[f"x-amz-checksum-{body.checksum.name}"] = body.checksum.made
@@ -55,46 +63,83 @@ async def head(call: Call) -> Response:
 async def read(call: Call, method: str) -> Response:
     """The object as the store has it; 304 is an answer, too. Raises S3Error."""
     headers = metadata.conditions(call)
+    number, version = call.params.get("partNumber"), call.params.get("versionId", "")
+    if number is not None and "range" in call.req.headers:
+        raise S3Error("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
     if method == "GET" and "range" in call.req.headers:
         headers["range"] = call.header("range")
-    query = []
-    if (number := call.params.get("partNumber")) is not None:
-        if not (number.isascii() and number.isdigit() and 0 < int(number) <= call.s3.max_upload_part_num):
-            raise S3Error("InvalidArgument", f"Part number must be an integer between 1 and {call.s3.max_upload_part_num}, inclusive",
-                          ArgumentName="partNumber", ArgumentValue=number)
-        query.append(f"part-number={number}")
-    got = await call.ask(method, call.bucket, call.key, headers, query="&".join(query))
+    query = version_query(version)
+    if number is not None:
+        query = f"{query}&part-number={layout.part_number(call)}".lstrip("&")
+    got = await call.ask(method, call.bucket, call.key, headers, query=query)
     if got.status == 304:
         return got
-    if got.status == 416 and number is not None:
-        await got.close()
-        raise S3Error("InvalidPartNumber")
+    if number is not None and (got.status == 416 or (got.ok and "x-parts-count" not in got.headers)):
+        return await _only_part(call, got)
     if not got.ok:
-        raise await call.error(got, call.bucket, call.key)
+        raise await refusal(call, got, call.key, version)
     return got
 
 
+async def _only_part(call: Call, got: Response) -> Response:
+    """An object that has no parts has one: itself."""
+    if got.status == 416 or int(call.params["partNumber"]) != 1:
+        await got.close()
+        raise S3Error("InvalidPartNumber")
+    size = int(got.header("content-length", "0"))
+    if size:
+        got.status = 206
+        got.headers["content-range"] = f"bytes 0-{size - 1}/{size}"
+    return got
+
+
+def version_query(version: str) -> str:
+    return f"version-id={quote(version)}" if version else ""
+
+
+async def refusal(call: Call, got: Response, key: str, version: str) -> S3Error:
+    """What an answer about an object, or one version of it, means that says no."""
+    await got.close()
+    if version and got.status == 404:
+        if got.header("content-type") == DELETED:
+            return S3Error("MethodNotAllowed", Method=call.req.method, ResourceType="DeleteMarker",
+                           headers={"x-amz-delete-marker": "true", "x-amz-version-id": version})
+        if (await call.bucket_info()).exists:
+            return S3Error("NoSuchVersion", Key=key, VersionId=version)
+    if version and got.status == 400:
+        if not (await call.bucket_info()).sysmeta("container", "versions-container"):
+            return S3Error("NoSuchVersion", Key=key, VersionId=version)
+        return S3Error("InvalidArgument", "Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
+    return await call.error(got, call.bucket, key)
+
+
 async def delete(call: Call) -> Response:
-    await remove(call, call.key)
-    return Response(204)
+    return Response(204, await remove(call, call.key, call.params.get("versionId", "")))
 
 
-async def remove(call: Call, key: str) -> None:
-    """Delete an object, and the parts that it consists of. That it is gone already is fine; that its bucket is, is not."""
-    found = await call.ask("HEAD", call.bucket, key, {"x-newest": "true"})
-    if found.status == 404:
-        await call.bucket_info()
-        return
-    if found.status not in (200, 204, 416):
-        raise await call.error(found, call.bucket, key)
-    whole = is_true(found.header("x-static-large-object"))
-    gone = await call.ask("DELETE", call.bucket, key, query="multipart-manifest=delete" if whole else "")
+async def remove(call: Call, key: str, version: str = "") -> dict[str, str]:
+    """Delete an object, or one version of it, and the parts that it consists of; answers what is told of that.
+
+    That it is gone already is fine; that its bucket is, is not.
+    """
+    info = await call.bucket_info()
+    query, marks = version_query(version), versioning.is_enabled(info.headers) and not version
+    found = Response(404) if marks else await call.ask("HEAD", call.bucket, key, {"x-newest": "true"}, query=query)
+    await found.close()
+    upload = layout.upload_of(found)
+    if found.ok and is_true(found.header("x-static-large-object")) and not upload:
+        query = f"{query}&multipart-manifest=delete".lstrip("&")
+    gone = await call.ask("DELETE", call.bucket, key, query=query)
     if gone.status != 404 and not gone.ok:
-        raise await call.error(gone, call.bucket, key)
+        raise await refusal(call, gone, key, version)
     await gone.close()
+    if upload:
+        await layout.drop_parts(call, upload)
+    marker = DELETED in (gone.header("x-backend-content-type"), found.header("content-type") if version else "")
+    return of_version(gone) | ({"x-amz-delete-marker": "true"} if marker else {})
 
 
-async def _preconditions(call: Call) -> dict[str, str]:
+async def preconditions(call: Call) -> dict[str, str]:
     """If-None-Match: * of a writer is the storage servers' to keep; others are compared with what is there now."""
     headers: dict[str, str] = {}
     if (wanted := call.header("if-none-match")) and wanted.strip() == "*":

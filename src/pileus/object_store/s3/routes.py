@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from pileus.object_store.s3 import buckets, listing, objects, service
+from pileus.object_store.s3 import buckets, listing, multi_delete, objects, service, versioning
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.multipart import complete, parts, uploads
 from pileus.object_store.wire.message import Response
 
 Handler = Callable[[Call], Awaitable[Response]]
@@ -17,10 +18,17 @@ ITSELF = ""
 SERVICE: dict[str, dict[str, Handler]] = {ITSELF: {"GET": service.list_buckets}}
 BUCKET: dict[str, dict[str, Handler]] = {
     ITSELF: {"GET": listing.list_objects, "HEAD": buckets.head, "PUT": buckets.create, "DELETE": buckets.delete},
+    "delete": {"POST": multi_delete.delete},
     "location": {"GET": buckets.location},
+    "uploads": {"GET": uploads.list_uploads},
+    "versioning": {"GET": versioning.show, "PUT": versioning.change},
+    "versions": {"GET": versioning.list_versions},
 }
 OBJECT: dict[str, dict[str, Handler]] = {
     ITSELF: {"GET": objects.get, "HEAD": objects.head, "PUT": objects.put, "DELETE": objects.delete},
+    "uploads": {"POST": uploads.create},
+    "uploadId": {"GET": parts.list_parts, "PUT": parts.upload, "POST": complete.complete, "DELETE": uploads.abort},
+    "partNumber": {"GET": objects.get, "HEAD": objects.head, "PUT": parts.upload},
 }
 
 
