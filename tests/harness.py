@@ -57,9 +57,10 @@ class Harness:
 
     def as_(self, role: str = "member", *, project: str | None = "p1", user: str = "", system: bool = False,
             domain: str | None = None) -> "Caller":
-        who = Context(user_id=user or f"user-of-{project}", user_domain_id="default", project_id=None if system or domain else project,
+        project_id = None if system or domain else project
+        token = f"{role}:{project_id}:{user or f'user-of-{project}'}:{system}:{domain}"
+        who = Context(token=token, user_id=user or f"user-of-{project}", user_domain_id="default", project_id=project_id,
                       project_domain_id="default", domain_id=domain, system_scope="all" if system else None, roles=frozenset(ROLES[role]))
-        token = f"{role}:{who.project_id}:{who.user_id}:{system}:{domain}"
         self.callers[token] = who
         return Caller(self.app, token)
 

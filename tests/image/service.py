@@ -80,13 +80,13 @@ class Glance(SimpleNamespace):
 
 
 @asynccontextmanager
-async def glance(url="sqlite://", files=(), **options):
+async def glance(url="sqlite://", files=(), identity=None, **options):
     """`files` are the names of stores, each with a folder of its name."""
     with tempfile.TemporaryDirectory(prefix="pileus-image-") as state:
         if files:
             options["stores"] = {name: FileConfig(folder=f"{state}/{name}") for name in files} | options.get("stores", {})
         kit = await make_kit(DEFAULTS, url)
-        images = Images(kit, ImageConfig(**({"hash_threads": 0} | options)), Path(state))
+        images = Images(kit, ImageConfig(**({"hash_threads": 0} | options)), Path(state), identity=identity)
         await images.start()
         yield Glance(kit=kit, images=images, folder=Path(state) / "images", harness=Harness([API], kit, SimpleNamespace(image=images)))
         await kit.sagas.stop()

@@ -49,7 +49,7 @@ async def test_what_is_not_copied():
         await g.member().post(f"{ROOT}/{image['id']}/actions/deactivate")
         assert (await copy(g, image["id"], stores=["cheap"])).status == 409
         assert counts(g) == [1, 0, 0] and "os_glance_failed_import" not in await g.show(image["id"])
-    async with glance(files=FILES) as g:
+    async with glance(files=FILES, import_methods=["glance-direct"]) as g:
         assert (await copy(g, (await g.filled())["id"], stores=["cheap"])).status == 400    # the method is not offered
 
 

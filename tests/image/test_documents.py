@@ -40,7 +40,8 @@ def test_the_schema_is_that_of_the_definitions():
 
 async def test_what_is_on_offer():
     async with glance() as g:
-        assert (await g.reader().get("/image/v2/info/import")).json["import-methods"]["value"] == ["glance-direct", "web-download"]
+        methods = (await g.reader().get("/image/v2/info/import")).json["import-methods"]
+        assert methods["value"] == ["glance-direct", "web-download", "copy-image"]
         assert (await g.reader().get("/image/v2/info/stores")).json["stores"][0]["id"] == "file"
 
 

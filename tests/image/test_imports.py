@@ -161,7 +161,7 @@ async def test_any_interruption(cut, method):
 
 
 @pytest.mark.parametrize("order_, status", [
-    ({"method": {"name": "copy-image"}}, 400), ({"method": {"name": "web-download"}}, 400), ({}, 400),
+    ({"method": {"name": "glance-download"}}, 400), ({"method": {"name": "web-download"}}, 400), ({}, 400),
     ({"method": {"name": "web-download", "uri": "file:///etc/passwd"}}, 400),
     ({"method": {"name": "web-download", "uri": URI}, "stores": ["other"]}, 409),
     ({"method": {"name": "glance-direct"}}, 409),

@@ -11,6 +11,7 @@ from msgspec import Meta
 from pileus.image.backends.config import AnyStore
 
 GIB = 1 << 30
+ImportMethod = Literal["glance-direct", "web-download", "copy-image", "glance-download"]
 ImportPlugin = Literal["inject_image_metadata", "image_decompression", "image_conversion"]
 ConversionFormat = Literal["raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi"]
 Count = Annotated[int, Meta(ge=0)]
@@ -35,7 +36,9 @@ class ImageConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     verify_at_boot: bool = False            # whether hosts verify signed images once more before guests start from them
     property_protection_file: str = ""      # who may do what with which custom properties, in Glance's format
     property_protection_rules: Literal["roles", "policies"] = "roles"   # what that file names
-    import_methods: tuple[str, ...] = ("glance-direct", "web-download")     # how images may be imported
+    import_methods: tuple[ImportMethod, ...] = ("glance-direct", "web-download", "copy-image")      # how images may be imported
+    # Beginnings of the names of those properties that glance-download brings along.
+    remote_properties: tuple[str, ...] = ("hw_", "trait:", "os_distro", "os_secure_boot", "os_type")
     import_plugins: tuple[ImportPlugin, ...] = ()         # what is done to images while they are imported, in this order
     conversion_format: ConversionFormat = "raw"           # the disk format that image_conversion makes of them
     inject_properties: dict[str, str] = {}                # custom properties that inject_image_metadata gives them

@@ -168,6 +168,10 @@ class DownloadFailed(Invalid):
     code, message = "image.download_failed", "The data could not be downloaded: {why}."
 
 
+class RegionUnknown(Invalid):
+    code, message = "image.region_unknown", "There is no {interface} image service in the region {region}."
+
+
 class TaskNotFound(NotFound):
     code, message = "image.task_not_found", "Task not found: {id}"
 

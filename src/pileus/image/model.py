@@ -116,6 +116,32 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+class RemoteImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image of a cloud that the caller's catalog knows by this region."""
+
+    region: str
+    interface: str
+    image_id: str
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """An image of another cloud."""
+
+    endpoint: str
+    image_id: str
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True):
+    """What that cloud says of its image, as far as it matters here."""
+
+    size: int
+    disk_format: str
+    container_format: str
+    os_hash_algo: str | None = None
+    os_hash_value: str | None = None
+    properties: dict[str, str] = {}
+
+
 class Received(msgspec.Struct, frozen=True, kw_only=True):
     """What an upload came to."""
 

@@ -12,20 +12,16 @@ import asyncio
 import ipaddress
 import re
 import socket
-from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from pileus.image.config import ImageConfig
 from pileus.image.errors import AddressRefused, DownloadFailed
+from pileus.image.wire import PORTS, Answer, Unspoken, ask
 
-if TYPE_CHECKING:
-    import h11
-
-PORTS = {"http": 80, "https": 443}
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
-BLOCK = 1 << 18
 NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -59,27 +55,31 @@ def check(uri: str, config: ImageConfig) -> SplitResult:
 
 async def fetch(uri: str, config: ImageConfig) -> AsyncGenerator[bytes, None]:
     """The bytes at an address. Raises AddressRefused or DownloadFailed."""
-    import h11
+    async with download(uri, config) as answer:
+        async for block in answer.blocks():
+            yield block
 
+
+@asynccontextmanager
+async def download(uri: str, config: ImageConfig, headers: Mapping[str, str] | None = None) -> AsyncIterator[Answer]:
+    """The answer of an address, or of where it is moved to. Raises AddressRefused or DownloadFailed."""
     for _ in range(MOST_REDIRECTS + 1):
         parts = check(uri, config)
         address = await _resolve(parts, config)
-        reader, writer = await _connect(parts, address)
         try:
-            wire = h11.Connection(h11.CLIENT)
-            moved = await _ask(parts, wire, reader, writer)
-            if moved is not None:
-                uri = urljoin(uri, moved)
-                continue
-            async for block in _body(wire, reader):
-                yield block
-            return
-        except h11.ProtocolError as broken:
+            async with ask("GET", uri, headers, address=address) as answer:
+                moved = answer.headers.get("location")
+                if answer.status in REDIRECTS and moved is not None:
+                    uri = urljoin(uri, moved)
+                    continue
+                if answer.status not in (200, 206):
+                    raise DownloadFailed(why=f"{parts.hostname} answered {answer.status}")
+                yield answer
+                return
+        except Unspoken as broken:
             raise DownloadFailed(why=f"{parts.hostname} does not speak HTTP, or stopped in the middle") from broken
-        except (OSError, EOFError) as broken:
-            raise DownloadFailed(why="the connection broke") from broken
-        finally:
-            writer.close()
+        except OSError as broken:
+            raise DownloadFailed(why=f"{parts.hostname} cannot be reached, or the connection broke") from broken
     raise DownloadFailed(why="it is moved too often")
 
 
@@ -115,53 +115,3 @@ async def _resolve(parts: SplitResult, config: ImageConfig) -> str:
     if host not in config.web_hosts and not all(public(address) for address in addresses):
         raise AddressRefused(uri=parts.geturl(), why="its host is not a public one")
     return addresses[0]
-
-
-async def _connect(parts: SplitResult, address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    secure: dict = {}
-    if parts.scheme == "https":
-        import ssl
-
-        secure = {"ssl": ssl.create_default_context(), "server_hostname": parts.hostname}
-    try:
-        return await asyncio.open_connection(address, parts.port or PORTS[parts.scheme], limit=BLOCK, **secure)
-    except OSError as refused:
-        raise DownloadFailed(why=f"{parts.hostname} cannot be reached") from refused
-
-
-async def _ask(parts: SplitResult, wire: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str | None:
-    """Ask for it; returns where it is instead, or None when its bytes follow."""
-    import h11
-
-    headers = [("Host", parts.netloc), ("User-Agent", "pileus"), ("Accept-Encoding", "identity"), ("Connection", "close")]
-    target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
-    asked = wire.send(h11.Request(method="GET", target=target, headers=headers)), wire.send(h11.EndOfMessage())
-    writer.write(b"".join(part or b"" for part in asked))
-    await writer.drain()
-    answer = await _next(wire, reader)
-    while not isinstance(answer, h11.Response):                            # 1xx: the answer is still to come
-        answer = await _next(wire, reader)
-    moved = dict(answer.headers).get(b"location")
-    if answer.status_code in REDIRECTS and moved is not None:
-        return moved.decode("latin-1")
-    if answer.status_code != 200:
-        raise DownloadFailed(why=f"{parts.hostname} answered {answer.status_code}")
-    return None
-
-
-async def _body(wire: h11.Connection, reader: asyncio.StreamReader) -> AsyncGenerator[bytes, None]:
-    import h11
-
-    while isinstance(event := await _next(wire, reader), h11.Data):
-        yield bytes(event.data)
-
-
-async def _next(wire: h11.Connection, reader: asyncio.StreamReader) -> Any:
-    """The next event. Raises EOFError when the other side has ended where none can end."""
-    import h11
-
-    while (event := wire.next_event()) is h11.NEED_DATA:
-        wire.receive_data(await reader.read(BLOCK))
-    if isinstance(event, h11.ConnectionClosed):
-        raise EOFError
-    return event

@@ -3,22 +3,26 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from pileus.core.clock import iso
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
+from pileus.image.api.bodies import Id
 from pileus.image.api.data import STORE, announced, binary
 from pileus.image.api.targets import of_image, target
-from pileus.image.model import Task
-from pileus.image.service.imports import COPY, Order
+from pileus.image.model import RemoteImage, Task
+from pileus.image.service.imports import COPY, REMOTE, Order
 
 
 class Method(msgspec.Struct):
     name: str
     uri: str | None = None
+    glance_region: str | None = None
+    glance_image_id: Id | None = None
+    glance_service_interface: Literal["public", "internal", "admin"] | None = None
 
 
 class ImportOrder(msgspec.Struct):
@@ -43,7 +47,7 @@ async def import_image(req: Request, image_id: str, body: ImportOrder) -> None:
     chosen = _stores(body, req.header(STORE))
     asked = {"method": method, "stores": chosen, "all_stores": body.all_stores, "all_stores_must_succeed": body.all_stores_must_succeed}
     await images.imports.begin(msgspec.structs.replace(req.who, request_id=req.id), image, Order(
-        method=body.method.name, asked=asked, uri=body.method.uri, stores=chosen, all_stores=body.all_stores,
+        method=body.method.name, asked=asked, uri=body.method.uri, remote=_remote(body.method), stores=chosen, all_stores=body.all_stores,
         must_succeed=body.all_stores_must_succeed))
 
 
@@ -82,6 +86,15 @@ def _stores(body: ImportOrder, header: str | None) -> list[str]:
     if len(ways) > 1:
         raise Invalid(f"{ways[0]} and {ways[1]} cannot be combined.")
     return body.stores or ([header] if header else [])
+
+
+def _remote(method: Method) -> RemoteImage | None:
+    """The other cloud's image that an order names. Raises Invalid when its method needs one."""
+    if method.name != REMOTE:
+        return None
+    if method.glance_region is None or method.glance_image_id is None:
+        raise Invalid("'glance_region' and 'glance_image_id' need to be set for the import method glance-download.")
+    return RemoteImage(region=method.glance_region, interface=method.glance_service_interface or "public", image_id=method.glance_image_id)
 
 
 def task_view(task: Task) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import msgspec
 
 from pileus.core.errors import CloudError
 from pileus.core.saga import Saga, Step
-from pileus.image.model import Received
+from pileus.image.model import Described, Received, Source
 from pileus.image.sagas.state import Spread
 
 if TYPE_CHECKING:
@@ -27,9 +27,11 @@ class Refined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportImage(Spread, kw_only=True):
-    """Without `uri` the bytes are in the store `staged` already, which need not be one of those they are to be in."""
+    """Without `uri` or `source` the bytes are in the store `staged` already, which need not be one of those they are to be in."""
 
     uri: str | None = None
+    source: Source | None = None
+    described: Described | None = None
     staged: str | None = None
     received: Received | None = None
     refined: Refined | None = None
@@ -37,7 +39,9 @@ class ImportImage(Spread, kw_only=True):
 
 
 async def download(state: ImportImage, imports: Imports) -> None:
-    if state.uri is not None:
+    if state.source is not None:
+        state.described = await imports.describe(state)
+    if state.uri is not None or state.source is not None:
         state.received = await imports.download(state)
 
 
@@ -56,6 +60,8 @@ async def copy(state: ImportImage, imports: Imports) -> None:
 
 async def activate(state: ImportImage, imports: Imports) -> None:
     values = {} if state.received is None else msgspec.structs.asdict(state.received)
+    if state.described is not None:
+        values |= {"disk_format": state.described.disk_format, "container_format": state.described.container_format}
     await imports.activate(state, values | ({} if state.refined is None else {"disk_format": state.refined.disk_format}))
     await imports.refining.drop(state.task_id)
 

@@ -40,6 +40,7 @@ from pileus.image.service.protections import Protections
 from pileus.image.service.quotas import Quotas
 from pileus.image.service.reading import Reading
 from pileus.image.service.refining import Refining
+from pileus.image.service.remote import Remote
 from pileus.image.service.signatures import Signatures
 from pileus.image.service.snapshots import Snapshots
 from pileus.image.service.uploads import Uploads
@@ -70,7 +71,8 @@ class Images:
         self.copies = Copies(kit, self.store, self.stores, self.reading, self.workers)
         self.work = FileStore([state / "image-work"], self.workers)
         refining = Refining(kit, config, self.uploads, self.copies, self.work)
-        self.imports = Imports(kit, config, self.store, self.uploads, self.copies, refining)
+        self.imports = Imports(kit, config, self.store, self.uploads, self.copies, refining,
+                               Remote(identity, config.remote_properties))
         self.snapshots = Snapshots(self)
 
     async def start(self) -> None:

@@ -18,6 +18,7 @@ from pileus.image.backends.base import StoreFailed
 from pileus.image.config import ImageConfig
 from pileus.image.errors import (
     CopyPresent,
+    DownloadFailed,
     FormatsMissing,
     ImageInWrongState,
     ImageNotFound,
@@ -25,16 +26,17 @@ from pileus.image.errors import (
     StoreAbsent,
     TaskNotFound,
 )
-from pileus.image.model import ACTIVE, TRANSITIONS, Action, Image, Received, Task
+from pileus.image.model import ACTIVE, TRANSITIONS, Action, Described, Image, Received, RemoteImage, Source, Task
 from pileus.image.sagas.copy_image import COPY_IMAGE, CopyImage
 from pileus.image.sagas.import_image import IMPORT_IMAGE, ImportImage
 from pileus.image.service.copies import NOTE, Copies
 from pileus.image.service.refining import Refining
+from pileus.image.service.remote import Remote
 from pileus.image.service.uploads import Uploads
 from pileus.image.store.images import Images as ImageStore
 
-DIRECT, WEB, COPY = "glance-direct", "web-download", "copy-image"
-METHODS: dict[str, Action | None] = {DIRECT: "import_staged", WEB: "import_web", COPY: None}
+DIRECT, WEB, COPY, REMOTE = "glance-direct", "web-download", "copy-image", "glance-download"
+METHODS: dict[str, Action | None] = {DIRECT: "import_staged", WEB: "import_web", COPY: None, REMOTE: "import_web"}
 NO_DATA: dict[str, Any] = {"set_blob": None, "size": None, "virtual_size": None, "checksum": None, "os_hash_algo": None,
                            "os_hash_value": None, "upload_owner": None, "upload_lease": None, "places": [], "coming": []}
 
@@ -45,6 +47,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     asked: dict[str, Any]
     uri: str | None = None
+    remote: RemoteImage | None = None
     stores: list[str] = []
     all_stores: bool = False
     must_succeed: bool = True
@@ -52,9 +55,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 class Imports:
     def __init__(self, kit: Kit, config: ImageConfig, store: ImageStore, uploads: Uploads, copies: Copies,
-                 refining: Refining):
+                 refining: Refining, remote: Remote):
         self.kit, self.config, self.store, self.uploads, self.copies, self.tasks = kit, config, store, uploads, copies, copies.tasks
-        self.stores, self.refining = uploads.stores, refining
+        self.stores, self.refining, self.remote = uploads.stores, refining, remote
+        #: Tokens of those who wait for a download from another cloud, by task. Never stored: after a crash there are none.
+        self.tokens: dict[str, str] = {}
         #: What gets the bytes of an address.
         self.fetch: Callable[[str, ImageConfig], AsyncGenerator[bytes, None]] = web.fetch
         kit.sagas.register(IMPORT_IMAGE, self)
@@ -78,13 +83,14 @@ class Imports:
         if order.method == WEB:
             web.check(order.uri or "", self.config)
         stores = self._stores(order)
+        source = await self.remote.source(who, order.remote) if order.remote is not None else None
         async with self.kit.db.transaction():
             found = await self.store.find(image.id, EVERYONE, lock=True)
             if found is None:
                 raise ImageNotFound(id=image.id)
             if order.method == COPY:
                 return await self._begin_copy(who, found, order, stores)
-            return await self._begin_import(who, found, order, stores)
+            return await self._begin_import(who, found, order, stores, source)
 
     async def get_task(self, id: str) -> Task:
         """Raises TaskNotFound."""
@@ -104,8 +110,7 @@ class Imports:
             store = next(store for store in state.stores if store not in state.failed)
             image = await self.copies.get(state.image_id)
             try:
-                async with aclosing(self._noted(state)) as data:
-                    received = await self.uploads.pour(image, state.blob, store, data, packed=True)
+                received = await self._pour(image, state, store)
             except StoreFailed:
                 await self.copies.missed(state, store)
                 if state.must_succeed or len(state.failed) == len(state.stores):
@@ -113,6 +118,10 @@ class Imports:
             else:
                 await self.copies.arrived(state, store)
                 return received
+
+    async def describe(self, state: ImportImage) -> Described:
+        """What the other cloud says of the image. Raises DownloadFailed."""
+        return await self.remote.describe(_source(state), self._token(state))
 
     async def activate(self, state: ImportImage, values: dict[str, Any]) -> None:
         """Repeatable: an image that is active by now is left as it is."""
@@ -127,8 +136,9 @@ class Imports:
                 places=[place for place in image.places if place.store in state.stores], **values)
             if not ended and not image.has_data:
                 raise ImageNotFound(id=state.image_id)
-            if ended and state.inject:
-                await self.store.update(image.id, {"properties": image.properties | state.inject})
+            brought = state.described.properties if state.described is not None else {}
+            if ended and (brought or state.inject):
+                await self.store.update(image.id, {"properties": image.properties | brought | state.inject})
             await self._ended(state.task_id, "success", result={"image_id": state.image_id})
         if state.staged is not None and state.staged not in state.stores:
             await self.stores.discard(state.staged, state.blob)
@@ -171,7 +181,7 @@ class Imports:
                 raise StoreAbsent(store=store)
         return stores
 
-    async def _begin_import(self, who: Context, image: Image, order: Order, stores: list[str]) -> Task:
+    async def _begin_import(self, who: Context, image: Image, order: Order, stores: list[str], source: Source | None) -> Task:
         """Make the image importing. Bytes that are still being staged are none."""
         allowed, to = TRANSITIONS[METHODS[order.method]]
         if image.status not in allowed or (order.method == DIRECT and not image.places):
@@ -183,9 +193,12 @@ class Imports:
                                       coming=[store for store in stores if store not in image.stores])
         task = await self._task(who, image, order)
         await self.kit.sagas.begin(IMPORT_IMAGE, image.id, ImportImage(
-            image_id=image.id, task_id=task.id, blob=blob, stores=stores, must_succeed=order.must_succeed, uri=order.uri,
+            image_id=image.id, task_id=task.id, blob=blob, stores=stores, must_succeed=order.must_succeed, source=source,
+            uri=order.uri if order.method == WEB else None,
             staged=image.stores[0] if image.places else None,
             inject=self.refining.injected(who)))
+        if source is not None:
+            self.tokens[task.id] = who.token
         return task
 
     async def _begin_copy(self, who: Context, image: Image, order: Order, stores: list[str]) -> Task | None:
@@ -212,17 +225,47 @@ class Imports:
         await self.tasks.add(task)
         return task
 
+    async def _pour(self, image: Image, state: ImportImage, store: str) -> Received:
+        """What is downloaded goes to a store. Of another cloud's image it must be what that cloud says it is."""
+        if (described := state.described) is not None:
+            image = msgspec.structs.replace(image, disk_format=described.disk_format, container_format=described.container_format)
+        async with aclosing(self._noted(state)) as data:
+            received = await self.uploads.pour(image, state.blob, store, data, packed=True)
+        if described is not None and not _same(received, described):
+            await self.stores.discard(store, state.blob)
+            raise DownloadFailed(why="other bytes came than the other cloud has")
+        return received
+
+    def _token(self, state: ImportImage) -> str:
+        if state.task_id not in self.tokens:
+            raise DownloadFailed(why="it was interrupted, and the token for the other cloud is not kept; import the image again")
+        return self.tokens[state.task_id]
+
     async def _ended(self, task_id: str, status: str, why: str = "", result: dict[str, Any] | None = None) -> None:
+        self.tokens.pop(task_id, None)
         now = self.kit.clock.now()
         await self.tasks.update(task_id, now, status=status, message=why, result=result,
                                 expires_at=now + timedelta(days=self.config.task_days))
 
     async def _noted(self, state: ImportImage) -> AsyncGenerator[bytes, None]:
         got = noted = 0
-        async with aclosing(self.fetch(state.uri or "", self.config)) as blocks:
+        found = self.fetch(state.uri, self.config) if state.uri is not None else self.remote.blocks(_source(state), self._token(state))
+        async with aclosing(found) as blocks:
             async for block in blocks:
                 got += len(block)
                 if got - noted >= NOTE:
                     noted = got
                     await self.tasks.update(state.task_id, self.kit.clock.now(), message=f"Copied {got >> 20} MiB")
                 yield block
+
+
+def _source(state: ImportImage) -> Source:
+    assert state.source is not None
+    return state.source
+
+
+def _same(received: Received, described: Described) -> bool:
+    """Whether the bytes are those of the other cloud, as far as it says."""
+    if described.os_hash_algo == received.os_hash_algo and described.os_hash_value != received.os_hash_value:
+        return False
+    return received.size == described.size
