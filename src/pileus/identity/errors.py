@@ -69,6 +69,10 @@ class DomainConfigInvalid(errors.Forbidden):
     code, message = "identity.domain_config_invalid", "Invalid domain specific configuration: {why}."
 
 
+class OAuthTokenNotFound(errors.NotFound):
+    code, message = "identity.oauth_token_not_found", "Could not find OAuth token: {id}."
+
+
 class TreeTooDeep(errors.Conflict):
     code = "identity.tree_too_deep"
     message = (

@@ -48,6 +48,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     openstack_app_cred_id: str | None = None
     openstack_idp_id: str | None = None
     openstack_protocol_id: str | None = None
+    openstack_access_token_id: str | None = None
     pileus_credential_id: str | None = None
     pileus_generation: int
 
@@ -114,6 +115,7 @@ def _as_claims(p: Payload) -> Claims:
         openstack_app_cred_id=p.app_cred_id,
         openstack_idp_id=p.idp_id,
         openstack_protocol_id=p.protocol_id,
+        openstack_access_token_id=p.access_token_id,
         pileus_credential_id=p.credential_id,
         pileus_generation=p.generation,
     )
@@ -134,6 +136,7 @@ def _as_payload(c: Claims) -> Payload:
         app_cred_id=c.openstack_app_cred_id,
         idp_id=c.openstack_idp_id,
         protocol_id=c.openstack_protocol_id,
+        access_token_id=c.openstack_access_token_id,
         credential_id=c.pileus_credential_id,
     )
 

@@ -202,6 +202,29 @@ class Consumer(Record, frozen=True, kw_only=True):
     extra: dict[str, Any] = {}
 
 
+class RequestToken(Record, frozen=True, kw_only=True):
+    """By which a consumer asks users for access to a project. Once a user has authorized it, it can become an access token."""
+
+    consumer_id: str
+    project_id: str
+    sealed: str
+    expires_at: datetime | None = None
+    user_id: str | None = None
+    roles: tuple[str, ...] = ()
+    verifier: str | None = None
+
+
+class AccessToken(Record, frozen=True, kw_only=True):
+    """By which a consumer acts for a user on a project, with these of the user's roles. `sealed` is its secret, encrypted."""
+
+    consumer_id: str
+    project_id: str
+    user_id: str
+    sealed: str
+    roles: tuple[str, ...]
+    expires_at: datetime | None = None
+
+
 class Credential(Record, frozen=True, kw_only=True):
     """A secret a user keeps here, such as a pair of EC2 keys. `sealed` is its blob, encrypted.
 

@@ -11,8 +11,11 @@ import msgspec
 
 #: By a signature that a service has seen, made with keys of a user for one project.
 EC2_KEYS = "ec2credential"
+OAUTH1 = "oauth1"
+#: By which a program signs with secrets that were made for it.
+SIGNED = frozenset({EC2_KEYS, OAUTH1})
 #: Proofs of identity, each a bit in a token; new ones are added at the end.
-METHODS = ("password", "token", "application_credential", "totp", EC2_KEYS, "mapped", "openid", "saml2")
+METHODS = ("password", "token", "application_credential", "totp", EC2_KEYS, "mapped", "openid", "saml2", OAUTH1)
 #: Those by which somebody else identifies people.
 FEDERATED = frozenset({"mapped", "openid", "saml2"})
 UNSCOPED, PROJECT, DOMAIN, SYSTEM = range(4)
@@ -28,8 +31,8 @@ _MICRO = timedelta(microseconds=1)
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """`audit_ids`: of this token, of the first of its chain, then of those between.
 
-    `trust_id`, `app_cred_id`: the token is of that trust, of that application credential. `credential_id`: it was had by that
-    credential (EC2 keys, the seed of one-time passwords) and ends with it. `idp_id`, `protocol_id`: who said so, and how.
+    `trust_id`, `app_cred_id`, `access_token_id`: the token is of that trust, application credential, access token (OAuth 1.0a).
+    `credential_id`: it was had by that credential (EC2 keys, the seed of one-time passwords) and ends with it. `idp_id`, `protocol_id`: who said so, and how.
     """
 
     user_id: str
@@ -45,6 +48,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     credential_id: str | None = None
     idp_id: str | None = None
     protocol_id: str | None = None
+    access_token_id: str | None = None
 
     @property
     def shown_methods(self) -> list[str]:
@@ -66,6 +70,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     credential: bytes | None = None
     idp: bytes | None = None
     protocol: bytes | None = None
+    access_token: bytes | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -89,6 +94,7 @@ def pack(p: Payload) -> bytes:
             _pack_optional(p.credential_id),
             _pack_optional(p.idp_id),
             _pack_optional(p.protocol_id),
+            _pack_optional(p.access_token_id),
         )
     )
 
@@ -116,6 +122,7 @@ def unpack(data: bytes) -> Payload | None:
         credential_id=_unpack_optional(p.credential),
         idp_id=_unpack_optional(p.idp),
         protocol_id=_unpack_optional(p.protocol),
+        access_token_id=_unpack_optional(p.access_token),
     )
 
 

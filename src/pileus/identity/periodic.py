@@ -58,7 +58,14 @@ async def remove_expired_trusts(identity: Identity) -> str | None:
     return f"{gone} trusts removed" if gone else None
 
 
+async def remove_expired_oauth1(identity: Identity) -> str | None:
+    """Tokens and nonces of OAuth 1.0a that are worth nothing any more."""
+    gone = await identity.oauth1.remove_expired()
+    return f"{gone} removed" if gone else None
+
+
 PERIODIC = [
+    Periodic(remove_expired_oauth1, every_s=900),
     Periodic(remove_expired_trusts, every_s=900),
     Periodic(disable_inactive_users, every_s=3600),
     Periodic(ask_directories, every_s=300),

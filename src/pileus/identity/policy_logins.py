@@ -1,4 +1,4 @@
-"""The default rules of what users log in with: application credentials, access rules, EC2 credentials."""
+"""The default rules of what users log in with: application credentials, access rules, EC2 credentials, OAuth 1.0a."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -10,6 +10,9 @@ _SEES = f"{ADMIN_OR_READER} or {_OWNER}"
 _CHANGES = f"{ADMIN} or {_OWNER}"
 
 RULES: Rules = {
+    **{rule: (ADMIN, GLOBAL) for rule in ("authorize_request_token", "list_access_tokens", "get_access_token")},
+    **{rule: (ADMIN, GLOBAL) for rule in ("list_access_token_roles", "get_access_token_role")},
+    "delete_access_token": (_CHANGES, ANY),
     "revoke_tokens_for_user": (_CHANGES, ANY),
     "list_revoke_events": (f"{ADMIN} or rule:service_role", GLOBAL),
     "get_application_credential": (_SEES, ANY),

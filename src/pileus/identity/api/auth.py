@@ -12,11 +12,12 @@ from pileus.core.http import Reply, Request, Route
 from pileus.identity.api.application_credentials import show_access_rule
 from pileus.identity.api.assertion import assertion_of, source_of
 from pileus.identity.api.domains import show_domain
+from pileus.identity.api.oauth1 import signed
 from pileus.identity.api.projects import show_project
 from pileus.identity.api.views import BASE, listing, truth
 from pileus.identity.errors import TokenNotFound
 from pileus.identity.model import ApplicationCredentialRef, Login, PasswordUser, Project, Role, Scope, TotpUser, User
-from pileus.identity.payload import FEDERATED, METHODS, SYSTEM, UNSCOPED
+from pileus.identity.payload import FEDERATED, METHODS, OAUTH1, SYSTEM, UNSCOPED
 from pileus.identity.service.tokens import Verified, stamp
 
 #: Sent with a token to be validated by who keeps to the access rules in the answer.
@@ -67,7 +68,11 @@ class AuthBody(msgspec.Struct, frozen=True):
 async def create_token(req: Request, body: AuthBody) -> Reply:
     """A token for who proves to be somebody."""
     identity, proofs = req.services.identity, body.auth.identity
-    if FEDERATED.isdisjoint(proofs.methods):
+    if OAUTH1 in proofs.methods:
+        if proofs.methods != [OAUTH1] or body.auth.scope is not None:
+            raise Invalid("oauth1 is the only method of a request, and its scope is that of the access token.")
+        verified = await identity.oauth1.log_in(signed(req, "oauth_token"))
+    elif FEDERATED.isdisjoint(proofs.methods):
         verified = await identity.logins.log_in(_login(req, body.auth))
     else:
         by = _federated(proofs)
@@ -206,6 +211,8 @@ def show(v: Verified) -> dict[str, Any]:
             "name": m.app_cred.name,
             "restricted": not m.app_cred.unrestricted,
         } | ({} if m.access_rules is None else {"access_rules": [show_access_rule(r) for r in m.access_rules]})
+    if m.access is not None:
+        shown["OS-OAUTH1"] = {"access_token_id": m.access.id, "consumer_id": m.access.consumer_id}
     if p.scope != UNSCOPED:
         shown["roles"] = [_named(r) for r in m.roles]
     return shown

@@ -1,4 +1,4 @@
-"""Consumers of OAuth 1.0a: applications that are registered here. Nothing is delegated to them yet."""
+"""Consumers of OAuth 1.0a: applications that are registered here. What users let them do is `oauth1`'s."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -40,4 +40,7 @@ class Consumers:
             return await self.store.change(consumer, values)
 
     async def delete(self, id: str) -> None:
-        await self.store.remove(id)
+        """What users have given it ends with it."""
+        async with self.db.transaction():
+            await self.store.remove(id)
+            await self.core.generations.raise_()

@@ -21,7 +21,7 @@ def in_person(who: Context, what: str) -> None:
     if who.trust_id is not None:
         raise Refused(why=f"A token of a trust cannot {what}.")
     if who.by_keys:
-        raise Refused(why=f"A token for EC2 keys cannot {what}.")
+        raise Refused(why=f"A token got by signing keys cannot {what}.")
     if who.app_cred_id is not None and not who.unrestricted:
         raise Refused(why=f"A token of a restricted application credential cannot {what}.")
 

@@ -39,6 +39,7 @@ from pileus.identity.service.federation import Federation
 from pileus.identity.service.limits import Limits
 from pileus.identity.service.logins import Logins
 from pileus.identity.service.meanings import Meanings
+from pileus.identity.service.oauth1 import OAuth1
 from pileus.identity.service.oauth2 import OAuth2
 from pileus.identity.service.policies import Policies
 from pileus.identity.service.projects import Projects
@@ -94,6 +95,7 @@ class Identity:
         factors = Factors(self.core, self.keys)
         self.logins = Logins(self.core, self.passwords, self.tokens, proofs, factors, self.compliance, self.throttle)
         self.ec2 = Ec2(self.core, self.credentials, self.logins)
+        self.oauth1 = OAuth1(self.core, self.credential_keys, self.assignments, self.logins)
         self.federated_logins = FederatedLogins(self.core, self.federation, self.logins)
         self.oauth2 = OAuth2(self.logins)
         self.assertions = Assertions(config, kit.clock)

@@ -14,9 +14,9 @@ import msgspec
 
 from pileus.core.errors import Unauthenticated
 from pileus.identity.errors import Refused, TokenNotFound
-from pileus.identity.model import ApplicationCredential, Credential, Login, PasswordUser, Scope, Trust, TrustRef, User, UserRef
+from pileus.identity.model import AccessToken, ApplicationCredential, Credential, Login, PasswordUser, Scope, Trust, TrustRef, User, UserRef
 from pileus.identity.passwords import Passwords
-from pileus.identity.payload import EC2_KEYS, LONGEST_CHAIN, PROJECT, Payload, audit_id
+from pileus.identity.payload import EC2_KEYS, LONGEST_CHAIN, OAUTH1, PROJECT, Payload, audit_id
 from pileus.identity.service.compliance import Compliance
 from pileus.identity.service.core import Core
 from pileus.identity.service.factors import Factors
@@ -82,6 +82,11 @@ class Logins:
         methods = frozenset({EC2_KEYS})
         proven = Proven(user_id=keys.user_id, methods=methods, generation=generation, credential_id=keys.id)
         return await self._issue(proven, PROJECT, keys.project_id)
+
+    async def issue_authorized(self, access: AccessToken, generation: int) -> Verified:
+        """A token for an application that signed with what a user gave it. `generation`: read before that was looked at."""
+        proven = Proven(user_id=access.user_id, methods=frozenset({OAUTH1}), generation=generation)
+        return await self._issue(proven, PROJECT, access.project_id, access=access)
 
     async def _prove(self, login: Login, generation: int) -> Proven:
         """Every proof there is must hold, and all of them for the same user."""
@@ -176,11 +181,12 @@ class Logins:
         *,
         trust: Trust | None = None,
         app_cred: ApplicationCredential | None = None,
+        access: AccessToken | None = None,
     ) -> Verified:
         now, parent = self.core.clock.now(), proven.parent
         idp_id, protocol_id = proven.provider or (None, None)
         ends = [parent.payload.expires_at if parent is not None else now + timedelta(seconds=self.core.config.token_expiration_s)]
-        ends += [by.expires_at for by in (trust, app_cred) if by is not None and by.expires_at is not None]
+        ends += [by.expires_at for by in (trust, app_cred, access) if by is not None and by.expires_at is not None]
         return await self.tokens.issue(
             Payload(
                 user_id=proven.user_id,
@@ -196,6 +202,7 @@ class Logins:
                 credential_id=proven.credential_id,
                 idp_id=idp_id if parent is None else parent.payload.idp_id,
                 protocol_id=protocol_id if parent is None else parent.payload.protocol_id,
+                access_token_id=access.id if access is not None else None,
             )
         )
 
@@ -225,6 +232,8 @@ def _exchangeable(parent: Verified) -> None:
         raise Refused(why="A token of a trust cannot be exchanged for another one.")
     if parent.payload.app_cred_id is not None:
         raise Refused(why="A token of an application credential cannot be exchanged for another one.")
+    if parent.payload.access_token_id is not None:
+        raise Refused(why="A token of an access token cannot be exchanged for another one.")
 
 
 def _keep_to_keys(proven: Proven, scope: int, target: str | None) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from pileus.core.errors import Unauthenticated
 from pileus.identity.access_rules import Gate, gate
 from pileus.identity.federation.model import FederatedUser
-from pileus.identity.model import AccessRule, ApplicationCredential, Project, Role, Trust, User
+from pileus.identity.model import AccessRule, AccessToken, ApplicationCredential, Project, Role, Trust, User
 from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, UNSCOPED, Payload
 from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.core import Core
@@ -26,6 +26,7 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     trust: Trust | None = None
     trusting: frozenset[str] = frozenset()  # everybody whom it takes for the trust: trustors and trustees, down to the first
     app_cred: ApplicationCredential | None = None
+    access: AccessToken | None = None
     access_rules: list[AccessRule] | None = None  # of the application credential; None: any request
     gate: Gate | None = None  # the same, compiled
     roles: list[Role] = []
@@ -42,7 +43,7 @@ class Meanings:
 
     async def of(self, p: Payload, generation: int) -> Meaning:
         """Raises Unauthenticated when it means nothing: somebody or something is gone or disabled, or there is no role."""
-        key = (p.user_id, p.scope, p.target_id, p.trust_id, p.app_cred_id, p.idp_id, p.protocol_id)
+        key = (p.user_id, p.scope, p.target_id, p.trust_id, p.app_cred_id, p.access_token_id, p.idp_id, p.protocol_id)
         found = self.cache.get(key)
         if found is not None and found.generation == generation:
             return found
@@ -59,10 +60,10 @@ class Meanings:
         user = _usable(await store.users.find(p.user_id))
         user_domain = _usable(await store.projects.find(user.domain_id))
         federated = await self._federated(p, user)
-        project = project_domain = domain = app_cred = rules = None
+        project = project_domain = domain = app_cred = access = rules = None
         roles: list[Role] = []
         trusts: list[Trust] = []
-        if p.app_cred_id is not None and scope != PROJECT:
+        if (p.app_cred_id or p.access_token_id) is not None and scope != PROJECT:
             raise Unauthenticated()
         if scope == PROJECT:
             project = _usable(await store.projects.find(target_id))
@@ -73,6 +74,8 @@ class Meanings:
                 trusts, roles = await self._entrusted(p.trust_id, user.id, project)
             elif p.app_cred_id is not None:
                 app_cred, rules, roles = await self._credited(p.app_cred_id, user.id, project)
+            elif p.access_token_id is not None:
+                access, roles = await self._let_in(p.access_token_id, user.id, project)
             else:
                 roles = await self.assignments.on_project(user.id, project)
         elif scope == DOMAIN:
@@ -91,6 +94,7 @@ class Meanings:
             trust=trusts[0] if trusts else None,
             trusting=_parties(trusts),
             app_cred=app_cred,
+            access=access,
             federated=federated,
             federated_groups=[g.id for g in await store.groups.of_user(user.id)] if federated is not None else [],
             access_rules=rules,
@@ -126,6 +130,15 @@ class Meanings:
             there = {r.id: r for r in await self.core.store.access_rules.of_user(user_id)}
             rules = [there[rule] for rule in found.access_rules if rule in there]
         return found, rules, (await self.assignments.roles.index()).expand(found.roles)
+
+    async def _let_in(self, id: str, user_id: str, project: Project) -> tuple[AccessToken, list[Role]]:
+        """The access token and its roles: all of them, as long as its user has all of them."""
+        found = await self.core.store.access_tokens.find(id)
+        if found is None or (found.user_id, found.project_id) != (user_id, project.id):
+            raise Unauthenticated()
+        if not {r.id for r in await self.assignments.on_project(user_id, project)}.issuperset(found.roles):
+            raise Unauthenticated()
+        return found, (await self.assignments.roles.index()).expand(found.roles)
 
     async def _entrusted(self, trust_id: str, user_id: str, project: Project) -> tuple[list[Trust], list[Role]]:
         """The trust, those it was handed on from, and the roles it gives: all of them, as long as the first trustor has them all."""

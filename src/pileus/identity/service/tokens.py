@@ -16,7 +16,7 @@ from pileus.core.clock import iso
 from pileus.core.context import Context
 from pileus.core.errors import Unauthenticated
 from pileus.identity.formats import Formats
-from pileus.identity.payload import DOMAIN, EC2_KEYS, PROJECT, SYSTEM, Payload
+from pileus.identity.payload import DOMAIN, PROJECT, SIGNED, SYSTEM, Payload
 from pileus.identity.service.core import Core
 from pileus.identity.service.generations import TOKENS
 from pileus.identity.service.meanings import Meaning, Meanings
@@ -57,7 +57,7 @@ class Tokens:
         if payload.expires_at + timedelta(seconds=self.core.config.allow_expired_window_s) <= now:
             raise Unauthenticated()
         verified = await self._checked(token, payload, await self.core.generations.current(TOKENS))
-        for by in (verified.meaning.trust, verified.meaning.app_cred):
+        for by in (verified.meaning.trust, verified.meaning.app_cred, verified.meaning.access):
             if by is not None and by.expires_at is not None and by.expires_at <= now:
                 raise Unauthenticated()
         return verified
@@ -139,7 +139,7 @@ def _context(token: str, p: Payload, m: Meaning) -> Context:
         expires_at=stamp(p.expires_at),
         trust_id=p.trust_id,
         app_cred_id=p.app_cred_id,
-        by_keys=EC2_KEYS in p.methods,
+        by_keys=not SIGNED.isdisjoint(p.methods),
         unrestricted=m.app_cred is not None and m.app_cred.unrestricted,
     )
 

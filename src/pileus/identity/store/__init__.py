@@ -13,6 +13,7 @@ from pileus.identity.store.domain_configs import DomainConfigs
 from pileus.identity.store.endpoint_filters import Associations, EndpointGroups, project_endpoint_groups, project_endpoints
 from pileus.identity.store.federation import FederatedUsers, IdentityProviders, Mappings, Protocols, ServiceProviders
 from pileus.identity.store.limits import Limits, RegisteredLimits
+from pileus.identity.store.oauth1 import AccessTokens, Nonces, RequestTokens
 from pileus.identity.store.policy_associations import PolicyAssociations
 from pileus.identity.store.projects import Projects
 from pileus.identity.store.revocations import Revocations
@@ -36,6 +37,9 @@ class Store:
         self.project_endpoints = Associations(db, project_endpoints, "endpoint_id")
         self.project_endpoint_groups = Associations(db, project_endpoint_groups, "endpoint_group_id")
         self.consumers = Consumers(db)
+        self.request_tokens = RequestTokens(db)
+        self.access_tokens = AccessTokens(db)
+        self.nonces = Nonces(db)
         self.domain_configs = DomainConfigs(db)
         self.registered_limits = RegisteredLimits(db)
         self.limits = Limits(db)

@@ -9,10 +9,17 @@ import sqlalchemy as sa
 from pileus.core.db import Database
 from pileus.identity.store.consumers import consumers
 from pileus.identity.store.domain_configs import domain_configs
+from pileus.identity.store.oauth1 import access_tokens, request_tokens
 from pileus.identity.store.tables import credentials
 
 #: Every table with a column `sealed`, and what its rows are known by.
-SEALED = ((credentials, credentials.c.id), (consumers, consumers.c.id), (domain_configs, domain_configs.c.domain_id))
+SEALED = (
+    (credentials, credentials.c.id),
+    (consumers, consumers.c.id),
+    (domain_configs, domain_configs.c.domain_id),
+    (request_tokens, request_tokens.c.id),
+    (access_tokens, access_tokens.c.id),
+)
 
 
 class Kept(msgspec.Struct, frozen=True):

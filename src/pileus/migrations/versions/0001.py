@@ -615,6 +615,16 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['prior_role_id'], ['identity_roles.id'], name=op.f('fk_identity_implied_roles_prior_role_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('prior_role_id', 'implied_role_id', name=op.f('pk_identity_implied_roles'))
     )
+    op.create_table('identity_oauth1_nonces',
+    sa.Column('consumer_id', sa.String(length=64), nullable=False),
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('expires_at', sa.String(27), nullable=False),
+    sa.ForeignKeyConstraint(['consumer_id'], ['identity_consumers.id'], name=op.f('fk_identity_oauth1_nonces_consumer_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('consumer_id', 'digest', name=op.f('pk_identity_oauth1_nonces'))
+    )
+    with op.batch_alter_table('identity_oauth1_nonces', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_oauth1_nonces_expires_at'), ['expires_at'], unique=False)
+
     op.create_table('identity_policy_associations',
     sa.Column('endpoint_id', sa.String(length=64), nullable=False),
     sa.Column('service_id', sa.String(length=64), nullable=False),
@@ -984,6 +994,45 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_identity_members_expires_at'), ['expires_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_members_group_id'), ['group_id'], unique=False)
 
+    op.create_table('identity_oauth1_access_tokens',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('consumer_id', sa.String(length=64), nullable=False),
+    sa.Column('project_id', sa.String(length=64), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('sealed', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('roles', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('expires_at', sa.String(27), nullable=True),
+    sa.ForeignKeyConstraint(['consumer_id'], ['identity_consumers.id'], name=op.f('fk_identity_oauth1_access_tokens_consumer_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_oauth1_access_tokens_project_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_oauth1_access_tokens_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_oauth1_access_tokens'))
+    )
+    with op.batch_alter_table('identity_oauth1_access_tokens', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_oauth1_access_tokens_consumer_id'), ['consumer_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_oauth1_access_tokens_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_oauth1_access_tokens_project_id'), ['project_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_oauth1_access_tokens_user_id'), ['user_id'], unique=False)
+
+    op.create_table('identity_oauth1_request_tokens',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('consumer_id', sa.String(length=64), nullable=False),
+    sa.Column('project_id', sa.String(length=64), nullable=False),
+    sa.Column('sealed', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('expires_at', sa.String(27), nullable=True),
+    sa.Column('user_id', sa.String(length=64), nullable=True),
+    sa.Column('roles', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('verifier', sa.String(length=64), nullable=True),
+    sa.ForeignKeyConstraint(['consumer_id'], ['identity_consumers.id'], name=op.f('fk_identity_oauth1_request_tokens_consumer_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['project_id'], ['identity_projects.id'], name=op.f('fk_identity_oauth1_request_tokens_project_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['identity_users.id'], name=op.f('fk_identity_oauth1_request_tokens_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_oauth1_request_tokens'))
+    )
+    with op.batch_alter_table('identity_oauth1_request_tokens', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_oauth1_request_tokens_consumer_id'), ['consumer_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_oauth1_request_tokens_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_oauth1_request_tokens_project_id'), ['project_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_oauth1_request_tokens_user_id'), ['user_id'], unique=False)
+
     op.create_table('identity_passwords',
     sa.Column('user_id', sa.String(length=64), nullable=False),
     sa.Column('hash', sa.String(length=255), nullable=False),
@@ -1201,6 +1250,20 @@ def downgrade() -> None:
 
     op.drop_table('identity_project_endpoints')
     op.drop_table('identity_passwords')
+    with op.batch_alter_table('identity_oauth1_request_tokens', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_oauth1_request_tokens_user_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_oauth1_request_tokens_project_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_oauth1_request_tokens_expires_at'))
+        batch_op.drop_index(batch_op.f('ix_identity_oauth1_request_tokens_consumer_id'))
+
+    op.drop_table('identity_oauth1_request_tokens')
+    with op.batch_alter_table('identity_oauth1_access_tokens', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_oauth1_access_tokens_user_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_oauth1_access_tokens_project_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_oauth1_access_tokens_expires_at'))
+        batch_op.drop_index(batch_op.f('ix_identity_oauth1_access_tokens_consumer_id'))
+
+    op.drop_table('identity_oauth1_access_tokens')
     with op.batch_alter_table('identity_members', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_identity_members_group_id'))
         batch_op.drop_index(batch_op.f('ix_identity_members_expires_at'))
@@ -1294,6 +1357,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identity_policy_associations_policy_id'))
 
     op.drop_table('identity_policy_associations')
+    with op.batch_alter_table('identity_oauth1_nonces', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identity_oauth1_nonces_expires_at'))
+
+    op.drop_table('identity_oauth1_nonces')
     op.drop_table('identity_implied_roles')
     op.drop_table('identity_identity_providers')
     op.drop_table('identity_groups')
