@@ -32,7 +32,8 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """`audit_ids`: of this token, of the first of its chain, then of those between.
 
     `trust_id`, `app_cred_id`, `access_token_id`: the token is of that trust, application credential, access token (OAuth 1.0a).
-    `credential_id`: it was had by that credential (EC2 keys, the seed of one-time passwords) and ends with it. `idp_id`, `protocol_id`: who said so, and how.
+    `credential_id`: it was had by that credential (EC2 keys, the seed of one-time passwords) and ends with it.
+    `idp_id`, `protocol_id`: who said so, and how.
     """
 
     user_id: str
