@@ -98,8 +98,9 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     change_password_upon_first_use: bool = False
     # Users who have not logged in for so many days are disabled (0: they are not).
     disable_user_account_days_inactive: Annotated[int, Meta(ge=0)] = 0
-    # How long an application (OAuth 1.0a) may wait for a user's consent, and how long the consent is good for (0: for ever).
+    # How long an application (OAuth 1.0a) may wait for a user's consent (0: for ever).
     oauth1_request_token_duration_s: Annotated[int, Meta(ge=0)] = 28_800
+    # How long the consent is good for (0: for ever).
     oauth1_access_token_duration_s: Annotated[int, Meta(ge=0)] = 86_400
     # How often a trust may be handed on by those who were trusted (0: never).
     max_redelegation_count: Annotated[int, Meta(ge=0, le=10)] = 3
