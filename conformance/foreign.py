@@ -24,6 +24,7 @@ from conformance.cloud import ROOT, Cloud, fresh_cloud
 from conformance.run import SETTINGS
 from conformance.sdk_clouds import sdk_environment
 from conformance.suite import HOME, Outcome, say
+from conformance.swift_accounts import SETTINGS as SWIFT_SETTINGS
 from conformance.swift_accounts import swift_environment
 
 UNUSABLE = 3
@@ -37,6 +38,7 @@ class Suite:
     source: str                                # the source package that has the tests
     parts: dict[str, str]                      # name → folder or file in it
     environment: Callable[[Cloud], dict[str, str]]
+    settings: str = ""                         # of the cloud, besides those of all suites
 
 
 SWIFT, SDK = "swift==2.38.3", "openstacksdk==4.22.0"
@@ -49,7 +51,8 @@ SUITES = {
         parts={name: f"openstack/tests/functional/{name}" for name in
                ("identity", "image", "compute", "placement", "network", "object_store", "cloud", "block_storage")},
         environment=sdk_environment),
-    "swift": Suite(packages=SWIFT_NEEDS, source=SWIFT, parts={"functional": "test/functional"}, environment=swift_environment),
+    "swift": Suite(packages=SWIFT_NEEDS, source=SWIFT, parts={"functional": "test/functional"}, environment=swift_environment,
+                   settings=SWIFT_SETTINGS),
     "s3api": Suite(packages=SWIFT_NEEDS, source=SWIFT, parts={"s3api": "test/s3api"}, environment=swift_environment),
 }
 
@@ -64,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNUSABLE
     parts = options.tests.split(",") if options.tests else [p for p in suite.parts if p != "block_storage"]
     failures = 0
-    with fresh_cloud(settings=SETTINGS, keep_log=HOME / "cloud.log") as cloud:
+    with fresh_cloud(settings=SETTINGS + suite.settings, keep_log=HOME / "cloud.log") as cloud:
         environment = os.environ | suite.environment(cloud)
         for part in parts:
             started = time.monotonic()

@@ -16,6 +16,11 @@ USERS = {
     "4": ("tester4", "test4", "member"), "5": ("tester5", "test5", "service"), "6": ("tester6", "test", "ResellerAdmin"),
 }
 PASSWORD = "testing"
+DOMAIN = "example.net"
+SETTINGS = f"""
+[object_store.domain_remap]
+storage_domains = ["{DOMAIN}"]
+"""
 
 
 def swift_environment(cloud: Cloud) -> dict[str, str]:
@@ -67,7 +72,7 @@ class Accounts:
 
 def configuration(url: str, keys: dict[str, tuple[str, str]]) -> str:
     """The text of the configuration file. Both suites read it."""
-    lines = ["[func_test]", "auth_version = 3", f"auth_uri = {url}/identity/v3", "collate = C", "insecure = no", "storage_domain =",
+    lines = ["[func_test]", "auth_version = 3", f"auth_uri = {url}/identity/v3", "collate = C", "insecure = no", f"storage_domain = {DOMAIN}",
              "service_prefix = SERVICE", "domain4 = test-domain"]
     for number, (user, project, _) in USERS.items():
         lines += [f"account{number} = {project}", f"username{number} = {user}", f"password{number} = {PASSWORD}"]

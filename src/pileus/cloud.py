@@ -56,6 +56,7 @@ from pileus.network.periodic import PERIODIC as NETWORK_TASKS
 from pileus.network.policy import DEFAULTS as NETWORK_POLICY
 from pileus.network.service import Network
 from pileus.object_store.periodic import PERIODIC as OBJECT_TASKS
+from pileus.object_store.pipeline.domain_remap import is_remapped
 from pileus.object_store.pipeline.identity import Signer
 from pileus.object_store.s3.names import is_for_s3
 from pileus.object_store.service import ObjectStore
@@ -111,7 +112,7 @@ class Cloud:
         front = Validations(apis, self.services.identity, self.ids, self.kit.metrics)
         self.objects = self._objects()
         proxy = Proxy(self.services.compute.consoles.resolve, tuple(self.config.compute.console_origins))
-        mounted = [(is_for_objects, self.objects.app)] if self.objects else []
+        mounted = [(self._is_for_objects, self.objects.app)] if self.objects else []
         self.app = Mounts(with_sockets(front, {consoles.SOCKET: proxy}), mounted)
         for name in hosts.host_names(self.config):
             await self.add_host(name)
@@ -197,6 +198,11 @@ class Cloud:
 
         return ObjectStore(config, self.state / "object_store", self.clock, self.ids, identify, signers=signers)
 
+    def _is_for_objects(self, scope: dict) -> bool:
+        config = self.config.object_store
+        logs_in = config.temp_auth.users and scope["path"].startswith(config.temp_auth.auth_prefix)
+        return is_for_objects(scope) or bool(logs_in) or is_remapped(scope, config.domain_remap.storage_domains)
+
     def _periodic(self) -> None:
         tasks = [("identity", self.services.identity, IDENTITY_TASKS), ("image", self.services.image, IMAGE_TASKS),
                  ("compute", self.services.compute, COMPUTE_TASKS), ("network", self.services.network, NETWORK_TASKS)]
@@ -206,13 +212,13 @@ class Cloud:
             self.kit.ticker.add("object store", self.objects, OBJECT_TASKS)
 
 
-OBJECT_STORE_PAGES = frozenset({"/v1", "/v1.0", "/info", "/healthcheck", "/crossdomain.xml"})
+OBJECT_STORE_PAGES = frozenset({"/v1", "/v1.0", "/healthcheck", "/crossdomain.xml"})
 
 
 def is_for_objects(scope: dict) -> bool:
     """Whether a request is the object store's: by its path, or because it is signed as S3's are."""
     path = scope["path"]
-    return path.startswith(("/v1/", "/v1.0/")) or path in OBJECT_STORE_PAGES or is_for_s3(scope)
+    return path.startswith(("/v1/", "/v1.0/", "/info")) or path in OBJECT_STORE_PAGES or is_for_s3(scope)
 
 
 async def _prepare(db: Database) -> None:

@@ -34,6 +34,36 @@ class NameCheckConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     forbidden_regexp: str = "/\\./|/\\.\\./|/\\.$|/\\.\\.$"  # what no path may contain
 
 
+class DomainRemapConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.domain_remap]"""
+
+    storage_domains: list[str] = []         # domains below which hosts are CONTAINER.ACCOUNT or ACCOUNT; none: hosts mean nothing
+    path_root: str = "v1"                   # what such a path would begin with
+    reseller_prefixes: list[str] = msgspec.field(default_factory=lambda: ["AUTH"])  # what accounts begin with, in whichever case
+    default_reseller_prefix: str = ""       # put before other accounts; empty: they are none
+    mangle_client_paths: bool = False       # take the root off paths that begin with it all the same
+
+
+class TempUser(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[[object_store.temp_auth.users]]"""
+
+    account: str                            # the account, without its prefix
+    user: str                               # the name within the account
+    key: str                                # the password
+    groups: list[str] = []                  # .admin, .reseller_admin, .reseller_reader, and any that access lists name
+    storage_url: str = ""                   # the account's address, in which $HOST is where it was asked; empty: made up
+
+
+class TempAuthConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.temp_auth]"""
+
+    users: list[TempUser] = []              # users of the object store's own; none: there are only identity's
+    auth_prefix: str = "/auth/"             # where they log in
+    reseller_prefixes: list[str] = msgspec.field(default_factory=lambda: ["AUTH"])  # what their accounts begin with; the first is the usual
+    require_group: dict[str, str] = {}      # prefix → the group that a request for such an account has to be in besides
+    token_life_s: float = 86_400.0          # how long a token is good
+
+
 class TempUrlConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store.tempurl]"""
 
@@ -109,6 +139,10 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     proxy: ProxyConfig = msgspec.field(default_factory=ProxyConfig)
     #: Names that are refused.
     name_check: NameCheckConfig = msgspec.field(default_factory=NameCheckConfig)
+    #: Accounts and containers named by the host.
+    domain_remap: DomainRemapConfig = msgspec.field(default_factory=DomainRemapConfig)
+    #: Users without Keystone.
+    temp_auth: TempAuthConfig = msgspec.field(default_factory=TempAuthConfig)
     #: Temporary URLs.
     tempurl: TempUrlConfig = msgspec.field(default_factory=TempUrlConfig)
     #: Static large objects.

@@ -57,7 +57,7 @@ class ObjectStore:
         if serves_storage:
             local[self.address] = self.node
         self.proxy = Proxy(config.proxy, config.limits, self.policies, self.rings, self.transport, clock, ids)
-        self.store = Store(config, self.proxy, clock, ids, identify, signers)
+        self.store = Store(config, self.proxy, clock, ids, identify, signers, self.hashing)
         pipeline.build(self.store)
         self.app = Application(self.store.pipeline)
         self.node_app = Application(received(self.node))

@@ -13,6 +13,7 @@ from pileus.object_store.pipeline.copy import Copy
 from pileus.object_store.pipeline.cors import Cors
 from pileus.object_store.pipeline.crossdomain import CrossDomain
 from pileus.object_store.pipeline.dlo import DynamicLargeObjects
+from pileus.object_store.pipeline.domain_remap import DomainRemap
 from pileus.object_store.pipeline.feature import Feature, Store
 from pileus.object_store.pipeline.form_post import FormPost
 from pileus.object_store.pipeline.gatekeeper import Gatekeeper
@@ -24,6 +25,7 @@ from pileus.object_store.pipeline.quotas import Quotas
 from pileus.object_store.pipeline.slo import StaticLargeObjects
 from pileus.object_store.pipeline.static_web import StaticWeb
 from pileus.object_store.pipeline.symlink import Symlinks
+from pileus.object_store.pipeline.temp_auth import TempAuth
 from pileus.object_store.pipeline.tempurl import TempUrl
 from pileus.object_store.pipeline.versioned_writes import VersionedWrites
 from pileus.object_store.pipeline.versioning import ObjectVersioning
@@ -38,12 +40,14 @@ PIPELINE: list[type[Feature]] = [
     S3,             # its buckets may be called like any path; what it asks passes all the others
     HealthCheck,
     CrossDomain,
+    DomainRemap,    # paths are whole behind it
     NameCheck,
     Cors,           # before Auth: a browser asks first, and without a token
     InfoPage,
     ListingFormats,
     TempUrl,        # lets in who has no token
     FormPost,       # so does this
+    TempAuth,
     Auth,
     StaticWeb,      # knows who came without a token
     Copy,

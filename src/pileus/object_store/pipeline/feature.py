@@ -8,6 +8,7 @@ from typing import Any
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.object_store.config import ObjectStoreConfig
+from pileus.object_store.model.names import Hashing
 from pileus.object_store.pipeline.identity import Identify, Signers
 from pileus.object_store.proxy.info import Info
 from pileus.object_store.proxy.proxy import Proxy
@@ -18,8 +19,9 @@ class Store:
     """What features share. `pipeline` is the whole of them, for requests that have to pass all features again."""
 
     def __init__(self, config: ObjectStoreConfig, proxy: Proxy, clock: Clock, ids: Ids, identify: Identify | None = None,
-                 signers: Signers | None = None):
+                 signers: Signers | None = None, hashing: Hashing | None = None):
         self.config, self.proxy, self.clock, self.ids, self.identify, self.signers = config, proxy, clock, ids, identify, signers
+        self.hashing = hashing or Hashing()              # the cluster's salt: a secret that all its proxies share
         self.pipeline: Handler = proxy
         self.told: dict[str, Any] = {}      # what /info says of features
 

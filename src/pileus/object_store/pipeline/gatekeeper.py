@@ -14,7 +14,7 @@ from pileus.object_store.wire.message import Request, Response
 KINDS = "account|container|object"
 INBOUND = re.compile(rf"x-(?:{KINDS})-(?:sysmeta|transient-sysmeta)-|x-backend-|x-(?:account|container|delete-at)-"
                      r"(?:host|partition|device|root-db-state|path)$|x-(?:put|delete)-timestamp$|x-(?:size|etag|content-type-timestamp|meta-timestamp)$"
-                     r"|x-if-delete-at$|x-account-override-deleted$|x-object-count$|x-bytes-used$|x-(?:account|container)-(?:object-count|bytes-used)$")
+                     r"|x-account-override-deleted$|x-object-count$|x-bytes-used$|x-(?:account|container)-(?:object-count|bytes-used)$")
 OUTBOUND = re.compile(rf"x-(?:{KINDS})-(?:sysmeta|transient-sysmeta)-|x-backend-|x-put-timestamp$")
 
 

@@ -19,10 +19,10 @@ TYPES = {"plain": "text/plain", "json": "application/json", "xml": "application/
 class ListingFormats(Feature):
     async def __call__(self, req: Request) -> Response:
         try:
-            _, _, container, obj = req.split(2, 4)
+            version, _, container, obj = req.split(2, 4)
         except ValueError:
             return await self.app(req)
-        if obj is not None or req.method not in ("GET", "HEAD"):
+        if version not in ("v1", "v1.0") or obj is not None or req.method not in ("GET", "HEAD"):
             return await self.app(req)
         kind = wanted(req)
         if kind is None:

@@ -70,7 +70,8 @@ class TempUrl(Feature):
                       prefix=params.get("temp_url_prefix"), ip_range=params.get("temp_url_ip_range"), filename=params.get("filename"),
                       inline="inline" in params)
         try:
-            _, account, container, obj = (str(name) for name in req.split(4, 4))
+            # All of a container is below the empty prefix, and so is the container's own page.
+            _, account, container, obj = (name or "" for name in req.split(3 if claim.prefix is not None else 4, 4))
         except ValueError:
             return _invalid()
         scope = await self._scope(req, claim, account, container, obj)

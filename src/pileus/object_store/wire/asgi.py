@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from pileus.core.log import Log
 from pileus.object_store.wire.body import FileBody, close
@@ -90,7 +90,7 @@ def _request(scope: Any, body: Incoming) -> Request:
         name, text = raw.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")
         headers[name] = f"{headers[name]},{text}" if name in headers else text
     raw_path = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
-    path = unquote(raw_path.partition(b"?")[0].decode("latin-1"), errors="surrogateescape")
+    path = unquote_to_bytes(raw_path.partition(b"?")[0]).decode("utf-8", "surrogateescape")
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     query = scope["query_string"].decode("latin-1")
     request = Request(scope["method"].upper(), path, headers, query=query, body=body if has_body else None)

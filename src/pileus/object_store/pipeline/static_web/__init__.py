@@ -158,7 +158,7 @@ class Visit:
 
     def _with_slash(self) -> Response:
         """The same place, written as the folder that it is: what is relative in its pages is meant from there."""
-        path = quote(self.req.facts.get("domain_remap.path", self.req.path) + "/", errors="surrogateescape")
+        path = quote(self.req.path + "/", errors="surrogateescape")
         scheme, _, host = self.feature.store.config.static_web_url.rpartition("://")
         scheme, host = scheme or self.req.facts.get("scheme", "http"), host or self.req.header("host")
         return plain(301, headers={"location": f"{scheme}://{host}{path}" if host else path})

@@ -129,6 +129,8 @@ class ObjectServer(StorageServer):
 
     async def delete(self, req: Request, target: Target) -> Response:
         at = stamp_of(req)
+        if "x-if-delete-at" in req.headers and not req.headers["x-if-delete-at"].isdigit():
+            return plain(400, "Bad X-If-Delete-At header value")
         files = self.files(req, target)
         known, there, expires = None, False, ""
         try:
