@@ -72,8 +72,8 @@ class Accounts:
 
 def configuration(url: str, keys: dict[str, tuple[str, str]]) -> str:
     """The text of the configuration file. Both suites read it."""
-    lines = ["[func_test]", "auth_version = 3", f"auth_uri = {url}/identity/v3", "collate = C", "insecure = no", f"storage_domain = {DOMAIN}",
-             "service_prefix = SERVICE", "domain4 = test-domain"]
+    lines = ["[func_test]", "auth_version = 3", f"auth_uri = {url}/identity/v3", "collate = C", "insecure = no",
+             f"storage_domain = {DOMAIN}", "service_prefix = SERVICE", "domain4 = test-domain"]
     for number, (user, project, _) in USERS.items():
         lines += [f"account{number} = {project}", f"username{number} = {user}", f"password{number} = {PASSWORD}"]
     s3 = [(number, {"access": keys[key][0], "secret": keys[key][1]}) for number, key in (("1", ""), ("2", "6"), ("3", "3"))]

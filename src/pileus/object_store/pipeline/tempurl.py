@@ -70,8 +70,9 @@ class TempUrl(Feature):
                       prefix=params.get("temp_url_prefix"), ip_range=params.get("temp_url_ip_range"), filename=params.get("filename"),
                       inline="inline" in params)
         try:
-            # All of a container is below the empty prefix, and so is the container's own page.
-            _, account, container, obj = (name or "" for name in req.split(3 if claim.prefix is not None else 4, 4))
+            # A site's root is below the empty prefix, too.
+            root = claim.prefix == "" and req.method in ("GET", "HEAD")
+            _, account, container, obj = (name or "" for name in req.split(3 if root else 4, 4))
         except ValueError:
             return _invalid()
         scope = await self._scope(req, claim, account, container, obj)
@@ -84,6 +85,9 @@ class TempUrl(Feature):
             req.facts["tempurl.links"] = claim.prefix, _links(params)
         req.query = ""                          # nothing else in the URL was signed
         response = await self.app(req)
+        if not obj and response.ok and not response.facts.get("static_web.listing"):
+            await response.close()
+            return _invalid()                   # it was signed as a site, and is none
         return self._dressed(req, response, claim, obj)
 
     async def _scope(self, req: Request, claim: Claim, account: str, container: str, obj: str) -> str | None:
@@ -120,8 +124,10 @@ class TempUrl(Feature):
 
     def _dressed(self, req: Request, response: Response, claim: Claim, obj: str) -> Response:
         response.headers = {n: v for n, v in response.headers.items() if not n.startswith(HIDDEN) or n.startswith(SHOWN)}
-        if req.method not in ("GET", "HEAD") or not response.ok or response.facts.get("static_web.listing"):
+        if req.method not in ("GET", "HEAD") or not response.ok:
             return response
+        if response.facts.get("static_web.listing"):
+            claim = msgspec.structs.replace(claim, inline=True)
         known = response.header("content-disposition")
         if claim.inline:
             response.headers["content-disposition"] = _disposition("inline", claim.filename) if claim.filename else "inline"
