@@ -24,6 +24,7 @@ from pileus.object_store.model.timestamp import Stamper
 from pileus.object_store.service import ObjectStore
 from pileus.object_store.wire.body import stream
 from pileus.object_store.wire.message import Request, Response
+from tests.object_store.harness import in_memory
 
 ACCOUNT = "AUTH_a"
 
@@ -63,7 +64,7 @@ class SimulatedNetwork:
 class World:
     def __init__(self, seed: int, *, nodes: int = 5, replicas: int = 3):
         self.random, self.clock = random.Random(seed), VirtualClock()
-        self.folder = Path(tempfile.mkdtemp(prefix="pileus-simulation-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+        self.folder = Path(tempfile.mkdtemp(prefix="pileus-simulation-", dir=in_memory()))
         self.loss, self.delay_s, self.down = 0.0, 0.01, set[int]()
         proxy = {"recheck_s": 0.0, "error_suppression_interval_s": 5.0, "node_timeout_s": 2.0}
         places = lay_out(self.folder, Ids(seed), nodes=nodes, devices=1, replicas=replicas, part_power=3,

@@ -104,6 +104,17 @@ class S3Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     concurrency: int = 4                    # objects that a request for many of them works on at a time
 
 
+class ShardingConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.sharding]"""
+
+    auto: bool = False                      # whether containers that grow large are given shards by themselves
+    threshold: int = 1_000_000              # objects from which on a container is given shards
+    rows_per_shard: int = 500_000           # objects that a new shard begins with
+    shrink_below: int = 100_000             # objects below which a shard goes over into its neighbour
+    merge_below: int = 750_000              # unless both together have more than this
+    batch: int = 2                          # ranges that are handed over in one pass
+
+
 class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store]"""
 
@@ -151,5 +162,7 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     bulk: BulkConfig = msgspec.field(default_factory=BulkConfig)
     #: The API of Amazon's S3.
     s3: S3Config = msgspec.field(default_factory=S3Config)
+    #: Shards of large containers.
+    sharding: ShardingConfig = msgspec.field(default_factory=ShardingConfig)
     #: What names and metadata may be.
     limits: Limits = msgspec.field(default_factory=Limits)

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pileus.core.clock import Clock
@@ -10,6 +11,7 @@ from pileus.core.ids import Ids
 from pileus.object_store.model.names import Hashing
 from pileus.object_store.model.policy import Policies, StoragePolicy
 from pileus.object_store.model.timestamp import stamp
+from pileus.object_store.ring.ring import Ring
 from pileus.object_store.storage.account.server import AccountServer
 from pileus.object_store.storage.container.server import ContainerServer
 from pileus.object_store.storage.database.account import AccountBroker
@@ -30,6 +32,7 @@ class StorageNode:
     """All three servers over one set of devices."""
 
     def __init__(self, root: Path, hashing: Hashing, policies: Policies, transport: Transport, clock: Clock, ids: Ids, *,
+                 rings: Mapping[str, Ring],
                  threads: int = 4, fsync: bool = True, mount_check: bool = False, reclaim_age_s: float = 604_800.0):
         self.devices = Devices(root, threads=threads, mount_check=mount_check)
         self.accounts = Databases(AccountBroker, "accounts")
@@ -39,7 +42,7 @@ class StorageNode:
         self.objects = ObjectServer(self.devices, hashing, ids, policies=policies, make_files=self._files, transport=transport, clock=clock)
         self.servers: dict[str, StorageServer] = {
             "account": AccountServer(self.devices, self.accounts, hashing, ids),
-            "container": ContainerServer(self.devices, self.containers, hashing, ids, transport=transport),
+            "container": ContainerServer(self.devices, self.containers, hashing, ids, transport=transport, rings=rings),
             "object": self.objects,
         }
 

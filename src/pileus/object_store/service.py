@@ -52,8 +52,9 @@ class ObjectStore:
         local: dict[Address, Handler] = {}
         self.rings = Rings(folder, self.hashing, clock)
         self.transport = Network(local, self.client)
-        self.node = StorageNode(self.devices, self.hashing, self.policies, self.transport, clock, ids, threads=config.threads,
-                                fsync=config.fsync == "always", mount_check=config.mount_check, reclaim_age_s=config.reclaim_age_s)
+        self.node = StorageNode(self.devices, self.hashing, self.policies, self.transport, clock, ids, rings=self.rings,
+                                threads=config.threads, fsync=config.fsync == "always", mount_check=config.mount_check,
+                                reclaim_age_s=config.reclaim_age_s)
         if serves_storage:
             local[self.address] = self.node
         self.proxy = Proxy(config.proxy, config.limits, self.policies, self.rings, self.transport, clock, ids)

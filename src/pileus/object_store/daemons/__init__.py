@@ -1,4 +1,4 @@
-"""What heals: replicators, the reconstructor, auditors, updaters, the reaper, the expirer. Each runs once or forever."""
+"""What heals: replicators, the reconstructor, the sharder, auditors, updaters, the reaper, the expirer. Each runs once or forever."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pileus.object_store.daemons.expirer import ObjectExpirer
 from pileus.object_store.daemons.object_replicator import ObjectReplicator
 from pileus.object_store.daemons.reaper import AccountReaper
 from pileus.object_store.daemons.reconstructor import ObjectReconstructor
+from pileus.object_store.daemons.sharder import ContainerSharder
 from pileus.object_store.daemons.updater import ContainerUpdater, ObjectUpdater
 
 #: name → the daemon, in the order in which a pass of all of them heals most
@@ -21,6 +22,7 @@ DAEMONS: dict[str, type[Daemon]] = {kind.name: kind for kind in (
     ObjectReconstructor,
     ContainerReplicator,
     AccountReplicator,
+    ContainerSharder,
     ObjectUpdater,
     ContainerUpdater,
     ObjectExpirer,

@@ -68,7 +68,8 @@ class DatabaseReplicator(Daemon):
     def is_forgotten(self, broker: Broker) -> bool:
         """Whether it was deleted so long ago that nobody need know."""
         info = broker.info()
-        return broker.is_deleted(info) and info["delete_timestamp"] < self.store.node.reclaim_before() and broker.is_empty(info)
+        return broker.is_deleted(info) and info["delete_timestamp"] < self.store.node.reclaim_before() and broker.is_empty(info) \
+            and all(r.deleted for r in broker.ranges())
 
     async def bring(self, node: Node, broker: Broker, part: int, hash: str, run: Callable[..., Any], root: Path) -> bool:
         """Whether the other device now knows everything that is known here."""

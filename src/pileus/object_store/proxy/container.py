@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pileus.object_store.proxy import constraints
@@ -10,7 +11,7 @@ from pileus.object_store.proxy.account import autocreate, check_limit, written_h
 from pileus.object_store.proxy.ask import anyone, everyone
 from pileus.object_store.proxy.best import best
 from pileus.object_store.proxy.info import Info
-from pileus.object_store.wire.message import Request, Response, Stop
+from pileus.object_store.wire.message import Request, Response, Stop, is_true
 from pileus.object_store.wire.status import plain
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ async def show(proxy: Proxy, req: Request, account: str, container: str) -> Resp
         index = int(answer.header("x-backend-storage-policy-index", "0"))
         if (policy := proxy.policies.get(index)) is not None:
             answer.headers["x-storage-policy"] = policy.name
+        if sharding := answer.header("x-container-sysmeta-sharding"):
+            answer.headers["x-container-sharding"] = str(is_true(sharding))
         if not req.owner:
             answer.headers = {n: v for n, v in answer.headers.items() if n not in OF_OWNERS}
     return answer
@@ -55,6 +58,7 @@ async def create(proxy: Proxy, req: Request, account: str, container: str) -> Re
             return plain(400, f"Invalid X-Storage-Policy '{name}'")
         headers["x-backend-storage-policy-index"] = str(policy.index)
     headers["x-backend-storage-policy-default"] = str(proxy.policies.default.index)
+    headers |= _sharding(req)
     if not (await _account(proxy, account, missing_ok=True)).exists:
         if not proxy.config.account_autocreate:
             return plain(404)
@@ -69,7 +73,7 @@ async def update(proxy: Proxy, req: Request, account: str, container: str) -> Re
     constraints.check_metadata(req, "container", proxy.limits)
     constraints.merged_metadata(info.headers, req, "container", proxy.limits)
     await _account(proxy, account)
-    return await _write(proxy, req, account, container, written_headers(proxy, req, "container", PLAIN))
+    return await _write(proxy, req, account, container, written_headers(proxy, req, "container", PLAIN) | _sharding(req))
 
 
 async def delete(proxy: Proxy, req: Request, account: str, container: str) -> Response:
@@ -79,13 +83,27 @@ async def delete(proxy: Proxy, req: Request, account: str, container: str) -> Re
     return await _write(proxy, req, account, container, {"x-timestamp": req.facts.get("timestamp") or proxy.stamp()})
 
 
+def _sharding(req: Request) -> dict[str, str]:
+    """Whether the container is to have shards, if somebody who manages accounts says so."""
+    if "x-container-sharding" not in req.headers or not req.facts.get("auth.reseller"):
+        return {}
+    return {"x-container-sysmeta-sharding": str(is_true(req.header("x-container-sharding")))}
+
+
 METHODS = {"GET": show, "HEAD": show, "PUT": create, "POST": update, "DELETE": delete}
 
 
-async def remove(proxy: Proxy, account: str, container: str) -> Response:
-    """Delete a container of an account that is itself deleted."""
-    headers = {"x-timestamp": proxy.stamp(), "x-account-override-deleted": "yes"}
+async def remove(proxy: Proxy, account: str, container: str, more: Mapping[str, str] | None = None) -> Response:
+    """Delete a container of an account that is itself deleted, or hidden."""
+    headers = {"x-timestamp": proxy.stamp(), "x-account-override-deleted": "yes", **(more or {})}
     return await _write(proxy, Request("DELETE", f"/v1/{account}/{container}"), account, container, headers)
+
+
+async def make(proxy: Proxy, path: tuple[str, str], policy: int, metadata: Mapping[str, str]) -> Response:
+    """Make a container of a hidden account."""
+    account, container = path
+    headers = {"x-timestamp": proxy.stamp(), "x-backend-storage-policy-index": str(policy), **metadata}
+    return await _write(proxy, Request("PUT", f"/v1/{account}/{container}"), account, container, headers)
 
 
 async def _account(proxy: Proxy, account: str, *, missing_ok: bool = False) -> Info:

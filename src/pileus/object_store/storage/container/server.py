@@ -3,15 +3,20 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from pileus.object_store.model.shards import ShardRange, covers, spans
 from pileus.object_store.model.timestamp import http_date, iso, normal
+from pileus.object_store.ring.ring import Ring
+from pileus.object_store.storage.container import shards
 from pileus.object_store.storage.container.rows import Row, Rows
 from pileus.object_store.storage.container.updates import tell_accounts
 from pileus.object_store.storage.database.broker import Absent
 from pileus.object_store.storage.database.container import ContainerBroker
+from pileus.object_store.storage.database.listing import Page
 from pileus.object_store.storage.database.server import DatabaseServer, page_of, timestamps, visible
 from pileus.object_store.storage.server import Target, number_of, stamp_of
 from pileus.object_store.transport import Transport
@@ -26,11 +31,12 @@ PLAIN = ("x-container-read", "x-container-write", "x-container-sync-key", "x-con
 class ContainerServer(DatabaseServer[ContainerBroker]):
     kind, depth = "container", 2
 
-    def __init__(self, *args: Any, transport: Transport):
+    def __init__(self, *args: Any, transport: Transport, rings: Mapping[str, Ring]):
         super().__init__(*args)
-        self.transport = transport
-        self.rows = Rows(lambda target, rows: self.run(target, self._merge, target, rows))
-        self.methods = {"PUT": self.put, "POST": self.post, "DELETE": self.delete, "HEAD": self.head, "GET": self.get}
+        self.transport, self.rings = transport, rings
+        self.rows = Rows(self._write)
+        self.methods = {"PUT": self.put, "POST": self.post, "DELETE": self.delete, "HEAD": self.head, "GET": self.get,
+                        "UPDATE": self.update}
 
     # ---- containers --------------------------------------------------------------------------------------------------
     async def put(self, req: Request, target: Target) -> Response:
@@ -73,8 +79,17 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
         if target.object:
             answer = await self.rows.add(target, _row(req, target, deleted=True))
             return plain(204) if answer.ok else answer
+        if await self.run(target, self._delegates, req, target) and await self._listed(req, target, Page(limit=1)) != b"[]":
+            return plain(409)
         response, info = await self.run(target, self._delete, req, target)
         return await self._told(req, target, response, info)
+
+    def _delegates(self, req: Request, target: Target) -> bool:
+        """Whether shards are to be asked if it is empty; not of one that others have replaced."""
+        try:
+            return "x-backend-delegated" not in req.headers and self.broker(target).shards.any() and not self.broker(target).is_deleted()
+        except Absent:
+            return False
 
     def _delete(self, req: Request, target: Target) -> tuple[Response, dict[str, Any]]:
         at = stamp_of(req)
@@ -99,43 +114,106 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
         return response
 
     # ---- rows --------------------------------------------------------------------------------------------------------
-    def _merge(self, target: Target, rows: list[Row]) -> Response:
-        """Object servers say what became of objects."""
+    async def update(self, req: Request, target: Target) -> Response:
+        """Rows that another container has handed over."""
+        body = b"".join([chunk async for chunk in req.body]) if req.body is not None else b"[]"
+        return await self._write(target, msgspec.json.decode(body, type=list[Row]))
+
+    async def _write(self, target: Target, rows: list[Row]) -> Response:
+        """Rows to where they are listed: here, or in shards. What a shard cannot take now waits here for the sharder."""
+        answer, theirs = await self.run(target, self._merge, target, rows)
+        for shard, own in theirs:
+            if not await shards.send_rows(self.transport, self.rings["container"], shard, own):
+                await self.run(target, self.broker(target).merge, own)
+        return answer
+
+    def _merge(self, target: Target, rows: list[Row]) -> tuple[Response, list[tuple[ShardRange, list[Row]]]]:
+        """Object servers say what became of objects. Returns which of them shards are to be told."""
+        if not rows:
+            return plain(204), []
         first, hidden = rows[0], target.account.startswith(".")
         try:
             broker = self.broker(target)
         except Absent:
             if not hidden:
-                return plain(404)
+                return plain(404), []
             broker = self.create(target, first["created_at"], first["storage_policy_index"])
         if broker.is_deleted():
             if hidden:
                 broker.put(max(row["created_at"] for row in rows))
             else:
                 broker.merge([row for row in rows if row["deleted"]])
-                return plain(404)
-        broker.merge(rows)
-        return plain(201)
+                return plain(404), []
+        delegating, theirs, own = broker.shards, dict[str, tuple[ShardRange, list[Row]]](), rows
+        if delegating.any():
+            own = []
+            for row in rows:
+                shard = delegating.of(row["name"])
+                (theirs.setdefault(shard.name, (shard, []))[1] if shard else own).append(row)
+        if own:
+            broker.merge(own)
+        return plain(201), list(theirs.values())
 
     # ---- reading -----------------------------------------------------------------------------------------------------
     async def head(self, req: Request, target: Target) -> Response:
-        return await self.run(target, self._read, req, target, False)
+        return (await self.run(target, self._about, req, target))[0]
 
     async def get(self, req: Request, target: Target) -> Response:
-        return await self.run(target, self._read, req, target, True)
+        if req.header(shards.RECORDS) == "shard":
+            return Response(200, {"content-type": "application/json"}, msgspec.json.encode(await self.run(target, self._ranges, target)))
+        page = page_of(req, LISTING_MOST)
+        about, rows = await self.run(target, self._read, req, target, page)
+        listed = msgspec.json.encode(rows) if rows is not None else await self._listed(req, target, page)
+        return Response(200, about.headers | {"content-type": "application/json; charset=utf-8"}, listed)
 
-    def _read(self, req: Request, target: Target, listing: bool) -> Response:
-        page = page_of(req, LISTING_MOST) if listing else None
+    def _read(self, req: Request, target: Target, page: Page) -> tuple[Response, list[dict[str, Any]] | None]:
+        """About a container, and what it lists, unless that is shards' to say."""
+        about, ranges, own_policy = self._about(req, target)
+        if any(r.delegated for r in ranges):
+            return about, None
+        rows = self._rows(target, page, number_of(req, "x-backend-storage-policy-index", own_policy), ranges)
+        if rows is not None:
+            about.headers[shards.LISTED] = str(len(rows))
+        return about, rows
+
+    def _about(self, req: Request, target: Target) -> tuple[Response, list[ShardRange], int]:
         broker = self.alive(target)
-        info = broker.info()
+        info, ranges = broker.info(), broker.shards.current()
         headers = {"x-container-object-count": str(info["object_count"]), "x-container-bytes-used": str(info["bytes_used"]),
                    **timestamps(info), "x-timestamp": normal(info["created_at"]), "last-modified": http_date(info["put_timestamp"]),
-                   "x-backend-storage-policy-index": str(info["storage_policy_index"]), **visible(broker.metadata())}
-        if page is None:
-            return Response(204, headers | {"content-type": "text/plain; charset=utf-8"})
-        policy = number_of(req, "x-backend-storage-policy-index", info["storage_policy_index"])
+                   "x-backend-storage-policy-index": str(info["storage_policy_index"]), **visible(broker.metadata()),
+                   "content-type": "text/plain; charset=utf-8"}
+        if ranges:
+            headers["x-backend-sharding-state"] = "sharded" if covers(ranges) else "sharding"
+        return Response(204, headers), ranges, info["storage_policy_index"]
+
+    def _rows(self, target: Target, page: Page, policy: int, known: list[ShardRange]) -> list[dict[str, Any]] | None:
+        """The own rows of a page; None when more was handed over meanwhile than is `known` to be."""
+        broker = self.broker(target)
         rows = [_view(row) for row in broker.list(page, policy)]
-        return Response(200, headers | {"content-type": "application/json; charset=utf-8"}, msgspec.json.encode(rows))
+        now = {r.name for r in broker.shards.current() if r.delegated}
+        return rows if now == {r.name for r in known if r.delegated} else None
+
+    def _ranges(self, target: Target) -> list[ShardRange]:
+        return self.alive(target).shards.current()
+
+    async def _listed(self, req: Request, target: Target, page: Page) -> bytes:
+        """A page of what this container and its shards list, as JSON. Raises Stop when a shard cannot be asked."""
+        headers = {n: v for n, v in req.headers.items() if n.startswith("x-backend-")}
+        while True:
+            _, ranges, own_policy = await self.run(target, self._about, req, target)
+            policy = number_of(req, "x-backend-storage-policy-index", own_policy)
+
+            async def own(part: Page, ranges=ranges, policy=policy) -> list[dict[str, Any]] | None:
+                return await self.run(target, self._rows, target, part, policy, ranges)
+
+            async def shard(each: ShardRange, part: Page, policy=policy) -> Response:
+                return await shards.ask(self.transport, self.rings["container"], each, part,
+                                        headers | {"x-backend-storage-policy-index": str(policy)})
+
+            answer = await shards.compose(spans(ranges), page, own, shard)
+            if answer is not None:
+                return await answer.read()
 
     def alive(self, target: Target) -> ContainerBroker:
         """Raises Stop when there is no such container."""

@@ -21,6 +21,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from pileus.object_store.model.shards import ShardRange
+
 Metadata = dict[str, tuple[str, str]]       # name → value and the timestamp of that; a deleted one has an empty value
 ZERO = "0000000000.00000"
 
@@ -187,10 +189,22 @@ class Broker:
 
     def since(self, number: int, limit: int) -> list[dict[str, Any]]:
         """Rows behind a number, deleted ones included."""
+        return self.since_where(number, limit, "1", ())
+
+    def since_where(self, number: int, limit: int, condition: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         with self.lock:
-            cursor = self.db.execute(f"SELECT ROWID AS row, * FROM {self.rows} WHERE ROWID > ? ORDER BY ROWID LIMIT ?", (number, limit))
+            cursor = self.db.execute(f"SELECT ROWID AS row, * FROM {self.rows} WHERE ROWID > ? AND {condition} ORDER BY ROWID LIMIT ?",
+                                     (number, *values, limit))
             names = [c[0] for c in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    # ---- shards ------------------------------------------------------------------------------------------------------
+    def ranges(self) -> list[ShardRange]:
+        """What is delegated: containers only."""
+        return []
+
+    def merge_ranges(self, told: Iterable[ShardRange]) -> None:
+        """Take in what another replica knows of what is delegated: containers only."""
 
     # ---- replication -------------------------------------------------------------------------------------------------
     def merge_info(self, other: Mapping[str, Any], metadata: Metadata) -> None:

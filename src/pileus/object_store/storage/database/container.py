@@ -6,8 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pileus.object_store.model.shards import ShardRange
 from pileus.object_store.storage.database.broker import Broker, row_hash
 from pileus.object_store.storage.database.listing import Page, walk
+from pileus.object_store.storage.database.shards import SCHEMA as SHARD_SCHEMA
+from pileus.object_store.storage.database.shards import Shards
 
 #: What is newest counts of each: data (size, hash, whether it is there), content type, metadata.
 COLUMNS = ("name", "created_at", "size", "content_type", "etag", "deleted", "storage_policy_index", "ctype_at", "meta_at")
@@ -22,12 +25,23 @@ CREATE TABLE object (
     ctype_at TEXT NOT NULL, meta_at TEXT NOT NULL);
 CREATE UNIQUE INDEX object_by_name ON object (deleted, name, storage_policy_index);
 CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count INTEGER NOT NULL, bytes_used INTEGER NOT NULL);
-"""
+""" + SHARD_SCHEMA
+
+    @property
+    def shards(self) -> Shards:
+        return Shards(self)
+
+    def ranges(self) -> list[ShardRange]:
+        return self.shards.all()
+
+    def merge_ranges(self, told: Iterable[ShardRange]) -> None:
+        self.shards.merge(told)
 
     def counts(self, policy: int) -> dict[str, int]:
+        """Objects of a policy; all that shards have are of the container's policy."""
         row = self.db.execute("SELECT object_count, bytes_used FROM policy_stat WHERE storage_policy_index=?", (policy,)).fetchone()
-        count, used = row or (0, 0)
-        return {"object_count": count, "bytes_used": used}
+        (count, used), (theirs, bytes) = row or (0, 0), self.shards.counts()
+        return {"object_count": count + theirs, "bytes_used": used + bytes}
 
     def is_empty(self, info: Mapping[str, Any]) -> bool:
         return not any(count for _, count, _ in self.policy_stats())
@@ -44,9 +58,14 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
         changed, last = 0, -1
         with self.writing() as db:
             digest = int(db.execute("SELECT hash FROM info").fetchone()[0], 16)
+            shards = self.shards if self.shards.any() else None
             for record in records:
                 last = max(last, record.get("row", -1))
                 at = record["created_at"]
+                if shards is not None and shards.of(record["name"]) is not None:
+                    # Somebody who did not know that a shard has these: it gets them in time.
+                    shards.misplace(db, record)
+                    continue
                 new = (*(record[c] for c in COLUMNS[:7]), record.get("ctype_at") or at, record.get("meta_at") or at)
                 # Within one policy a name has one row; the same name in another policy is another object (reconciler).
                 old = db.execute(f"SELECT ROWID, {', '.join(COLUMNS)} FROM object WHERE deleted IN (0, 1) AND name=?"
@@ -72,6 +91,17 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
                            " DO UPDATE SET sync_point=max(sync_point, excluded.sync_point)", (source, last))
         return changed
 
+    def remove_rows(self, db: Any, rows: Iterable[tuple]) -> None:
+        """Remove rows (number, name, created_at, size, deleted, policy, ctype_at, meta_at) as if they had never been here."""
+        digest = int(db.execute("SELECT hash FROM info").fetchone()[0], 16)
+        for number, name, created, size, deleted, policy, kind, meta in rows:
+            db.execute("DELETE FROM object WHERE ROWID=?", (number,))
+            digest ^= row_hash(name, max(created, kind, meta), deleted)
+            if not deleted:
+                db.execute("UPDATE policy_stat SET object_count=object_count-1, bytes_used=bytes_used-? WHERE storage_policy_index=?",
+                           (size, policy))
+        db.execute("UPDATE info SET hash=?", (f"{digest:032x}",))
+
     def reported(self, info: Mapping[str, Any]) -> None:
         """The account has been told this state."""
         with self.writing() as db:
@@ -80,6 +110,7 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
 
     def reclaim(self, before: str) -> None:
         self._reclaim(before, "created_at < ?", "name, max(created_at, ctype_at, meta_at), deleted")
+        self.shards.reclaim(before)
 
     def list(self, page: Page, policy: int) -> list[tuple]:
         """Rows of name, newest timestamp, size, content type and hash; of a folder, its name only."""

@@ -1,6 +1,7 @@
 """What replicators of other servers ask of databases: REPLICATE /KIND/DEVICE/PARTITION/HASH, with what to do as a header.
 
     info   take in timestamps and metadata; the answer says how far this replica has read the other
+    ranges take in what is delegated to shards
     rows   take in rows
     file   take in a whole database: as the own one when there is none, else its rows
 """
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pileus.object_store.model.shards import ShardRange
 from pileus.object_store.storage.database.broker import Absent, Broker, Metadata
 from pileus.object_store.wire.message import Request, Response
 from pileus.object_store.wire.status import plain
@@ -36,6 +38,7 @@ class State(msgspec.Struct, kw_only=True):
     point: int
     info: dict[str, Any] = {}
     metadata: Metadata = {}
+    shards: list[ShardRange] = []
 
 
 class Rows(msgspec.Struct, kw_only=True):
@@ -59,7 +62,8 @@ async def receive(server: DatabaseServer, req: Request) -> Response:
         return plain(201)
     body = b"".join([chunk async for chunk in req.body]) if req.body is not None else b""
     try:
-        answer = await run(_take_info if what == "info" else _take_rows, server, root, int(part), hash, body)
+        take = {"info": _take_info, "ranges": _take_ranges}.get(what, _take_rows)
+        answer = await run(take, server, root, int(part), hash, body)
     except Absent:
         return plain(404)
     return Response(200, {"content-type": "application/json"}, msgspec.json.encode(answer))
@@ -68,13 +72,20 @@ async def receive(server: DatabaseServer, req: Request) -> Response:
 def state(broker: Broker, remote_id: str = "") -> State:
     info = broker.info()
     point = broker.point(remote_id) if remote_id else -1
-    return State(id=info["id"], hash=info["hash"], point=point, info=info, metadata=broker.metadata())
+    return State(id=info["id"], hash=info["hash"], point=point, info=info, metadata=broker.metadata(), shards=broker.ranges())
 
 
 def _take_info(server: DatabaseServer, root: Path, part: int, hash: str, body: bytes) -> State:
     broker, theirs = server.databases.get(root, part, hash), msgspec.json.decode(body, type=State)
     broker.merge_info(theirs.info, theirs.metadata)
+    broker.merge_ranges(theirs.shards)
     return state(broker, theirs.id)
+
+
+def _take_ranges(server: DatabaseServer, root: Path, part: int, hash: str, body: bytes) -> State:
+    broker = server.databases.get(root, part, hash)
+    broker.merge_ranges(msgspec.json.decode(body, type=list[ShardRange]))
+    return state(broker)
 
 
 def _take_rows(server: DatabaseServer, root: Path, part: int, hash: str, body: bytes) -> State:
@@ -110,6 +121,7 @@ def _take_file(server: DatabaseServer, root: Path, part: int, hash: str, beside:
                 copy.unlink(missing_ok=True)
         mine, at = server.databases.get(root, part, hash), -1
         mine.merge_info(theirs.info(), theirs.metadata())
+        mine.merge_ranges(theirs.ranges())
         while rows := theirs.since(at, ROWS):
             mine.merge(rows)
             at = rows[-1]["row"]

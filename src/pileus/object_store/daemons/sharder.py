@@ -1,0 +1,304 @@
+"""Gives containers with very many objects shards, and takes shards away that have become small.
+
+Of the replicas of a container the first leads: it chooses the ranges, makes the shards, says when all have handed over. Every
+replica moves its own rows: it sends a range to the shard and then, in one transaction, stops listing it itself. Nothing is ever listed
+twice or not at all, whatever is interrupted: a range that was not handed over is begun again, and rows may be told twice.
+
+A shard that shrinks delegates all of its names to its neighbour; one that grows, to shards of its own. When all of that has gone over, the
+parent puts those in its place. So there is one way in which rows move, and one in which a parent learns of it.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from pileus.object_store.daemons.daemon import Daemon
+from pileus.object_store.daemons.db_replicator import hashes_of
+from pileus.object_store.model.shards import PREFIX, ShardRange, clipped, covers
+from pileus.object_store.proxy import container as containers
+from pileus.object_store.proxy.ask import anyone
+from pileus.object_store.ring.device import Node
+from pileus.object_store.storage.container.shards import RECORDS, send_rows
+from pileus.object_store.storage.database.broker import Absent
+from pileus.object_store.storage.database.container import ContainerBroker
+from pileus.object_store.storage.database.replicate import DO, State
+from pileus.object_store.wire.body import stream
+from pileus.object_store.wire.message import Request, Response, is_true
+
+#: Rows that are sent, and removed, at a time.
+ROWS = 1000
+#: Containers are given shards that have this set, besides those that grow too large.
+ENABLED, ROOT = "x-container-sysmeta-sharding", "x-container-sysmeta-shard-root"
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica of a container on one of the own devices."""
+
+    broker: ContainerBroker
+    run: Callable[..., Any]
+    hash: str
+    part: int
+    info: dict[str, Any]
+    leads: bool
+    others: list[Node]
+
+    @property
+    def account(self) -> str:
+        """The account of its shards."""
+        account = self.info["account"]
+        return account if account.startswith(PREFIX) else PREFIX + account
+
+
+class ContainerSharder(Daemon):
+    name = "container-sharder"
+
+    async def work(self) -> None:
+        ring = self.store.rings["container"]
+        for device, root in self.own_devices(ring):
+            run = self.store.node.devices.threads_of(device.device).run
+            for part, hash in await run(hashes_of, root / "containers"):
+                if part >= ring.partitions:
+                    continue
+                async with self.piece():
+                    try:
+                        broker = await run(self.store.node.containers.get, root, part, hash)
+                    except Absent:
+                        continue
+                    primaries = ring.primaries(part)
+                    await self.container(Job(broker=broker, run=run, hash=hash, part=part, info=await run(broker.info),
+                                             leads=primaries[0].device.id == device.id,
+                                             others=[n for n in primaries if n.device.id != device.id]))
+
+    async def container(self, job: Job) -> None:
+        shards = job.broker.shards
+        ranges = await job.run(shards.current)
+        if job.leads and await self.enabled(job):
+            if not ranges and job.info["object_count"] >= self.store.config.sharding.threshold:
+                await self.find(job)
+            await self.create(job)
+        left = self.store.config.sharding.batch
+        for each in await job.run(shards.current):
+            if each.state != "found" and not each.handed and left:
+                left -= 1
+                await self.hand_over(job, each)
+        for each in await job.run(shards.current):
+            if each.handed:
+                await self.purge(job, each)
+        await self.place(job)
+        if job.leads and await job.run(shards.all):
+            await self.lead(job)
+
+    async def enabled(self, job: Job) -> bool:
+        if job.broker.is_deleted(job.info):
+            return False
+        set_so = (await job.run(job.broker.metadata)).get(ENABLED, ("", ""))[0]
+        return self.store.config.sharding.auto or is_true(set_so) or job.info["account"].startswith(PREFIX)
+
+    # ---- new shards --------------------------------------------------------------------------------------------------
+    async def find(self, job: Job) -> None:
+        """Choose where to cut."""
+        config = self.store.config.sharding
+        cuts = await job.run(job.broker.shards.cuts, config.rows_per_shard, max(1, config.rows_per_shard // 5))
+        if cuts:
+            at = self.store.proxy.stamp()
+            await job.run(job.broker.shards.merge, ranges(job.account, job.hash, at, cuts))
+            self.did["found"] += len(cuts) + 1
+
+    async def create(self, job: Job) -> None:
+        """Make the containers of ranges that were found."""
+        for each in await job.run(job.broker.shards.current):
+            if each.state == "found":
+                root = (await job.run(job.broker.metadata)).get(ROOT, (f"{job.info['account']}/{job.info['container']}", ""))[0]
+                answer = await containers.make(self.store.proxy, each.path, job.info["storage_policy_index"], {ROOT: root})
+                if answer.ok:
+                    await self.change(job, each, state="created")
+                    self.did["created"] += 1
+
+    async def change(self, job: Job, each: ShardRange, **changes: Any) -> None:
+        changed = msgspec.structs.replace(each, changed_at=self.store.proxy.stamp(), **changes)
+        await job.run(job.broker.shards.merge, [changed])
+
+    # ---- rows on their way -------------------------------------------------------------------------------------------
+    async def hand_over(self, job: Job, each: ShardRange) -> None:
+        """Send the own rows of a range to its shard, until there is nothing new to send: from then on the shard is asked."""
+        last = -1
+        while True:
+            rows = await job.run(job.broker.shards.rows_of, each, last, ROWS)
+            if rows and not await self.send(each, rows):
+                self.did["unreachable"] += 1
+                return
+            self.did["rows"] += len(rows)
+            last = rows[-1]["row"] if rows else last
+            if not rows and await job.run(job.broker.shards.hand_over, each, last):
+                self.did["handed over"] += 1
+                return
+
+    async def purge(self, job: Job, each: ShardRange) -> None:
+        """Remove rows that were handed over."""
+        while await job.run(job.broker.shards.purge, each, ROWS) == ROWS:
+            pass
+
+    async def place(self, job: Job) -> None:
+        """Send rows on that came here although a shard has their range."""
+        shards = job.broker.shards
+        while waiting := await job.run(shards.misplaced, ROWS):
+            placed: list[int] = []
+            targets: dict[str, tuple[ShardRange | None, list[tuple[int, dict]]]] = {}
+            for number, row in waiting:
+                target = await job.run(shards.of, row["name"])
+                targets.setdefault(target.name if target else "", (target, []))[1].append((number, row))
+            for target, rows in targets.values():
+                if target is None:
+                    await job.run(job.broker.merge, [row for _, row in rows])       # nobody has it any more
+                elif not await self.send(target, [row for _, row in rows]):
+                    continue
+                placed += [number for number, _ in rows]
+            await job.run(shards.placed, placed)
+            self.did["placed"] += len(placed)
+            if len(placed) < len(waiting):
+                return
+
+    async def send(self, each: ShardRange, rows: list[dict[str, Any]]) -> bool:
+        return await send_rows(self.store.transport, self.store.rings["container"], each, rows)
+
+    # ---- what the first replica decides ------------------------------------------------------------------------------
+    async def lead(self, job: Job) -> None:
+        before = await job.run(job.broker.shards.all)
+        told = await self.tell(job, before)
+        if None not in told:
+            for each in before:
+                known = [next((r for r in theirs if r.name == each.name), None) for theirs in told if theirs is not None]
+                if each.state == "created" and not each.deleted and each.handed and all(r and r.handed for r in known):
+                    await self.change(job, each, state="active")
+                    self.did["active"] += 1
+        if job.broker.is_deleted(job.info):
+            await self.remove_all(job)
+        else:
+            states, theirs = await self.count(job)
+            await self.promote(job, theirs)
+            await self.shrink(job, states)
+        await self.retire(job)
+        after = await job.run(job.broker.shards.all)
+        if after != before:
+            await self.tell(job, after)
+
+    async def tell(self, job: Job, ranges: list[ShardRange]) -> list[list[ShardRange] | None]:
+        """Tell the other replicas of the ranges; what each of them knows then, None of one that does not answer."""
+        return [await self.exchange(node, f"/container/{node.device.device}/{job.part}/{job.hash}", ranges) for node in job.others]
+
+    async def exchange(self, node: Node, path: str, ranges: list[ShardRange]) -> list[ShardRange] | None:
+        body = msgspec.json.encode(ranges)
+        try:
+            answer = await self.store.transport(node.key, Request("REPLICATE", path, {DO: "ranges", "content-length": str(len(body))},
+                                                                  body=stream(body)))
+            data = await answer.read()
+        except OSError:
+            return None
+        return msgspec.json.decode(data, type=State).shards if answer.ok else None
+
+    async def ask(self, each: ShardRange, method: str, headers: dict[str, str]) -> Response:
+        account, container = each.path
+        ring, path = self.store.rings["container"], f"/{account}/{container}"
+        nodes = self.store.proxy.nodes(ring, ring.partition(account, container))
+        return await anyone(self.store.proxy, "container", nodes, Request(method, path, {"x-newest": "true"}), path, headers)
+
+    async def count(self, job: Job) -> tuple[dict[str, str], dict[str, list[ShardRange]]]:
+        """Ask all shards how much they have. Returns of those that answer how they are doing (see x-backend-sharding-state), and the
+        ranges of those that delegate."""
+        states: dict[str, str] = {}
+        theirs: dict[str, list[ShardRange]] = {}
+        counts: dict[str, tuple[int, int]] = {}
+        current = {r.name: r for r in await job.run(job.broker.shards.current) if r.state == "active"}
+        for name, each in current.items():
+            answer = await self.ask(each, "HEAD", {})
+            await answer.close()
+            if not answer.ok:
+                continue
+            states[name] = answer.header("x-backend-sharding-state")
+            counts[name] = int(answer.header("x-container-object-count")), int(answer.header("x-container-bytes-used"))
+            if states[name]:
+                answer = await self.ask(each, "GET", {RECORDS: "shard"})
+                theirs[name] = msgspec.json.decode(await answer.read(), type=list[ShardRange]) if answer.ok else []
+        # While one goes over into its neighbour, what is on its way would be counted with both.
+        for name, ranges_ in theirs.items():
+            if into := {r.name for r in ranges_} & current.keys():
+                counts = {n: c for n, c in counts.items() if n != name and n not in into}
+        for name, now in counts.items():
+            each = current[name]
+            if now != (each.object_count, each.bytes_used) or not each.counted_at:
+                counted = msgspec.structs.replace(each, object_count=now[0], bytes_used=now[1], counted_at=self.store.proxy.stamp())
+                await job.run(job.broker.shards.merge, [counted])
+        return states, theirs
+
+    async def promote(self, job: Job, theirs: dict[str, list[ShardRange]]) -> None:
+        """Put shards that have handed over everything they had out of the way: those that have it now come in their place."""
+        for name, children in theirs.items():
+            if covers(children):
+                current = {r.name: r for r in await job.run(job.broker.shards.current)}
+                await job.run(job.broker.shards.merge, promoted(current, current[name], children, self.store.proxy.stamp()))
+                self.did["promoted"] += 1
+
+    async def shrink(self, job: Job, states: dict[str, str]) -> None:
+        """Have a small shard go over into its neighbour, one at a time."""
+        current = sorted(await job.run(job.broker.shards.current), key=lambda r: r.lower)
+        if any(r.state != "active" for r in current) or set(states) != {r.name for r in current} or any(states.values()):
+            return
+        config = self.store.config.sharding
+        for left, right in pairwise(current):
+            donor, acceptor = sorted((left, right), key=lambda r: r.object_count)
+            if donor.object_count < config.shrink_below and donor.object_count + acceptor.object_count <= config.merge_below:
+                whole = ShardRange(name=acceptor.name, state="created", changed_at=self.store.proxy.stamp())
+                ring = self.store.rings["container"]
+                part, hash = ring.partition(*donor.path), self.store.hashing.hash(*donor.path)
+                for node in ring.primaries(part):
+                    await self.exchange(node, f"/container/{node.device.device}/{part}/{hash}", [whole])
+                self.did["shrinking"] += 1
+                return
+
+    # ---- what is over ------------------------------------------------------------------------------------------------
+    async def remove_all(self, job: Job) -> None:
+        """The container is deleted: so are its shards, as far as they are empty."""
+        for each in await job.run(job.broker.shards.current):
+            answer = await containers.remove(self.store.proxy, *each.path)
+            if answer.ok or answer.status == 404:
+                await self.change(job, each, deleted=True)
+
+    async def retire(self, job: Job) -> None:
+        """Shards that others have replaced long ago pass nothing on any more."""
+        before = self.store.node.reclaim_before()
+        for each in await job.run(job.broker.shards.all):
+            if each.deleted and each.changed_at < before:
+                account, container = each.path
+                answer = await containers.remove(self.store.proxy, account, container, {"x-backend-delegated": "ignored"})
+                self.did["retired"] += answer.ok
+
+
+def ranges(account: str, parent: str, at: str, cuts: Iterable[str]) -> list[ShardRange]:
+    """The ranges that cuts make; their names are those of no other cutting."""
+    bounds = ["", *cuts, ""]
+    return [ShardRange(name=f"{account}/{parent}-{at}-{n}", lower=lower, upper=upper, changed_at=at)
+            for n, (lower, upper) in enumerate(pairwise(bounds))]
+
+
+def promoted(current: dict[str, ShardRange], parent: ShardRange, children: list[ShardRange], at: str) -> list[ShardRange]:
+    """What a container knows of its ranges when a shard's shards come in that one's place. Pure."""
+    changed = [msgspec.structs.replace(parent, deleted=True, changed_at=at)]
+    for child in children:
+        bounds = clipped(child, parent)
+        if bounds is None:
+            continue
+        lower, upper = bounds
+        known = current.get(child.name)
+        if known is None:
+            changed.append(ShardRange(name=child.name, lower=lower, upper=upper, state="active", changed_at=at, counted_at=at,
+                                      object_count=child.object_count, bytes_used=child.bytes_used))
+        else:
+            changed.append(msgspec.structs.replace(
+                known, lower=min(lower, known.lower), upper="" if "" in (upper, known.upper) else max(upper, known.upper), changed_at=at,
+                counted_at=at, object_count=known.object_count + parent.object_count, bytes_used=known.bytes_used + parent.bytes_used))
+    return changed

@@ -1,0 +1,91 @@
+"""Shards: containers that keep the rows of a part of another container's names. Pure.
+
+A container with very many objects *delegates* ranges of its names to containers in a hidden account. A shard may delegate in turn:
+to shards of its own when it grows, to a neighbour when it shrinks; its parent then replaces it by those.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+#: found: only an idea; created: the shard is there and rows go over to it; active: all replicas of the parent have handed theirs over.
+State = Literal["found", "created", "active"]
+PREFIX = ".shards_"
+
+
+class ShardRange(msgspec.Struct, frozen=True, kw_only=True):
+    """Names behind `lower` up to and with `upper` (empty: without a bound), and the container that has their rows."""
+
+    name: str                               # ACCOUNT/CONTAINER of the shard
+    lower: str = ""
+    upper: str = ""
+    state: State = "found"
+    changed_at: str                         # when anything above changed; the newest counts
+    deleted: bool = False                   # others have its place
+    object_count: int = 0
+    bytes_used: int = 0
+    counted_at: str = ""                    # when that was counted; the newest counts
+    handed: bool = False                    # whether this replica's own rows of it are in the shard: each replica's own knowledge
+
+    @property
+    def path(self) -> tuple[str, str]:
+        account, _, container = self.name.partition("/")
+        return account, container
+
+    @property
+    def delegated(self) -> bool:
+        """Whether the shard is asked instead of the own rows."""
+        return not self.deleted and (self.handed or self.state == "active")
+
+    def has(self, name: str) -> bool:
+        return self.lower < name and (not self.upper or name <= self.upper)
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a container's names, and who lists it: a shard, or the container itself."""
+
+    lower: str
+    upper: str
+    shard: ShardRange | None = None
+
+
+def spans(ranges: Iterable[ShardRange]) -> list[Span]:
+    """All names in order: what is delegated, and between that what is not."""
+    found: list[Span] = []
+    at = ""
+    for each in sorted((r for r in ranges if r.delegated), key=lambda r: r.lower):
+        if each.upper and each.upper <= at:
+            continue                        # somebody else has all of it
+        if each.lower > at:
+            found.append(Span(lower=at, upper=each.lower))
+        found.append(Span(lower=max(at, each.lower), upper=each.upper, shard=each))
+        if not each.upper:
+            return found
+        at = max(at, each.upper)
+    return [*found, Span(lower=at, upper="")]
+
+
+def merged(known: ShardRange | None, told: ShardRange) -> ShardRange:
+    """Of both what is newer; `handed` stays one's own."""
+    if known is None:
+        return msgspec.structs.replace(told, handed=False)
+    newer = told if (told.changed_at, told.deleted) > (known.changed_at, known.deleted) else known
+    counted = told if told.counted_at > known.counted_at else known
+    return msgspec.structs.replace(newer, object_count=counted.object_count, bytes_used=counted.bytes_used, counted_at=counted.counted_at,
+                                   handed=known.handed)
+
+
+def covers(ranges: Sequence[ShardRange]) -> bool:
+    """Whether active ranges have every name."""
+    return bool(ranges) and all(span.shard is not None and span.shard.state == "active" for span in spans(ranges))
+
+
+def clipped(child: ShardRange, parent: ShardRange) -> tuple[str, str] | None:
+    """The bounds of a shard's shard within that shard's own; None when nothing is left."""
+    lower = max(child.lower, parent.lower)
+    upper = min((u for u in (child.upper, parent.upper) if u), default="")
+    return (lower, upper) if not upper or lower < upper else None

@@ -1,0 +1,261 @@
+"""Containers with many objects have shards: nobody who lists them ever notices."""
+
+import asyncio
+import os
+import random
+from itertools import pairwise
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pileus.object_store.daemons import DAEMONS
+from pileus.object_store.daemons.sharder import promoted
+from pileus.object_store.model.shards import ShardRange, covers, merged, spans
+from tests.object_store.harness import TestStore
+
+SHARDING = {"auto": True, "threshold": 12, "rows_per_shard": 5, "shrink_below": 3, "merge_below": 8, "batch": 1}
+
+
+LARGER = {"threshold": 20, "rows_per_shard": 8, "shrink_below": 4, "merge_below": 16}
+
+
+def make(**more):
+    return TestStore(replicas=3, devices=4, part_power=3, sharding=SHARDING | more, proxy={"recheck_s": 0.0})
+
+
+async def run(store, *names):
+    return [await DAEMONS[name](store.objects).run_once() for name in names or ("container-sharder",)]
+
+
+def shards(store):
+    """The ranges that the replicas of AUTH_alice/c know of, each a sorted list of (lower, upper, objects); alike in all of them."""
+    found = [sorted((r.lower, r.upper, r.object_count) for r in broker.shards.current()) for broker in roots(store)]
+    assert found.count(found[0]) == len(found), found
+    return found[0]
+
+
+def roots(store):
+    return brokers(store, "AUTH_alice", "c")
+
+
+def brokers(store, *names):
+    ring, hash = store.objects.rings["container"], store.objects.hashing.hash(*names)
+    part = ring.partition(*names)
+    return [store.objects.node.containers.get(store.objects.devices / n.device.device, part, hash) for n in ring.primaries(part)]
+
+
+def page_of(names, *, limit=10_000, marker="", end_marker="", prefix="", delimiter="", reverse=False):
+    """What a listing has to be, reckoned the simple way."""
+    low, high = (end_marker, marker) if reverse else (marker, end_marker)
+    found = []
+    for name in sorted(names, reverse=reverse):
+        if not name.startswith(prefix) or name <= low or (high and name >= high):
+            continue
+        at = name.find(delimiter, len(prefix)) if delimiter else -1
+        shown = name[:at + 1] if at >= 0 else name
+        if shown not in found and not (at >= 0 and shown == marker):
+            found.append(shown)
+    return found[:limit]
+
+
+def some_page(chance, names):
+    some = [*names, "", "a", "f/", "m", "f/m"]
+    page = {"limit": chance.choice([1, 3, 7, 10_000]), "marker": chance.choice(["", *some]), "reverse": chance.random() < 0.3}
+    if chance.random() < 0.4:
+        page["end_marker"] = chance.choice(some)
+    if chance.random() < 0.4:
+        page["prefix"] = chance.choice(["f/", "a", "f/m"])
+    if chance.random() < 0.4:
+        page["delimiter"] = "/"
+    return page
+
+
+async def check(alice, chance, there):
+    page = some_page(chance, sorted(there)) if chance.random() < 0.7 else {}
+    query = urlencode({n: v if not isinstance(v, bool) else str(v).lower() for n, v in page.items()})
+    assert await alice.names(f"/c?{query}") == page_of(there, **page), page
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("PILEUS_SEEDS", "2"))))
+async def test_every_listing_is_right_at_every_step(seed):
+    """While shards are found, made, filled, grow, shrink and go, clients put, delete and list: each listing is what it should be."""
+    chance, there = random.Random(seed), set[str]()
+    async with make() as store:
+        alice = store.as_("alice")
+        await alice.put("/c")
+        for number in range(20):
+            there.add(f"{'f/' if number % 2 else ''}m{number}")
+            await alice.put(f"/c/{'f/' if number % 2 else ''}m{number}", b"x")
+        through, busy, growth = store.objects.transport, False, 1.0
+
+        async def act():
+            name = chance.choice(["", "f/", "a/b/"]) + chance.choice("abcdefghijklm") + str(chance.randrange(9))
+            if chance.random() < growth:
+                assert (await alice.put(f"/c/{name}", b"x")).status == 201
+                there.add(name)
+            elif there:
+                name = chance.choice(sorted(there))
+                assert (await alice.delete(f"/c/{name}")).status == 204
+                there.discard(name)
+            await check(alice, chance, there)
+
+        async def interrupted(to, req):
+            nonlocal busy
+            if not busy and chance.random() < 0.06:
+                busy = True
+                await act()
+                busy = False
+            return await through(to, req)
+
+        store.objects.transport = interrupted
+        most = 0
+        for share in (1.0, 0.95, 0.5, 0.05, 0.0):
+            growth = share
+            for _ in range(12):
+                busy = True
+                await act()
+                busy = False
+                if chance.random() < 0.5:
+                    await run(store, *chance.choice([["container-sharder"], ["container-sharder"], ["container-replicator"]]))
+                await check(alice, chance, there)
+            most = max(most, len(shards_of(store)))
+        assert most > 2
+        store.objects.transport = through
+        for _ in range(10):
+            await run(store)
+        assert int((await alice.head("/c")).headers["x-container-object-count"]) == len(there)
+        assert len(shards(store)) < most
+
+
+def shards_of(store):
+    return roots(store)[0].shards.current()
+
+
+async def fill(store, count):
+    alice = store.as_("alice")
+    await alice.put("/c")
+    for n in range(count):
+        assert (await alice.put(f"/c/o{n:03}", b"12345")).status == 201
+    return alice
+
+
+async def test_a_large_container_is_sharded(caplog):
+    async with make(**LARGER, batch=10) as store:
+        alice = await fill(store, 30)
+        await run(store, *["container-sharder"] * 3)
+        assert shards(store) == [("", "o007", 8), ("o007", "o015", 8), ("o015", "o023", 8), ("o023", "", 6)]
+        assert all(broker.all("SELECT count(*) FROM object")[0][0] == 0 for broker in roots(store))
+        head = await alice.head("/c")
+        assert (head.headers["x-container-object-count"], head.headers["x-container-bytes-used"]) == ("30", "150")
+        await run(store, "container-updater")
+        assert (await alice.head()).headers["x-account-object-count"] == "30"
+        assert await alice.names() == ["c"]
+        await alice.put("/c/o0075", b"x")
+        await alice.delete("/c/o000")
+        assert await alice.names("/c") == [f"o{n:03}" for n in range(1, 8)] + ["o0075"] + [f"o{n:03}" for n in range(8, 30)]
+        assert all(broker.all("SELECT count(*) FROM object")[0][0] == 0 for broker in roots(store))
+        assert (await run(store))[0].get("rows") is None
+
+
+async def test_shards_shard_and_shrink():
+    async with make(**LARGER, batch=10) as store:
+        alice = await fill(store, 30)
+        await run(store, *["container-sharder"] * 3)
+        for n in range(30):
+            await alice.put(f"/c/o000-{n:02}", b"x")
+        for _ in range(6):
+            await run(store)
+        assert len(shards(store)) > 5 and len(await alice.names("/c")) == 60
+        for name in (await alice.names("/c"))[:-3]:
+            await alice.delete(f"/c/{name}")
+        for _ in range(40):
+            await run(store)
+        assert shards(store) == [("", "", 3)] and len(await alice.names("/c")) == 3
+        await asyncio.sleep(8 * 86_400)
+        assert (await run(store))[0]["retired"] > 3
+        assert len(await alice.names("/c")) == 3
+
+
+async def test_a_sharded_container_is_deleted_when_it_is_empty():
+    async with make(**LARGER, batch=10) as store:
+        alice = await fill(store, 30)
+        await run(store, *["container-sharder"] * 3)
+        for n in range(29):
+            await alice.delete(f"/c/o{n:03}")
+        assert (await alice.delete("/c")).status == 409
+        await alice.delete("/c/o029")
+        assert (await alice.delete("/c")).status == 204 and (await alice.get("/c")).status == 404
+        await run(store)
+        assert shards(store) == []
+        await asyncio.sleep(8 * 86_400)
+        for _ in range(2):
+            await run(store, "container-replicator")
+        assert not list(store.folder.glob("devices/*/containers/*/*/*/*.db"))
+
+
+async def test_a_replica_that_comes_back_hands_over_what_it_has():
+    async with make(**LARGER, batch=10) as store:
+        alice = await fill(store, 30)
+        first = roots(store)[1]
+        store.objects.node.containers.close()
+        device = store.folder / "devices" / first.path.split("/devices/")[1].split("/")[0]
+        device.rename(store.folder / "away")
+        await alice.put("/c/o", b"x")
+        for _ in range(3):
+            await run(store)
+        (store.folder / "away").rename(device)
+        assert len(await alice.names("/c")) == 31
+        for _ in range(3):
+            await run(store, "container-replicator", "container-sharder")
+        assert len(shards(store)) == 4
+        for _ in range(5):
+            assert len(await alice.names("/c")) == 31
+        assert all(broker.all("SELECT count(*) FROM object")[0][0] == 0 for broker in roots(store))
+
+
+async def test_only_who_manages_accounts_may_order_it():
+    async with make(**LARGER, auto=False) as store:
+        alice, root = await fill(store, 24), store.as_("root", roles=("ResellerAdmin",))
+        await run(store)
+        await alice.post("/c", X_Container_Sharding="true")
+        await run(store)
+        assert shards(store) == []
+        assert (await root.post("//v1/AUTH_alice/c", X_Container_Sharding="true")).status == 204
+        for _ in range(6):
+            await run(store)
+        assert len(shards(store)) == 3 and len(await alice.names("/c")) == 24
+
+
+NAMES = st.sampled_from(["", "b", "d", "f", "h", "j"])
+RANGES = st.builds(lambda a, b, handed, state: ShardRange(name=f".s/{a}{b}", lower=min(a, b), upper=max(a, b), state=state, changed_at="1",
+                                                          handed=handed),
+                   NAMES, NAMES, st.booleans(), st.sampled_from(["created", "active"])).filter(lambda r: r.lower < r.upper)
+
+
+@given(st.lists(RANGES, max_size=5))
+def test_spans_are_all_names_in_order(ranges):
+    found = spans(ranges)
+    assert found[0].lower == "" and found[-1].upper == ""
+    assert all(a.upper == b.lower and a.lower < a.upper for a, b in pairwise(found))
+
+
+@given(RANGES, RANGES, RANGES)
+def test_what_replicas_know_comes_together(a, b, c):
+    a, b, c = (msgspec.structs.replace(r, name="n", changed_at=str(n), counted_at=str(9 - n), handed=False)
+               for n, r in enumerate((a, b, c)))
+    assert merged(merged(a, b), c) == merged(merged(c, b), a) == merged(merged(b, c), a)
+
+
+def test_shards_of_a_shard_come_in_its_place():
+    def active(name, lower="", upper="", count=0):
+        return ShardRange(name=name, lower=lower, upper=upper, state="active", changed_at="1", object_count=count)
+
+    grown = promoted({}, active("p", "d", "m", 9), [active("x", "", "g", 4), active("y", "g", "", 5)], "2")
+    assert [(r.name, r.lower, r.upper, r.deleted) for r in grown] == [("p", "d", "m", True), ("x", "d", "g", False), ("y", "g", "m", False)]
+    neighbour = active("n", "m", "", 3)
+    shrunk = promoted({"n": neighbour}, active("p", "d", "m", 2), [active("n")], "2")
+    assert [(r.name, r.lower, r.upper, r.object_count) for r in shrunk if not r.deleted] == [("n", "d", "", 5)]
+    assert covers([active("a", "", "f"), active("b", "f")]) and not covers([active("a", "", "f"), active("b", "g")])
