@@ -21,6 +21,7 @@ class Provider:
         self.now = time.time
         self.codes: dict[str, dict] = {}
         self.asked: list[str] = []
+        self.opaque: dict[str, dict] = {}
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.issuer = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
@@ -66,7 +67,7 @@ def _handler(provider: Provider):
             if url.path == "/.well-known/openid-configuration":
                 at = provider.issuer
                 self.answer({"issuer": at, "jwks_uri": f"{at}/keys", "authorization_endpoint": f"{at}/authorize",
-                             "token_endpoint": f"{at}/token"})
+                             "token_endpoint": f"{at}/token", "introspection_endpoint": f"{at}/introspect"})
             elif url.path == "/keys":
                 self.answer({"keys": [key.as_dict(private=False) for key in provider.keys]})
             elif url.path == "/authorize":
@@ -79,6 +80,10 @@ def _handler(provider: Provider):
 
         def do_POST(self):
             form = {k: v[0] for k, v in parse_qs(self.rfile.read(int(self.headers["content-length"])).decode()).items()}
+            if self.path == "/introspect":
+                provider.asked.append(self.path)
+                known = self.headers.get("authorization") == "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+                return self.answer(provider.opaque.get(form["token"], {"active": False}) if known else {}, 200 if known else 401)
             order = provider.codes.pop(form.get("code", ""), None)
             proof = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
             challenge = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest()).decode().rstrip("=")

@@ -147,3 +147,45 @@ async def test_a_browser_gets_no_further_with_what_is_not_its_own(cloud, provide
         assert got.status == 401
     assert (await cloud.anonymous.request("GET", f"{back.path}?state={query['state'][0]}", headers={"cookie": cookie})).status == 401
     assert (await cloud.anonymous.request("GET", f"{back.path}?{back.query}", headers={"cookie": cookie})).status == 200
+
+
+def asking(provider, **more):
+    """A cloud that asks the provider about opaque tokens."""
+    corp = {"issuer": provider.issuer, "client_id": CLIENT, "client_secret": SECRET, "algorithms": ("RS256",), "introspect": True}
+    return booted(oidc={"corp": OidcProvider(**(corp | more))})
+
+
+async def test_an_opaque_token_is_asked_about(provider):
+    async with asking(provider) as cloud:
+        await setup(cloud, provider)
+        good = provider.person | {"active": True, "iss": provider.issuer, "aud": [CLIENT], "exp": int(provider.now()) + 300}
+        provider.opaque["opaque"] = good
+        got = await bearer(cloud, "opaque")
+        assert got.status == 201 and got.json["token"]["user"]["name"] == "ann@x", got.text
+        again = (await bearer(cloud, provider.token())).json["token"]["user"]
+        assert again["id"] == got.json["token"]["user"]["id"], "signed ones are still verified, and are of the same person"
+        provider.opaque["ours"] = {k: v for k, v in good.items() if k not in ("aud", "iss")} | {"client_id": CLIENT}
+        assert (await bearer(cloud, "ours")).status == 201
+        for name, change in {
+            "revoked": {"active": False}, "no truth": {"active": "true"}, "other audience": {"aud": "x"}, "other issuer": {"iss": "x"},
+            "expired": {"exp": int(provider.now()) - 61}, "no end": {"exp": None}, "nobody": {"sub": None}, "not yet": {"nbf": 9e9},
+        }.items():
+            provider.opaque["bad"] = good | change
+            assert (await bearer(cloud, "bad")).status == 401, name
+        provider.opaque["bad"] = {k: v for k, v in good.items() if k != "aud"} | {"client_id": "another"}
+        assert (await bearer(cloud, "bad")).status == 401, "made for somebody else"
+        for unknown in ("unknown", "x" * 20_000, "a.b"):
+            assert (await bearer(cloud, unknown)).status == 401
+
+
+async def test_nobody_is_asked_about_opaque_tokens_unless_configured(cloud, provider):
+    await setup(cloud, provider)
+    provider.opaque["opaque"] = provider.person | {"active": True, "aud": CLIENT, "exp": int(provider.now()) + 300}
+    assert (await bearer(cloud, "opaque")).status == 401 and "/introspect" not in provider.asked
+
+
+async def test_a_provider_that_does_not_know_us_tells_us_nothing(provider):
+    async with asking(provider, client_secret="wrong") as cloud:
+        await setup(cloud, provider)
+        provider.opaque["opaque"] = provider.person | {"active": True, "aud": CLIENT, "exp": int(provider.now()) + 300}
+        assert (await bearer(cloud, "opaque")).status == 401

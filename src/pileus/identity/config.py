@@ -25,6 +25,8 @@ class OidcProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     scopes: str = "openid email profile"
     # Signatures that are taken. Never put a symmetric one or "none" here.
     algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
+    # Whether it is asked about access tokens that say nothing themselves (RFC 7662). Needs a client_secret.
+    introspect: bool = False
 
 
 class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,7 +115,7 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     list_limit: Annotated[int, Meta(ge=0)] = 0
     # Most entries of a list in one answer, whatever the request says.
     max_list_limit: Annotated[int, Meta(ge=1)] = 1000
-    # Identity providers that speak OpenID Connect, by their id here: issuer, client_id, client_secret, audience, scopes, algorithms.
+    # Identity providers that speak OpenID Connect, by their id here: issuer, client_id, client_secret, audience, scopes, algorithms, introspect.
     oidc: dict[str, OidcProvider] = {}
     # Addresses (CIDR) of web servers in front that have identified people (SAML) and say so in headers. Empty: nobody is believed.
     trusted_proxies: tuple[str, ...] = ()

@@ -28,8 +28,9 @@ class Assertions:
         kind, _, token = headers.get("authorization", "").partition(" ")
         client = self.clients.get(idp_id)
         if kind.lower() == "bearer" and client is not None:
-            provider = client.provider
-            return of_claims(await client.verify(token.strip(), provider.audience or provider.client_id))
+            provider, token = client.provider, token.strip()
+            verify = client.verify if token.count(".") == 2 else client.introspect
+            return of_claims(await verify(token, provider.audience or provider.client_id))
         if self.believes(peer):
             return of_headers(headers)
         raise Unauthenticated()

@@ -63,6 +63,22 @@ class OidcClient:
         self._check(claims, audience, nonce)
         return claims
 
+    async def introspect(self, token: str, audience: str) -> dict[str, Any]:
+        """The claims of a token that only the provider can read. Raises Unauthenticated for one that proves nothing.
+
+        Who does not say whom a token is for must have made it for us.
+        """
+        if not self.provider.introspect or not 0 < len(token) <= LONGEST:
+            raise Unauthenticated()
+        await self._refresh(FRESH_S)
+        body = {"token": token, "token_type_hint": "access_token"}
+        claims = await self._send("POST", self._said("introspection_endpoint"), data=body, auth=self._proof())
+        if claims.get("active") is not True or ("aud" not in claims and claims.get("client_id") != self.provider.client_id):
+            raise Unauthenticated()
+        claims = {"iss": self.provider.issuer, "aud": audience} | claims
+        self._check(claims, audience, None)
+        return claims
+
     def _check(self, claims: dict[str, Any], audience: str, nonce: str | None) -> None:
         now = self.clock.now().timestamp()
         heard = claims.get("aud")
@@ -104,14 +120,15 @@ class OidcClient:
             "client_id": self.provider.client_id,
             "code_verifier": verifier,
         }
-        secret = self.provider.client_secret
-        answer = await self._send(
-            "POST", self._said("token_endpoint"), data=body, auth=(self.provider.client_id, secret) if secret else None
-        )
+        answer = await self._send("POST", self._said("token_endpoint"), data=body, auth=self._proof())
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise Unauthenticated()
         return await self.verify(token, self.provider.client_id, nonce=nonce)
+
+    def _proof(self) -> tuple[str, str] | None:
+        """What we prove to be ourselves with; None: we are a public client."""
+        return (self.provider.client_id, self.provider.client_secret) if self.provider.client_secret else None
 
     def _said(self, key: str) -> str:
         value = (self._metadata or {}).get(key)
