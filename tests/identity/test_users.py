@@ -125,3 +125,35 @@ async def test_somebody_must_remain_who_can_administer(keystone):
     ):
         assert (await boss.request(method, f"{V3}/{path}")).status == 403, path
     assert (await boss.get(f"{V3}/users/{ann}")).status == 200
+
+
+@pytest.mark.parametrize("way", ["password", "project deleted", "project disabled", "directory", "domain disabled", "role", "user"])
+async def test_the_last_administrator_is_not_lost_by_one_call(keystone, way):
+    """Whoever has the role but cannot log in, or has it on nothing that is enabled, does not count."""
+    admin, identity = await keystone.as_(), keystone.identity
+    elsewhere = (await create(admin, "domain", name="elsewhere"))["id"]
+    project = (await create(admin, "project", name="tower", domain_id=elsewhere))["id"]
+    boss = (await create(admin, "user", name="boss", domain_id=elsewhere, password="boss"))["id"]
+    mute = (await create(admin, "user", name="mute"))["id"]
+    off = (await create(admin, "project", name="off", enabled=False))["id"]
+    role = (await identity.roles.find_named("admin")).id
+    for path in (f"projects/{project}/users/{boss}", f"system/users/{mute}", f"projects/{off}/users/{boss}"):
+        assert (await admin.put(f"{V3}/{path}/roles/{role}")).status == 204
+    me = (await identity.authenticate(admin.token)).user_id
+    assert (await admin.delete(f"{V3}/users/{me}")).status == 204
+    caller = await keystone.as_("boss", "boss", domain="elsewhere", scope={"project": {"id": project}})
+    before = [u["name"] for u in (await caller.get(f"{V3}/users")).json["users"]]
+    method, path, body = {
+        "password": ("PATCH", f"users/{boss}", {"user": {"password": None}}),
+        "project deleted": ("DELETE", f"projects/{project}", None),
+        "project disabled": ("PATCH", f"projects/{project}", {"project": {"enabled": False}}),
+        "directory": ("PUT", f"domains/{elsewhere}/config", {"config": {"identity": {"driver": "ldap"}, "ldap": {"url": "ldap://x"}}}),
+        "domain disabled": ("PATCH", f"domains/{elsewhere}", {"domain": {"enabled": False}}),
+        "role": ("DELETE", f"projects/{project}/users/{boss}/roles/{role}", None),
+        "user": ("DELETE", f"users/{boss}", None),
+    }[way]
+    got = await caller.request(method, f"{V3}/{path}", json=body)
+    assert got.status == 403 and "nobody with the role admin" in got.text, got.text
+    assert await keystone.works(caller.token), "nothing was changed"
+    again = await keystone.auth("boss", "boss", domain="elsewhere", scope={"project": {"id": project}})
+    assert again.status == 201 and [u["name"] for u in (await caller.get(f"{V3}/users")).json["users"]] == before

@@ -115,7 +115,8 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     list_limit: Annotated[int, Meta(ge=0)] = 0
     # Most entries of a list in one answer, whatever the request says.
     max_list_limit: Annotated[int, Meta(ge=1)] = 1000
-    # Identity providers that speak OpenID Connect, by their id here: issuer, client_id, client_secret, audience, scopes, algorithms, introspect.
+    # Identity providers that speak OpenID Connect, by their id here: issuer, client_id, client_secret, audience, scopes,
+    # algorithms, introspect.
     oidc: dict[str, OidcProvider] = {}
     # Addresses (CIDR) of web servers in front that have identified people (SAML) and say so in headers. Empty: nobody is believed.
     trusted_proxies: tuple[str, ...] = ()

@@ -103,6 +103,7 @@ class DomainConfigs:
         else:
             await self.store.remove(domain_id)
         await self.core.generations.raise_()
+        await self.core.keep_an_admin()
 
     def _secrets(self, config: DomainConfig) -> Options:
         opened = self.keys.open_token(config.sealed) if config.sealed else None

@@ -156,6 +156,7 @@ class Projects:
                 await self.core.store.users.forget_default_project(id)
                 await self.store.remove(id)
                 await self.core.generations.revoke(f"project:{id}")
+                await self.core.keep_an_admin()
 
     async def delete_domain(self, id: str) -> None:
         await self.get_domain(id)
@@ -208,6 +209,7 @@ class Projects:
         if any(p.enabled for p in await self.store.descendants(project)):
             raise Refused(why=f"Cannot disable project {project.id} since its subtree contains enabled projects.")
         await self.core.generations.revoke(f"project:{project.id}")
+        await self.core.keep_an_admin()
 
     async def _delete_domain(self, domain: Project) -> None:
         if domain.id == DEFAULT_DOMAIN:

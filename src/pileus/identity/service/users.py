@@ -113,7 +113,7 @@ class Users:
                 await self.core.generations.revoke(f"user:{id}")
             elif {"name", "enabled", "default_project_id", "options"} & values.keys():
                 await self.core.generations.raise_()
-            if disabled:
+            if disabled or no_password:
                 await self.core.keep_an_admin()
         return changed
 

@@ -7,7 +7,9 @@ import sqlalchemy as sa
 
 from pileus.core.db import Database, Duplicate
 from pileus.identity.model import Assignment
-from pileus.identity.store.tables import assignments, groups, members, projects, roles, users
+from pileus.identity.store.domain_configs import domain_configs
+from pileus.identity.store.federation import federated_users
+from pileus.identity.store.tables import assignments, groups, members, passwords, projects, roles, users
 
 t = assignments.c
 
@@ -93,13 +95,17 @@ class Assignments:
         return {r.role_id for r in await self.db.rows(_ROLES_WITH_HEIRS if above else _ROLES, asked)}
 
     async def anybody_has(self, role_name: str) -> bool:
-        """Whether an enabled user of an enabled domain has a global role of this name anywhere, by themselves or by a group."""
-        usable = sa.select(users.c.id).join(projects, projects.c.id == users.c.domain_id).where(users.c.enabled, projects.c.enabled)
-        grouped = sa.select(members.c.group_id).where(members.c.user_id.in_(usable), members.c.expires_at.is_(None))
+        """Whether somebody who can log in has a global role of this name on something enabled, by themselves or by a group."""
+        grouped = sa.select(members.c.group_id).where(members.c.user_id.in_(_CAN_LOG_IN), members.c.expires_at.is_(None))
         query = (
             sa.select(t.actor_id)
             .join(roles, roles.c.id == t.role_id)
-            .where(roles.c.name == role_name, roles.c.domain_id == "", sa.or_(t.actor_id.in_(usable), t.actor_id.in_(grouped)))
+            .where(
+                roles.c.name == role_name,
+                roles.c.domain_id == "",
+                sa.or_(t.actor_id.in_(_CAN_LOG_IN), t.actor_id.in_(grouped)),
+                sa.or_(t.target_type == "system", t.target_id.in_(_USABLE)),
+            )
             .limit(1)
         )
         return bool(await self.db.rows(query))
@@ -114,3 +120,26 @@ def _same(a: Assignment) -> list[sa.ColumnElement[bool]]:
         t.role_id == a.role_id,
         t.inherited == a.inherited,
     ]
+
+
+_domains = projects.alias("domains")
+#: Enabled projects and domains.
+_USABLE = (
+    sa.select(projects.c.id)
+    .outerjoin(_domains, _domains.c.id == projects.c.domain_id)
+    .where(projects.c.enabled, sa.or_(projects.c.is_domain, _domains.c.enabled))
+)
+_IN_DIRECTORIES = sa.select(domain_configs.c.domain_id).where(
+    sa.type_coerce(domain_configs.c.options, sa.Text).contains('"driver":"ldap"')
+)
+#: Enabled users of enabled domains who have a password, or whom somebody else proves: a directory (theirs are the long ids, and
+#: where there is one, passwords kept here are not asked for), or an identity provider.
+_CAN_LOG_IN = sa.select(users.c.id).where(
+    users.c.enabled,
+    users.c.domain_id.in_(_USABLE),
+    sa.or_(
+        sa.and_(users.c.id.in_(sa.select(passwords.c.user_id)), users.c.domain_id.not_in(_IN_DIRECTORIES)),
+        sa.and_(sa.func.length(users.c.id) == 64, users.c.domain_id.in_(_IN_DIRECTORIES)),
+        users.c.id.in_(sa.select(federated_users.c.user_id)),
+    ),
+)
