@@ -115,7 +115,8 @@ async def test_ossn_0075_the_id_of_a_deleted_image_is_never_used_again():
         assert (await g.member("p2").post(ROOT, {"id": image["id"], "name": "trojan", "visibility": "community"})).status == 409
 
 
-IMAGE_ROUTES = [route for route in API.routes if "{image_id}" in route.path]
+#: Those of the cache are for administrators, whom all images exist for.
+IMAGE_ROUTES = [route for route in API.routes if "{image_id}" in route.path and not route.policy.startswith("cache_")]
 BODIES = {"PATCH": [{"op": "replace", "path": "/name", "value": "x"}], "POST": {"member": "p2"}, "PUT": {"status": "accepted"}}
 
 

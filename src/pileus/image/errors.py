@@ -172,6 +172,18 @@ class RegionUnknown(Invalid):
     code, message = "image.region_unknown", "There is no {interface} image service in the region {region}."
 
 
+class CacheAbsent(NotFound):
+    code, message = "image.cache_absent", "Images are not cached here."
+
+
+class ImageNotCached(NotFound):
+    code, message = "image.not_cached", "Image {id} is neither cached nor queued to be."
+
+
+class NotCacheable(Invalid):
+    code, message = "image.not_cacheable", "Only images with data that fit into the cache can be cached: image {id} is {status}."
+
+
 class TaskNotFound(NotFound):
     code, message = "image.task_not_found", "Task not found: {id}"
 

@@ -106,6 +106,18 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
+class Cached(msgspec.Struct, frozen=True, kw_only=True):
+    """A copy of an image on the host `node`, or one that is to be made: then it has no `cached_at`."""
+
+    node: str
+    image_id: str
+    size: int | None = None
+    hits: int = 0
+    queued_at: datetime
+    cached_at: datetime | None = None
+    accessed_at: datetime
+
+
 class Member(msgspec.Struct, frozen=True, kw_only=True):
     """A project that an image is shared with, and what it thinks of it."""
 

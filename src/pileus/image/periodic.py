@@ -23,8 +23,20 @@ async def expire_tasks(images: Images) -> str | None:
     return await images.imports.expire()
 
 
+async def prefetch_images(images: Images) -> str | None:
+    """Cache the images that are queued for it."""
+    return await images.cache.prefetch()
+
+
+async def prune_cache(images: Images) -> str | None:
+    """Remove cached copies that are too old, too many, or of images that are gone."""
+    return await images.cache.prune()
+
+
 PERIODIC = [
     Periodic(sweep_uploads, every_s=300),
     Periodic(sweep_working_files, every_s=900),
+    Periodic(prefetch_images, every_s=300),
+    Periodic(prune_cache, every_s=1800),
     Periodic(expire_tasks, every_s=3600),
 ]

@@ -30,6 +30,9 @@ DEFAULTS = {
     "get_member": Default(f"rule:context_is_admin or (role:reader and (project_id:%(project_id)s or {SHARED_WITH}))", PROJECT),
     "get_members": Default(f"rule:context_is_admin or (role:reader and (project_id:%(project_id)s or {SHARED_WITH}))", PROJECT),
     "modify_member": Default(f"rule:context_is_admin or (role:member and {SHARED_WITH})", PROJECT),
+    "cache_image": ADMIN,
+    "cache_list": ADMIN,
+    "cache_delete": ADMIN,
     # Glance lets every caller with a token read these and has no rule for it: the names are ours.
     "image_schemas": Default("@"),
     "image_info": Default("@"),

@@ -30,7 +30,7 @@ async def download(req: Request, image_id: str) -> Reply:
     headers, preferred = {"accept-ranges": "bytes"}, _preferred(req, image)
     if not partial and image.checksum:
         headers["content-md5"] = image.checksum
-    if req.sends_files and not partial and not preferred and (file := images.file(req.who, image)) is not None:
+    if req.sends_files and not partial and not preferred and (file := await images.file(req.who, image)) is not None:
         return Reply(200, None, headers, content_type=BINARY, file=file, length=size)
     stream = await images.data(req.who, image, start, end - start, preferred)
     if stream is None:

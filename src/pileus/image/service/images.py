@@ -31,6 +31,7 @@ from pileus.image.errors import (
     TooMany,
 )
 from pileus.image.model import SHARED, TRANSITIONS, Action, Condition, Image, Place, Wanted
+from pileus.image.service.cache import Cache
 from pileus.image.service.changes import Change, apply
 from pileus.image.service.copies import Copies
 from pileus.image.service.imports import Imports
@@ -68,6 +69,8 @@ class Images:
         self.signatures = Signatures(Path(config.certificates_folder) if config.certificates_folder else None, kit.clock, self.workers)
         self.uploads = Uploads(kit, config, self.store, self.stores, self.workers, self.quotas, self.signatures)
         self.reading = Reading(self.stores)
+        cached = FileStore([Path(config.cache_folder) if config.cache_folder else state / "image-cache"], self.workers)
+        self.cache = Cache(kit, config, self.store, self.reading, cached, self.workers)
         self.copies = Copies(kit, self.store, self.stores, self.reading, self.workers)
         self.work = FileStore([state / "image-work"], self.workers)
         refining = Refining(kit, config, self.uploads, self.copies, self.work)
@@ -79,6 +82,7 @@ class Images:
         """Make room for bytes, and tidy up what the process before this one left half done."""
         self.stores.start()
         self.work.start()
+        self.cache.files.start()
         await self.uploads.sweep(at_start=True)
 
     # ---- reading -----------------------------------------------------------------------------------------------------
@@ -115,13 +119,15 @@ class Images:
             await self.signatures.check(image, self.reading.blocks(image))
         return self.reading.path(image)
 
-    def file(self, who: Context, image: Image) -> Path | None:
-        """The file with the bytes of an image, if there are any and a store of this host has them. Raises ImageDeactivated."""
+    async def file(self, who: Context, image: Image) -> Path | None:
+        """The file with the bytes of an image, if there are any and a store or cache of this host has them. Raises ImageDeactivated."""
         if not image.has_data or not image.places:
             return None
         self._usable(who, image)
         path = self.reading.path(image)
-        return path if path is not None and path.exists() else None
+        if path is None:
+            return await self.cache.file(image)
+        return path if path.exists() else None
 
     async def data(self, who: Context, image: Image, start: int = 0, length: int | None = None,
                    preferred: tuple[str, ...] = ()) -> AsyncGenerator[bytes, None] | None:
@@ -129,7 +135,7 @@ class Images:
         if not image.has_data or not image.places:
             return None
         self._usable(who, image)
-        stream = self.reading.blocks(image, start, length, preferred)
+        stream = self.reading.blocks(image, start, length, preferred) if preferred else await self.cache.read(image, start, length)
         try:
             first = await anext(stream, b"")
         except StoreFailed:
@@ -245,6 +251,7 @@ class Images:
         coming = [Place(store, image.blob) for store in image.coming] if image.blob else []
         for place in (*image.places, *coming):
             await self.stores.discard(place.store, place.key)
+        await self.cache.drop(image.id)
 
     def _limit(self, tags: list[str], properties: dict[str, str]) -> None:
         for what, found, limit in (("tags", tags, self.config.max_tags), ("properties", properties, self.config.max_properties)):

@@ -68,6 +68,17 @@ members = sa.Table(
     sa.Column("updated_at", Time, nullable=False),
     sa.Index("ix_image_members_member_id", "member_id", "image_id"),
 )
+#: Copies of images on hosts; a row outlives its image until its host sees that.
+cached = sa.Table(
+    "image_cached", METADATA,
+    sa.Column("node", sa.String(255), primary_key=True),
+    Id("image_id", primary_key=True),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("hits", sa.Integer, nullable=False),
+    sa.Column("queued_at", Time, nullable=False),
+    sa.Column("cached_at", Time),
+    sa.Column("accessed_at", Time, nullable=False),
+)
 #: A row for each project with a quota: who counts what it has holds the row until what was counted for is there.
 owners = sa.Table(
     "image_owners", METADATA,

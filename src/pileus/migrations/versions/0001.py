@@ -305,6 +305,16 @@ def upgrade() -> None:
     sa.Column('extra', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_services'))
     )
+    op.create_table('image_cached',
+    sa.Column('node', sa.String(length=255), nullable=False),
+    sa.Column('image_id', sa.String(length=64), nullable=False),
+    sa.Column('size', sa.BigInteger(), nullable=True),
+    sa.Column('hits', sa.Integer(), nullable=False),
+    sa.Column('queued_at', sa.String(27), nullable=False),
+    sa.Column('cached_at', sa.String(27), nullable=True),
+    sa.Column('accessed_at', sa.String(27), nullable=False),
+    sa.PrimaryKeyConstraint('node', 'image_id', name=op.f('pk_image_cached'))
+    )
     op.create_table('image_images',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=True),
@@ -1431,6 +1441,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_image_images_name'))
 
     op.drop_table('image_images')
+    op.drop_table('image_cached')
     op.drop_table('identity_services')
     op.drop_table('identity_service_providers')
     op.drop_table('identity_roles')

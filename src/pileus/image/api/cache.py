@@ -1,0 +1,52 @@
+"""The cache of this host: what is in it, what is to be."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.core.clock import iso
+from pileus.core.context import EVERYONE
+from pileus.core.errors import Invalid
+from pileus.core.http import Request, Route
+from pileus.image.model import Cached
+
+#: What is forgotten → (what is cached, what is queued).
+TARGETS = {None: (True, True), "cache": (True, False), "queue": (False, True)}
+CLEAR_TARGET = "x-image-cache-clear-target"
+
+
+async def show_cache(req: Request) -> dict[str, Any]:
+    found = await req.services.image.cache.all()
+    return {"cached_images": [cached_view(copy) for copy in found if copy.cached_at is not None],
+            "queued_images": [copy.image_id for copy in found if copy.cached_at is None]}
+
+
+async def cache_image(req: Request, image_id: str) -> None:
+    images = req.services.image
+    await images.cache.queue(await images.get(image_id, EVERYONE))
+
+
+async def uncache_image(req: Request, image_id: str) -> None:
+    await req.services.image.cache.remove(image_id)
+
+
+async def clear_cache(req: Request) -> None:
+    target = req.header(CLEAR_TARGET)
+    if target not in TARGETS:
+        raise Invalid(f"If provided, {CLEAR_TARGET} must be 'cache' or 'queue'.")
+    cached, queued = TARGETS[target]
+    await req.services.image.cache.clear(cached=cached, queued=queued)
+
+
+ROUTES = [
+    Route("GET", "/v2/cache", show_cache, policy="cache_list"),
+    Route("DELETE", "/v2/cache", clear_cache, policy="cache_delete", ok=204),
+    Route("PUT", "/v2/cache/{image_id}", cache_image, policy="cache_image", ok=202),
+    Route("DELETE", "/v2/cache/{image_id}", uncache_image, policy="cache_delete", ok=204),
+]
+
+
+def cached_view(copy: Cached) -> dict[str, Any]:
+    return {"image_id": copy.image_id, "hits": copy.hits, "size": copy.size, "last_accessed": iso(copy.accessed_at),
+            "last_modified": iso(copy.cached_at)}
