@@ -1,6 +1,7 @@
 """The cache: what is in a distant store is fetched once, for those who may have it; never more than the folder may take."""
 
 import pytest
+
 from tests.image.service import ROOT, glance
 
 CACHE = "/image/v2/cache"
@@ -85,9 +86,8 @@ async def test_ossa_2013_027_the_rules_hold_for_what_is_cached():
 async def test_administrators_look_after_the_cache():
     async with glance() as g:
         first, second = await g.filled(b"1"), await g.filled(b"2")
-        for caller, method, path in ((g.member(), "GET", CACHE), (g.member(), "DELETE", CACHE), (g.member(), "PUT", f"{CACHE}/{first['id']}"),
-                                     (g.reader(), "DELETE", f"{CACHE}/{first['id']}")):
-            assert (await caller.request(method, path)).status == 403
+        for method, path in (("GET", CACHE), ("DELETE", CACHE), ("PUT", f"{CACHE}/{first['id']}"), ("DELETE", f"{CACHE}/{first['id']}")):
+            assert (await g.member().request(method, path)).status == (await g.reader().request(method, path)).status == 403
         assert (await g.admin().put(f"{CACHE}/absent")).status == 404
         assert (await g.admin().put(f"{CACHE}/{(await g.make())['id']}")).status == 400          # has no data
         for image in (first, second, first):
