@@ -21,7 +21,8 @@ class CachedImages:
         return await self.db.one(Cached, sa.select(cached).where(self._copy(image_id)))
 
     async def all(self) -> list[Cached]:
-        return await self.db.all(Cached, sa.select(cached).where(cached.c.node == self.node).order_by(cached.c.queued_at, cached.c.image_id))
+        stmt = sa.select(cached).where(cached.c.node == self.node)
+        return await self.db.all(Cached, stmt.order_by(cached.c.queued_at, cached.c.image_id))
 
     async def queued(self) -> list[Cached]:
         return [copy for copy in await self.all() if copy.cached_at is None]
