@@ -29,6 +29,7 @@ PERIODIC = [
     Periodic(_task("object-replicator"), every_s=3600),
     Periodic(_task("object-reconstructor"), every_s=3600),
     Periodic(_task("container-replicator"), every_s=3600),
+    Periodic(_task("container-reconciler"), every_s=3600),
     Periodic(_task("account-replicator"), every_s=3600),
     Periodic(_task("object-auditor"), every_s=43_200),
     Periodic(_task("container-auditor"), every_s=43_200),

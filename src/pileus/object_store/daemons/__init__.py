@@ -9,6 +9,7 @@ from pileus.object_store.daemons.db_replicator import AccountReplicator, Contain
 from pileus.object_store.daemons.expirer import ObjectExpirer
 from pileus.object_store.daemons.object_replicator import ObjectReplicator
 from pileus.object_store.daemons.reaper import AccountReaper
+from pileus.object_store.daemons.reconciler import ContainerReconciler
 from pileus.object_store.daemons.reconstructor import ObjectReconstructor
 from pileus.object_store.daemons.sharder import ContainerSharder
 from pileus.object_store.daemons.updater import ContainerUpdater, ObjectUpdater
@@ -22,6 +23,7 @@ DAEMONS: dict[str, type[Daemon]] = {kind.name: kind for kind in (
     ObjectReconstructor,
     ContainerReplicator,
     AccountReplicator,
+    ContainerReconciler,
     ContainerSharder,
     ObjectUpdater,
     ContainerUpdater,

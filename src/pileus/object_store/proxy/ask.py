@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pileus.object_store.proxy.proxy import Proxy
 
 log = Log("pileus.object_store.proxy")
+#: The fact of an answer that says who gave it.
+NODE = "proxy.node"
 
 
 def backend_path(kind: str, node: Node, part: int, path: str) -> str:
@@ -36,6 +38,7 @@ async def one(proxy: Proxy, kind: str, node: Node, part: int, req: Request, path
         proxy.health.failed(node.device)
         log.warning("storage server failed", device=str(node.device), method=req.method, path=req.path, error=str(problem) or "timeout")
         return plain(503)
+    response.facts[NODE] = node
     if response.status == 507:
         proxy.health.failed(node.device, badly=True)
     elif response.status >= 500:

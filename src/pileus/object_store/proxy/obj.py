@@ -12,6 +12,7 @@ from pileus.object_store.proxy.erasure import put as coded
 from pileus.object_store.proxy.erasure import read as decoded
 from pileus.object_store.proxy.place import Place, locate
 from pileus.object_store.proxy.put import put
+from pileus.object_store.proxy.resume import resumable
 from pileus.object_store.wire.message import Request, Response
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ async def show(proxy: Proxy, req: Request, account: str, container: str, obj: st
     if place.policy.erasure is not None:
         return await decoded.show(proxy, req, place)
     headers = {n: v for n, v in req.headers.items() if n in READING or n.startswith("x-backend-")}
+    headers |= place.policy_header
     nodes = proxy.nodes(place.ring, place.part, shuffle=True)
-    return await anyone(proxy, "object", nodes, req, place.path, headers | place.policy_header)
+    return resumable(proxy, req, place, headers, await anyone(proxy, "object", nodes, req, place.path, headers))
 
 
 async def store(proxy: Proxy, req: Request, account: str, container: str, obj: str) -> Response:

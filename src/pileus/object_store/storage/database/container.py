@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pileus.object_store.model.shards import ShardRange
-from pileus.object_store.storage.database.broker import Broker, row_hash
+from pileus.object_store.storage.database.broker import Broker, Metadata, row_hash
 from pileus.object_store.storage.database.listing import Page, walk
 from pileus.object_store.storage.database.shards import SCHEMA as SHARD_SCHEMA
 from pileus.object_store.storage.database.shards import Shards
@@ -53,6 +53,25 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
         """Objects of this container are listed of this policy from now on."""
         with self.writing() as db:
             db.execute("UPDATE info SET storage_policy_index=?, status_changed_at=max(status_changed_at, ?)", (index, timestamp))
+
+    def merge_info(self, other: Mapping[str, Any], metadata: Metadata) -> None:
+        mine = self.info()
+        super().merge_info(other, metadata)
+        if theirs_wins(mine, other):
+            with self.writing() as db:
+                db.execute("UPDATE info SET storage_policy_index=?, status_changed_at=?",
+                           (other["storage_policy_index"], other["status_changed_at"]))
+
+    def misplaced_rows(self, policy: int, limit: int) -> list[tuple]:
+        """Rows (name, when, whether deleted, policy) of other policies than this: objects, and deletions of what is still there."""
+        if all(index == policy for index, _, _ in self.policy_stats()):
+            return []
+        objects = self.all("SELECT name, created_at, deleted, storage_policy_index FROM object WHERE deleted=0 AND storage_policy_index != ?"
+                           " LIMIT ?", (policy, limit))
+        return objects + self.all(
+            "SELECT gone.name, gone.created_at, 1, gone.storage_policy_index FROM object AS gone JOIN object AS there ON there.deleted=0"
+            " AND there.name=gone.name AND there.storage_policy_index=? WHERE gone.deleted=1 AND gone.storage_policy_index != ?"
+            " AND there.created_at < gone.created_at LIMIT ?", (policy, policy, limit))
 
     def merge(self, records: Iterable[Mapping[str, Any]], source: str = "") -> int:
         changed, last = 0, -1
@@ -120,6 +139,25 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
                             f" ORDER BY name {'DESC' if reverse else 'ASC'} LIMIT ?", [policy, *values, limit])
 
         return walk(fetch, page)
+
+
+def theirs_wins(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether the policy of another replica is the container's. Both sides come to the same result.
+
+    What is there wins over what was deleted, what was made after a deletion over what was made before it; else what was made first.
+    """
+    if mine["storage_policy_index"] == theirs["storage_policy_index"]:
+        return False
+
+    def deleted(info: Mapping[str, Any]) -> bool:
+        return info["delete_timestamp"] > info["put_timestamp"] and not info["object_count"]
+
+    if deleted(mine) != deleted(theirs):
+        return deleted(mine)
+    for stale, other in ((mine, theirs), (theirs, mine)):
+        if stale["status_changed_at"] < other["delete_timestamp"] <= other["status_changed_at"]:
+            return stale is mine
+    return (theirs["status_changed_at"], theirs["storage_policy_index"]) < (mine["status_changed_at"], mine["storage_policy_index"])
 
 
 def _newest(old: tuple, new: tuple) -> tuple:
