@@ -66,8 +66,8 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
         """Rows (name, when, whether deleted, policy) of other policies than this: objects, and deletions of what is still there."""
         if all(index == policy for index, _, _ in self.policy_stats()):
             return []
-        objects = self.all("SELECT name, created_at, deleted, storage_policy_index FROM object WHERE deleted=0 AND storage_policy_index != ?"
-                           " LIMIT ?", (policy, limit))
+        objects = self.all("SELECT name, created_at, deleted, storage_policy_index FROM object WHERE deleted=0"
+                           " AND storage_policy_index != ? LIMIT ?", (policy, limit))
         return objects + self.all(
             "SELECT gone.name, gone.created_at, 1, gone.storage_policy_index FROM object AS gone JOIN object AS there ON there.deleted=0"
             " AND there.name=gone.name AND there.storage_policy_index=? WHERE gone.deleted=1 AND gone.storage_policy_index != ?"
