@@ -1,22 +1,26 @@
-"""How long identity's longest lists take: `python -m benchmarks.identity [users]`.
+"""Identity beside what it should do: `python -m benchmarks.identity [--users N] [--seconds S] [--save FILE]`.
 
-Identity alone in this process on SQLite in memory, asked over ASGI: 10,000 users of one domain, each with a role on one of
-100 projects.
+The longest lists and the validation of a token, in this process: identity alone on SQLite in memory, asked over ASGI, 10,000
+users of one domain, each with a role on one of 100 projects. Then tokens over HTTP (`benchmarks/tokens.py`).
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import statistics
-import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import msgspec
 
+from benchmarks import tokens
+from benchmarks.tokens import Measured
 from pileus.core.bus import Loopback
 from pileus.core.clock import Clock
 from pileus.core.db import Database
@@ -33,7 +37,7 @@ from pileus.identity.model import Assignment, User
 from pileus.identity.policy import DEFAULTS
 from pileus.identity.service import Identity
 
-ROUNDS = 15
+ROUNDS, VALIDATIONS = 15, 20_000
 #: What is asked for, and the aim in ms.
 ASKED = {
     "a page of 100 users": ("/users?limit=100", 5),
@@ -61,7 +65,22 @@ async def fill(identity: Identity, count: int) -> dict[str, str]:
     return {"marker": users[count // 2].id, "project": projects[5].id}
 
 
-async def main(count: int = 10_000) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks.identity", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--users", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long to repeat each request over HTTP")
+    parser.add_argument("--save", type=Path)
+    options = parser.parse_args()
+    rows = [*asyncio.run(in_process(options.users)), *tokens.measure(options.seconds)]
+    for row in rows:
+        sign = "≤" if row.most else "≥"
+        print(f"{row.what:44} {row.value:10,.2f} {row.unit:22} aim {sign} {row.aim:<8,g} {row.ratio:6.1f} × {row.about}")
+    if options.save:
+        options.save.parent.mkdir(exist_ok=True)
+        options.save.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
+
+
+async def in_process(count: int) -> list[Measured]:
     db, clock, ids = await Database.open("sqlite://"), Clock(), Ids()
     await db.create_schema()
     kit = Kit(db=db, bus=Loopback(), clock=clock, ids=ids, sagas=Sagas(db, clock, ids, "bench"), ticker=Ticker(clock, ids),
@@ -74,11 +93,21 @@ async def main(count: int = 10_000) -> None:
                 ids=ids, metrics=kit.metrics)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(build([API], edge)), base_url="http://cloud/identity/v3") as http:
         http.headers["x-auth-token"] = await token(http)
+        rows = [await validation(identity, http.headers["x-auth-token"])]
         for what, (path, aim) in ASKED.items():
             took, entries = await median_ms(http, path.format(**known))
-            print(f"{what:28} {took:8.2f} ms median of {entries:6} entries, aim {aim} ms")
+            rows.append(Measured(what, took, "ms, median", aim, True, f"{entries} entries"))
     await identity.stop()
     await db.close()
+    return rows
+
+
+async def validation(identity: Identity, token: str) -> Measured:
+    """What every request to every service costs before its handler runs."""
+    began = time.process_time()
+    for _ in range(VALIDATIONS):
+        await identity.authenticate(token, request_id="req")
+    return Measured("validate a token in this process", (time.process_time() - began) / VALIDATIONS * 1e6, "µs", 50, True)
 
 
 async def token(http: httpx.AsyncClient) -> str:
@@ -99,4 +128,4 @@ async def median_ms(http: httpx.AsyncClient, path: str) -> tuple[float, int]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*map(int, sys.argv[1:])))
+    main()

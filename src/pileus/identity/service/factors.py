@@ -43,7 +43,10 @@ class Factors:
 
     async def check(self, proven: Proven) -> None:
         """Raise MoreProofs, with a receipt, when the user must prove more than this."""
-        user, methods = await self.core.store.users.find(proven.user_id), proven.methods
+        parent, methods = proven.parent, proven.methods
+        # A token that was just verified says who its user is now.
+        same = parent is not None and parent.payload.user_id == proven.user_id
+        user = parent.meaning.user if parent is not None and same else await self.core.store.users.find(proven.user_id)
         wanted = rules(user) if user is not None else []
         if user is None or not wanted or any(methods.issuperset(rule) for rule in wanted):
             return

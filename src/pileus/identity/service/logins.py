@@ -122,7 +122,7 @@ class Logins:
         if (trust := trust_of(wanted)) is not None:
             _keep_to_keys(proven, PROJECT, None)
             return await self._by_trust(proven, trust)
-        scope, target = await self.scopes.of(proven.user_id, wanted)
+        scope, target = await self.scopes.of(proven.user_id, wanted, proven.generation)
         _keep_to_keys(proven, scope, target)
         return await self._issue(proven, scope, target)
 

@@ -9,10 +9,14 @@ from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, UNSCOPED
 from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.core import Core
 
+#: Scopes remembered; the one that was asked for longest ago is forgotten first.
+REMEMBERED = 10_000
+
 
 class Scopes:
     def __init__(self, core: Core, assignments: Assignments):
         self.assignments, self.projects, self.users = assignments, core.store.projects, core.store.users
+        self.known: dict[Scope, tuple[int, int, str | None]] = {}
 
     async def user(self, ref: UserRef) -> User | None:
         if ref.id is not None:
@@ -36,12 +40,24 @@ class Scopes:
         domain = await self.domain(ref.domain)
         return await self.projects.named(ref.name, domain.id) if domain is not None else None
 
-    async def of(self, user_id: str, scope: Scope | str | None) -> tuple[int, str | None]:
-        """(kind of scope, id). That the user has a role there is found out when the token is issued."""
+    async def of(self, user_id: str, scope: Scope | str | None, generation: int) -> tuple[int, str | None]:
+        """(kind of scope, id). That the user has a role there is found out when the token is issued.
+
+        What a scope's names stood for is remembered as long as the `generation`, read before, is the same.
+        """
         if scope is None:
             return await self._default(user_id)
         if not isinstance(scope, Scope):
             return UNSCOPED, None
+        known = self.known.pop(scope, None)
+        if known is None or known[0] != generation:
+            known = generation, *await self._resolve(scope)
+        if len(self.known) >= REMEMBERED:
+            del self.known[next(iter(self.known))]
+        self.known[scope] = known
+        return known[1:]
+
+    async def _resolve(self, scope: Scope) -> tuple[int, str | None]:
         if sum(part is not None for part in (scope.project, scope.domain, scope.system)) != 1:
             raise Invalid("Expecting to find exactly one of project, domain, system, OS-TRUST:trust in scope.")
         if scope.system is not None:
