@@ -175,7 +175,7 @@ async def test_clients_cannot_say_what_servers_say(store):
     assert brokers and not any("x-container-sysmeta-secret" in broker.metadata() for broker in brokers)
 
 
-@pytest.mark.parametrize("path,status", [("//v1", 404), ("//v2/AUTH_alice", 404), ("//v1/AUTH_alice//o", 404), ("//v1/AUTH_alice/%ff", 412),
+@pytest.mark.parametrize("path,status", [("//v1", 412), ("//v2/AUTH_alice", 404), ("//v1/AUTH_alice//o", 404), ("//v1/AUTH_alice/%ff", 412),
                                          ("//v1/AUTH_alice/c/%00", 412), ("/" + "c" * 257, 400), ("/c/" + "o" * 1025, 400)])
 async def test_bad_paths(store, path, status):
     alice = store.as_("alice")
