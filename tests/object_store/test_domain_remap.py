@@ -23,7 +23,7 @@ async def test_a_host_stands_for_the_beginning_of_the_path(store, host, path):
 async def test_other_hosts_and_other_accounts_mean_nothing(store):
     alice = store.as_("alice")
     assert (await alice.get("//o", Host="a.b.AUTH_alice.cloud.example")).status == 400
-    assert (await alice.get("//o", Host="other_alice.cloud.example")).status == 404
+    assert (await alice.get("//o", Host="other_alice.cloud.example")).status == 412
     assert (await alice.put("/c", Host="elsewhere.example")).status == 201
 
 
