@@ -42,7 +42,7 @@ class Accounts:
         self.ids: dict[str, str] = {}
 
     def make(self) -> dict[str, tuple[str, str]]:
-        """Answers number → S3 key and secret of those in the project `test`."""
+        """Answers number → S3 key and secret of those in the projects `test` and `test2`."""
         domain = self.created("domains", {"name": "test-domain"})
         keys = {}
         for number, (user, project, role) in USERS.items():
@@ -50,7 +50,7 @@ class Accounts:
             project_id = self.once(project, "projects", {"name": project, "domain_id": where})
             user_id = self.created("users", {"name": user, "password": PASSWORD, "domain_id": where, "default_project_id": project_id})
             self.http.put(f"{self.identity}/projects/{project_id}/users/{user_id}/roles/{self.role(role)}").raise_for_status()
-            if project == "test":
+            if project in ("test", "test2"):
                 keys[number] = (f"access-of-{user}", f"secret-of-{user}")
                 blob = json.dumps({"access": keys[number][0], "secret": keys[number][1]})
                 self.created("credentials", {"type": "ec2", "blob": blob, "user_id": user_id, "project_id": project_id})
@@ -79,6 +79,8 @@ def configuration(url: str, keys: dict[str, tuple[str, str]]) -> str:
     s3 = [(number, {"access": keys[key][0], "secret": keys[key][1]}) for number, key in (("1", ""), ("2", "6"), ("3", "3"))]
     lines += [f"s3_storage_url = {url}/s3/", "s3_region = RegionOne"]
     lines += [f"s3_{what}_key{number.strip('1')} = {value}" for number, pair in s3 for what, value in pair.items()]
-    lines += ["[s3api_test]", f"endpoint = {url}/s3", "region = RegionOne", "s3_acl_tests_enabled = True"]
+    # Buckets are a project's here, not a user's: the second user of these tests has a project of its own.
+    s3 = [(number, {"access": keys[key][0], "secret": keys[key][1]}) for number, key in (("1", ""), ("2", "2"), ("3", "3"))]
+    lines += ["[s3api_test]", f"endpoint = {url}/s3", "region = RegionOne", "s3_acl_tests_enabled = False"]
     lines += [f"{what}_key{number} = {value}" for number, pair in s3 for what, value in pair.items()]
     return "\n".join(lines) + "\n"

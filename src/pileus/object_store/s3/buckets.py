@@ -21,6 +21,7 @@ async def create(call: Call) -> Response:
     if wanted is not None and (place := wanted.value("LocationConstraint")) and place not in call.s3.regions:
         raise S3Error("InvalidLocationConstraint")
     if (await call.info(call.bucket)).exists:
+        await call.done("HEAD", call.bucket)        # who may not see it learns nothing of it
         raise S3Error("BucketAlreadyOwnedByYou", BucketName=call.bucket)
     made = await call.ask("PUT", call.bucket)
     if made.status == 202:

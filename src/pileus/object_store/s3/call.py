@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -87,7 +88,7 @@ class Call:
                 return S3Error("NoSuchKey", Key=obj)
             return S3Error("NoSuchBucket", BucketName=container)
         if status == 422 and self.header("content-md5"):
-            return S3Error("BadDigest", ExpectedDigest=self.header("content-md5"))
+            return S3Error("BadDigest", ExpectedDigest=b64decode(self.header("content-md5")).hex())
         return S3Error(BY_STATUS.get(status, "InternalError"))
 
     async def info(self, container: str) -> Info:
@@ -101,9 +102,9 @@ class Call:
         return info
 
     # ---- documents ---------------------------------------------------------------------------------------------------
-    async def document(self, root: str, *, error: str = "MalformedXML", required: bool = True) -> xml.Node | None:
+    async def document(self, root: str, *, error: str = "MalformedXML", required: bool = True, checked: bool = True) -> xml.Node | None:
         """The request's XML; None when there is no body and none is required. Raises S3Error."""
-        body = await self.read_body()
+        body = await self.read_body(checked=checked)
         if not body.strip():
             if required:
                 raise S3Error("MissingRequestBodyError" if error == "MalformedXML" else error)
@@ -113,13 +114,13 @@ class Call:
         except ValueError:
             raise S3Error(error) from None
 
-    async def read_body(self, most: int = LONGEST_DOCUMENT) -> bytes:
-        """The whole body, checked. Raises S3Error when it is longer than `most`."""
+    async def read_body(self, most: int = LONGEST_DOCUMENT, *, checked: bool = True) -> bytes:
+        """The whole body; `checked`: by the checksum that headers tell, too. Raises S3Error when it is longer than `most`."""
         from pileus.object_store.s3 import payload
 
         if (self.req.length or 0) > most:
             raise S3Error("MalformedXML")
-        return await payload.read(self, most)
+        return await payload.read(self, most, checked=checked)
 
 
 def answer(name: str, *children: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

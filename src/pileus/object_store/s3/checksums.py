@@ -73,9 +73,10 @@ class Checksum:
 
 def is_valid(name: str, text: str) -> bool:
     try:
-        return len(base64.b64decode(text, validate=True)) == ALGORITHMS[name][1]
+        digest = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return False
+    return len(digest) == ALGORITHMS[name][1] and base64.b64encode(digest).decode() == text
 
 
 def wanted(headers: Mapping[str, str], *, streaming: bool) -> Checksum | None:
@@ -110,7 +111,7 @@ def _trailers(text: str) -> list[str]:
     """What is to come behind the body. Raises S3Error for what is no checksum."""
     if not text.strip():
         return []
-    names: Iterable[str] = [part.strip().lower() for part in text.strip().removesuffix(",").split(",")]
+    names: Iterable[str] = [part.strip().lower() for part in text.strip().rstrip(",").split(",")]
     if any(name.removeprefix(PREFIX) not in ALGORITHMS or not name.startswith(PREFIX) for name in names):
         raise S3Error("InvalidRequest", "The value specified in the x-amz-trailer header is not supported")
     return list(names)

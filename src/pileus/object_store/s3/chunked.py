@@ -80,9 +80,9 @@ class Chunks:
                 self.signer.check(PAYLOAD, signature, digest.hexdigest())
             if not size:
                 break
+        await self._end()
         if self.size != self.length:
             raise S3Error("IncompleteBody", NumberBytesExpected=self.length, NumberBytesProvided=self.size)
-        await self._end()
 
     def _count(self, size: int) -> None:
         self.number += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
+from pileus.object_store.s3 import payload
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.wire.message import Response
@@ -32,7 +33,7 @@ MOST_META = 2048
 def written(call: Call) -> dict[str, str]:
     """Headers of an object that a request makes."""
     headers = {name: value for name in SAME if (value := call.header(name))}
-    if encodings := headers.pop("content-encoding", ""):
+    if payload.is_streaming(call) and (encodings := headers.pop("content-encoding", "")):
         kept = [part.strip() for part in encodings.split(",") if part.strip() != "aws-chunked"]
         if kept:
             headers["content-encoding"] = ", ".join(kept)

@@ -135,6 +135,8 @@ async def remove(call: Call, key: str, version: str = "") -> dict[str, str]:
     await gone.close()
     if upload:
         await layout.drop_parts(call, upload)
+    if version and gone.header("x-object-current-version-id") == "null":
+        await versioning.bring_back(call, key)
     marker = DELETED in (gone.header("x-backend-content-type"), found.header("content-type") if version else "")
     return of_version(gone) | ({"x-amz-delete-marker": "true"} if marker else {})
 

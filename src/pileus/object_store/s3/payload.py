@@ -69,14 +69,23 @@ class Payload:
         checksum.told = trailers[name]
 
 
-async def of(call: Call) -> Payload:
-    """The body of a call. Raises S3Error for what is wrong before a byte of it has come; an empty one is checked at once."""
+def is_streaming(call: Call) -> bool:
+    """Whether the body comes in chunks: only what is signed by version 4 in headers can."""
+    signed = call.claim is not None and bool(call.claim.scope) and not call.claim.in_query
+    return signed and call.header("x-amz-content-sha256").startswith(STREAMING)
+
+
+async def of(call: Call, *, checked: bool = True) -> Payload:
+    """The body of a call. Raises S3Error for what is wrong before a byte of it has come; an empty one is checked at once.
+
+    `checked`: whether the checksum that headers tell is the body's.
+    """
     req, claim = call.req, call.claim
     sha256 = req.header("x-amz-content-sha256")
-    streaming = sha256.startswith(STREAMING) and claim is not None and bool(claim.scope) and not claim.in_query
+    streaming = is_streaming(call)
     length = _length(call, streaming)
     md5 = _md5(req.header("content-md5"))
-    checksum = checksums.wanted(req.headers, streaming=streaming)
+    checksum = checksums.wanted(req.headers, streaming=streaming) if checked else None
     body = aiter(req.body if req.body is not None else stream())
     source: AsyncIterator[bytes] | Chunks = body
     if streaming:
@@ -90,11 +99,11 @@ async def of(call: Call) -> Payload:
     return payload
 
 
-async def read(call: Call, most: int) -> bytes:
+async def read(call: Call, most: int, *, checked: bool = True) -> bytes:
     """A whole body that is a document: no length is needed, and the hash that the client told is compared here."""
     if call.req.length is None and call.req.body is None:
         call.req.headers["content-length"] = "0"
-    payload = await of(call)
+    payload = await of(call, checked=checked)
     body = b""
     if payload.length:
         async for piece in payload:
@@ -108,9 +117,9 @@ async def read(call: Call, most: int) -> bytes:
 
 def _length(call: Call, streaming: bool) -> int:
     told, length = call.header("x-amz-decoded-content-length"), call.req.length
+    if call.header("x-amz-content-sha256").startswith(STREAMING) and not (told.isascii() and told.isdigit()):
+        raise S3Error("MissingContentLength")
     if streaming:
-        if not (told.isascii() and told.isdigit()):
-            raise S3Error("MissingContentLength")
         return int(told)
     if length is None:
         raise S3Error("MissingContentLength")

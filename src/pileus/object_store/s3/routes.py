@@ -41,8 +41,3 @@ def find(call: Call) -> Handler:
         level = "OBJECT" if call.key else "BUCKET" if call.bucket else "SERVICE"
         raise S3Error("MethodNotAllowed", Method=call.req.method, ResourceType=level)
     return handler
-
-
-def proves_itself(handler: Handler) -> bool:
-    """Whether the handler finds out by itself who asks."""
-    return False

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from pileus.object_store.pipeline.versioning.names import DELETED, ENABLED
+from pileus.object_store.pipeline.versioning.names import DELETED, ENABLED, NULL
 from pileus.object_store.s3 import listing, views, xml
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
@@ -30,7 +30,7 @@ async def change(call: Call) -> Response:
     assert document is not None
     status = document.value("Status")
     if status not in STATES:
-        raise S3Error("IllegalVersioningConfigurationException")
+        raise S3Error("MalformedXML")
     await call.done("POST", call.bucket, headers={"x-versions-enabled": STATES[status]})
     return Response(200)
 
@@ -39,13 +39,23 @@ def is_enabled(headers: dict[str, str]) -> bool:
     return is_true(headers.get(ENABLED, ""))
 
 
+async def bring_back(call: Call, key: str) -> None:
+    """Make the newest version of an object that has no current one the current one, unless that says that it is deleted."""
+    query = urlencode({"format": "json", "versions": "true", "prefix": key, "limit": "1"}, errors="surrogateescape")
+    got = await call.done("GET", call.bucket, query=query)
+    newest = next((row for row in msgspec.json.decode(await got.read()) if row.get("name") == key), None)
+    if newest is not None and newest["content_type"] != DELETED and newest["version_id"] != NULL:
+        await call.done("PUT", call.bucket, key, {"content-length": "0"}, query=f"version-id={newest['version_id']}")
+
+
 async def list_versions(call: Call) -> Response:
     coded = listing.coder(call)
     most = listing.whole_number(call, "max-keys", call.s3.max_bucket_listing)
     key_marker, version_marker = call.params.get("key-marker", ""), call.params.get("version-id-marker", "")
     if version_marker and not key_marker:
-        raise S3Error("InvalidArgument", "A version-id marker cannot be specified without a key marker.", ArgumentName="version-id-marker",
-                      ArgumentValue=version_marker)
+        sentence = ("Invalid version id specified" if "key-marker" in call.params else
+                    "A version-id marker cannot be specified without a key marker.")
+        raise S3Error("InvalidArgument", sentence, ArgumentName="version-id-marker", ArgumentValue=version_marker)
     asked = {"format": "json", "versions": "true", "limit": str(most + 1), "prefix": call.params.get("prefix", ""), "marker": key_marker,
              "delimiter": call.params.get("delimiter", ""), "version_marker": version_marker}
     query = urlencode({name: value for name, value in asked.items() if value}, errors="surrogateescape")

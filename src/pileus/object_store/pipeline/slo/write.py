@@ -123,9 +123,10 @@ async def _store(slo: StaticLargeObjects, req: Request, entries: list[Entry]) ->
         return plain(422)
     stored_etag = manifest.md5(body, usedforsecurity=False).hexdigest()
     override = "x-object-sysmeta-container-update-override-"
+    listed = req.header(f"{override}etag", stored_etag)
     headers = {n: v for n, v in req.headers.items() if n not in ("transfer-encoding", "content-length")} | {
         "content-length": str(len(body)), "etag": stored_etag, "x-static-large-object": "True", "x-object-sysmeta-slo-etag": etag,
-        "x-object-sysmeta-slo-size": str(size), f"{override}etag": f"{req.header(override + 'etag', stored_etag)}; slo_etag={etag}", f"{override}size": str(size)}
+        "x-object-sysmeta-slo-size": str(size), f"{override}etag": f"{listed}; slo_etag={etag}", f"{override}size": str(size)}
     headers.setdefault("content-type", "application/octet-stream")
     sent = req.child("PUT", None, headers, body=stream(body), source="SLO")
     response = await slo.app(sent)

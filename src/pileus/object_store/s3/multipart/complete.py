@@ -31,14 +31,14 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 async def complete(call: Call) -> Response:
     upload = call.params["uploadId"]
-    document = await call.document("CompleteMultipartUpload")
+    document = await call.document("CompleteMultipartUpload", checked=False)    # the checksum that headers tell is that of the object
     assert document is not None
     parts = _parts(call, document)
     etag = _etag(parts)
     try:
         begun = await layout.find(call)
     except S3Error as error:
-        if error.code == "NoSuchUpload" and await _made_of(call, upload):
+        if error.code == "NoSuchUpload" and await _made_of(call, upload, etag):
             return _answered(call, etag, Response(200))
         raise
     replaced = await layout.parts_of_current(call, call.key)
@@ -60,12 +60,12 @@ def _parts(call: Call, document: xml.Node) -> list[Part]:
     parts: list[Part] = []
     for node in document.all("Part"):
         number, etag = node.value("PartNumber"), node.value("ETag").strip('"')
-        if not (number.isascii() and number.isdigit()):
+        if not (number.isascii() and number.isdigit()) or node.find("ETag") is None:
             raise S3Error("MalformedXML")
         if parts and int(number) <= parts[-1].number:
             raise S3Error("InvalidPartOrder", UploadId=call.params["uploadId"])
         if len(etag) != 32 or not all(c in "0123456789abcdef" for c in etag) or not 0 < int(number) <= call.s3.max_upload_part_num:
-            raise S3Error("InvalidPart", UploadId=call.params["uploadId"], PartNumber=number)
+            raise S3Error("InvalidPart", UploadId=call.params["uploadId"], PartNumber=number, ETag=etag)
         parts.append(Part(number=int(number), etag=etag))
     if not parts:
         raise S3Error("MalformedXML")
@@ -113,11 +113,11 @@ def _check_sizes(call: Call, entries: list[Any], parts: list[Part]) -> None:
                           ETag=part.etag)
 
 
-async def _made_of(call: Call, upload: str) -> bool:
-    """Whether the object that is there was made of this upload."""
+async def _made_of(call: Call, upload: str, etag: str) -> bool:
+    """Whether the object that is there was made of these parts of this upload."""
     found = await call.ask("HEAD", call.bucket, call.key, {"x-newest": "true"})
     await found.close()
-    return layout.upload_of(found) == upload
+    return layout.upload_of(found) == upload and found.header(metadata.ETAG) == etag
 
 
 def _answered(call: Call, etag: str, made: Response) -> Response:
