@@ -42,7 +42,7 @@ class Suite:
 
 
 SWIFT, SDK = "swift==2.38.3", "openstacksdk==4.22.0"
-SWIFT_NEEDS = ("boto3", "botocore", "python-keystoneclient", "python-swiftclient", "requests", "pytest", "pytest-subtests",
+SWIFT_NEEDS = ("boto==2.49.0", "boto3", "botocore", "python-keystoneclient", "python-swiftclient", "requests", "pytest", "pytest-subtests",
                "pytest-timeout", "setuptools<80", "docutils", "keystonemiddleware", SWIFT)
 SUITES = {
     "sdk": Suite(

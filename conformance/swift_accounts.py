@@ -77,7 +77,7 @@ def configuration(url: str, keys: dict[str, tuple[str, str]]) -> str:
     for number, (user, project, _) in USERS.items():
         lines += [f"account{number} = {project}", f"username{number} = {user}", f"password{number} = {PASSWORD}"]
     s3 = [(number, {"access": keys[key][0], "secret": keys[key][1]}) for number, key in (("1", ""), ("2", "6"), ("3", "3"))]
-    lines += [f"s3_storage_url = {url}/s3/", "s3_region = RegionOne"]
+    lines += [f"s3_storage_url = {url}/", "s3_region = RegionOne"]
     lines += [f"s3_{what}_key{number.strip('1')} = {value}" for number, pair in s3 for what, value in pair.items()]
     # Buckets are a project's here, not a user's: the second user of these tests has a project of its own.
     s3 = [(number, {"access": keys[key][0], "secret": keys[key][1]}) for number, key in (("1", ""), ("2", "2"), ("3", "3"))]

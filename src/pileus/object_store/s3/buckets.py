@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pileus.object_store.s3 import xml
+from pileus.object_store.s3 import acl, xml
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.multipart import layout
@@ -20,10 +20,11 @@ async def create(call: Call) -> Response:
     wanted = await call.document("CreateBucketConfiguration", required=False)
     if wanted is not None and (place := wanted.value("LocationConstraint")) and place not in call.s3.regions:
         raise S3Error("InvalidLocationConstraint")
+    lists = acl.of_headers(call) or {}
     if (await call.info(call.bucket)).exists:
         await call.done("HEAD", call.bucket)        # who may not see it learns nothing of it
         raise S3Error("BucketAlreadyOwnedByYou", BucketName=call.bucket)
-    made = await call.ask("PUT", call.bucket)
+    made = await call.ask("PUT", call.bucket, headers=lists)
     if made.status == 202:
         raise S3Error("BucketAlreadyOwnedByYou", BucketName=call.bucket)
     if not made.ok:

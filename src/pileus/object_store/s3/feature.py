@@ -15,9 +15,13 @@ from pileus.object_store.s3 import errors, names, routes, signatures
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import MARK, S3Error
 from pileus.object_store.wire.asgi import ClientGone
+from pileus.object_store.wire.body import drain
 from pileus.object_store.wire.message import Request, Response, Stop
 
 log = Log("pileus.object_store.s3")
+#: A body up to this that nobody wanted is read all the same: clients that send it first would not see what is wrong.
+UNKNOWN_FORGIVEN, KNOWN_FORGIVEN = 1 << 20, 128 << 20
+FORGIVEN = "s3.forgiven"
 
 
 class S3(Feature):
@@ -43,7 +47,10 @@ class S3(Feature):
             response = S3Error("InternalError").response
         if (error := response.facts.get(MARK)) is not None:
             response.body = b"" if req.method == "HEAD" else errors.body(error, req.id)
+            if req.body is not None and "expect" not in req.headers and (req.length or 0) <= req.facts.get(FORGIVEN, UNKNOWN_FORGIVEN):
+                await _drained(req)
         response.headers |= {"x-amz-request-id": req.id, "x-amz-id-2": req.id}
+        response.headers.setdefault("content-type", "text/html; charset=UTF-8")
         return response
 
     async def _answered(self, req: Request) -> Response:
@@ -64,4 +71,12 @@ class S3(Feature):
         if signer is None:
             raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=claim.access)
         claim.check(signer.secret)
+        call.req.facts[FORGIVEN] = KNOWN_FORGIVEN
         call.owned_by(signer.who, claim, signer.secret)
+
+
+async def _drained(req: Request) -> None:
+    try:
+        await drain(req.body)
+    except ClientGone:
+        log.debug("a client went away before its refusal", path=req.path, request=req.id)

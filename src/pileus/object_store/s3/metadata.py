@@ -8,6 +8,8 @@ what S3 does not.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from urllib.parse import parse_qsl
 
 from pileus.object_store.s3 import payload
@@ -15,7 +17,9 @@ from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.wire.message import Response
 
-SAME = ("content-type", "content-encoding", "content-disposition", "content-language", "cache-control", "expires")
+SAME = ("content-type", "content-encoding", "content-disposition", "content-language", "cache-control", "expires", "x-robots-tag")
+#: Swift's, and S3's clients may use them all the same: there is nothing like them in S3.
+EXPIRY = ("x-delete-at", "x-delete-after")
 SHOWN = (*SAME, "last-modified", "content-length", "content-range")
 META, SWIFT_META = "x-amz-meta-", "x-object-meta-"
 #: What S3 keeps of an object is system metadata that begins so.
@@ -38,6 +42,7 @@ def written(call: Call) -> dict[str, str]:
         if kept:
             headers["content-encoding"] = ", ".join(kept)
     headers.setdefault("content-type", "binary/octet-stream")
+    headers |= {name: value for name in EXPIRY if (value := call.header(name))}
     headers |= user_metadata(call.req.headers)
     if (storage := call.header("x-amz-storage-class", "STANDARD")) != "STANDARD":
         raise S3Error("InvalidStorageClass", StorageClassRequested=storage)
@@ -70,8 +75,9 @@ def shown(call: Call, response: Response) -> dict[str, str]:
         headers["x-amz-tagging-count"] = str(len(parse_qsl(tags, keep_blank_values=True)))
     if parts := response.header("x-parts-count"):
         headers["x-amz-mp-parts-count"] = parts
-    if delete_at := response.header("x-delete-at"):
-        headers["x-delete-at"] = delete_at
+    if (delete_at := response.header("x-delete-at")).isdigit():
+        date = format_datetime(datetime.fromtimestamp(int(delete_at), UTC), usegmt=True)
+        headers["x-amz-expiration"] = f'expiry-date="{date}", rule-id="swift-object-expiration"'
     if response.ok:
         headers |= {name: call.params[wanted] for wanted, name in OVERRIDES.items() if wanted in call.params}
     return headers

@@ -6,11 +6,10 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from pileus.object_store.pipeline.versioning.names import DELETED
-from pileus.object_store.s3 import copying, metadata, payload, versioning
+from pileus.object_store.s3 import acl, copying, metadata, payload, versioning
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.multipart import layout
-from pileus.object_store.wire.conditional import moment
 from pileus.object_store.wire.message import Response, is_true
 from pileus.object_store.wire.ranges import parse as parse_ranges
 
@@ -18,7 +17,8 @@ from pileus.object_store.wire.ranges import parse as parse_ranges
 async def put(call: Call) -> Response:
     if "x-amz-copy-source" in call.req.headers:
         return await copying.copy(call)
-    headers = metadata.written(call) | await preconditions(call)
+    acl.check_object(call)
+    headers = metadata.written(call) | preconditions(call)
     replaced = await layout.parts_of_current(call, call.key)
     made = await store(call, headers, (call.bucket, call.key))
     if replaced:
@@ -34,7 +34,11 @@ async def store(call: Call, headers: dict[str, str], to: tuple[str, str]) -> Res
     headers["content-length"] = str(body.length)
     if body.md5:
         headers["etag"] = body.md5
-    made = await call.done("PUT", *to, headers, body=body if body.length else None)
+    made = await call.ask("PUT", *to, headers, body=body if body.length else None)
+    if made.status == 400 and any(name in headers for name in metadata.EXPIRY):
+        raise S3Error("InvalidArgument", (await made.read()).decode("utf-8", "replace"))
+    if not made.ok:
+        raise await call.error(made, *to)
     told = {"etag": metadata.quoted(made.header("etag"))}
     if body.checksum is not None:
         told[f"x-amz-checksum-{body.checksum.name}"] = body.checksum.made
@@ -113,6 +117,20 @@ async def refusal(call: Call, got: Response, key: str, version: str) -> S3Error:
     return await call.error(got, call.bucket, key)
 
 
+async def change(call: Call, headers: dict[str, str]) -> None:
+    """Change what S3 keeps of an object besides its body; all other metadata stays as it is."""
+    found = await read(call, "HEAD")
+    if (version := call.params.get("versionId", "")) and version != found.header("x-object-version-id", "null"):
+        raise S3Error("NoSuchVersion", Key=call.key, VersionId=version)
+    current = await call.done("HEAD", call.bucket, call.key)
+    if version and current.header("x-object-version-id", "null") != version:
+        raise S3Error("NotImplemented", "Only the current version of an object can be changed.")
+    known = {n: v for n, v in current.headers.items() if n in metadata.SAME or n.startswith((metadata.SWIFT_META, metadata.CHANGEABLE))}
+    if delete_at := current.header("x-delete-at"):
+        known["x-delete-at"] = delete_at
+    await call.done("POST", call.bucket, call.key, known | headers)
+
+
 async def delete(call: Call) -> Response:
     return Response(204, await remove(call, call.key, call.params.get("versionId", "")))
 
@@ -141,21 +159,12 @@ async def remove(call: Call, key: str, version: str = "") -> dict[str, str]:
     return of_version(gone) | ({"x-amz-delete-marker": "true"} if marker else {})
 
 
-async def preconditions(call: Call) -> dict[str, str]:
-    """If-None-Match: * of a writer is the storage servers' to keep; others are compared with what is there now."""
-    headers: dict[str, str] = {}
-    if (wanted := call.header("if-none-match")) and wanted.strip() == "*":
-        headers["if-none-match"] = "*"
-    elif wanted:
-        raise S3Error("NotImplemented", "A header you provided implies functionality that is not implemented", Header="If-None-Match",
-                      additionalMessage="If-None-Match only supports *")
-    if "if-match" in call.req.headers:
-        raise S3Error("NotImplemented", "A header you provided implies functionality that is not implemented", Header="If-Match")
-    if (since := moment(call.header("if-unmodified-since"))) is not None:
-        found = await call.ask("HEAD", call.bucket, call.key)
-        if found.ok and (moment(found.header("last-modified")) or since) > since:
-            raise S3Error("PreconditionFailed")
-    return headers
+def preconditions(call: Call) -> dict[str, str]:
+    """If-None-Match: * of a writer is the storage servers' to keep. Raises S3Error for others: nobody could keep those in time."""
+    wanted = {name: call.header(name) for name in metadata.CONDITIONS if name in call.req.headers}
+    if wanted and wanted != {"if-none-match": "*"}:
+        raise S3Error("NotImplemented", "A header you provided implies functionality that is not implemented", Header=next(iter(wanted)))
+    return wanted
 
 
 def of_version(response: Response) -> dict[str, str]:

@@ -69,8 +69,8 @@ async def list_versions(call: Call) -> Response:
         described.append(xml.tag("NextKeyMarker", coded(last.get("name") or last["subdir"])))
         described.append(xml.tag("NextVersionIdMarker", last.get("version_id", "null")))
     described.append(xml.tag("MaxKeys", most))
-    if delimiter := call.params.get("delimiter"):
-        described.append(xml.tag("Delimiter", coded(delimiter)))
+    if "delimiter" in call.params:
+        described.append(xml.tag("Delimiter", coded(call.params["delimiter"])))
     if call.params.get("encoding-type"):
         described.append(xml.tag("EncodingType", "url"))
     return answer("ListVersionsResult", *described, xml.tag("IsTruncated", more), *(_shown(call, coded, row) for row in rows))

@@ -11,8 +11,12 @@ from pileus.object_store.wire.conditional import moment
 
 
 def owner(call: Call, name: str = "Owner") -> str:
-    """What S3 calls an account is a project here."""
-    return xml.node(name, xml.tag("ID", call.who.project_id or ""), xml.tag("DisplayName", call.who.project_name))
+    """Named as Swift names whoever asks: by project and user."""
+    return xml.node(name, xml.tag("ID", id_of(call)), xml.tag("DisplayName", id_of(call)))
+
+
+def id_of(call: Call) -> str:
+    return f"{call.who.project_name}:{call.who.user_name}"
 
 
 def shown_time(listed: str) -> str:

@@ -30,22 +30,24 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def complete(call: Call) -> Response:
-    upload = call.params["uploadId"]
+    upload, conditions = call.params["uploadId"], objects.preconditions(call)
+    begun = await layout.look(call)
+    made_before = await _made_of(call, upload) if begun is None else ""
+    if begun is None and not made_before:
+        raise S3Error("NoSuchUpload", UploadId=upload)
     document = await call.document("CompleteMultipartUpload", checked=False)    # the checksum that headers tell is that of the object
     assert document is not None
     parts = _parts(call, document)
     etag = _etag(parts)
-    try:
-        begun = await layout.find(call)
-    except S3Error as error:
-        if error.code == "NoSuchUpload" and await _made_of(call, upload, etag):
-            return _answered(call, etag, Response(200))
-        raise
+    if begun is None:
+        if made_before != etag:
+            raise S3Error("NoSuchUpload", UploadId=upload)
+        return _answered(call, etag, Response(200))
     replaced = await layout.parts_of_current(call, call.key)
     headers = {name: value for name in GIVEN if (value := begun.header(name))}
     headers |= {name: value for name, value in begun.headers.items() if name.startswith(metadata.SWIFT_META)}
     headers |= {metadata.ETAG: etag, layout.UPLOAD: upload, metadata.LISTED_ETAG: f"{etag.partition('-')[0]}; s3_etag={etag}"}
-    headers |= await objects.preconditions(call)
+    headers |= conditions
     made, kept = await _make(call, upload, parts, headers)
     container = segments(call.bucket)
     await (await call.ask("DELETE", container, layout.upload_name(call.key, upload))).close()
@@ -97,7 +99,10 @@ async def _make(call: Call, upload: str, parts: list[Part], headers: dict[str, s
                           facts={"slo.accept": lambda entries: _check_sizes(call, entries, parts)})
     if made.status == 400:
         await made.close()
-        wrong = {int(name.rpartition("/")[2]) for name, _ in made.facts.get("slo.errors", ())}
+        errors = made.facts.get("slo.errors", ())
+        if errors and all("Too Small" in why for _, why in errors):
+            raise S3Error("EntityTooSmall", MinSizeAllowed=call.s3.min_segment_size)
+        wrong = {int(name.rpartition("/")[2]) for name, _ in errors}
         part = next((part for part in parts if part.number in wrong), parts[-1])
         raise S3Error("InvalidPart", UploadId=upload, PartNumber=part.number, ETag=part.etag)
     if not made.ok:
@@ -113,11 +118,11 @@ def _check_sizes(call: Call, entries: list[Any], parts: list[Part]) -> None:
                           ETag=part.etag)
 
 
-async def _made_of(call: Call, upload: str, etag: str) -> bool:
-    """Whether the object that is there was made of these parts of this upload."""
+async def _made_of(call: Call, upload: str) -> str:
+    """The ETag of the object that is there, when it was made of this upload."""
     found = await call.ask("HEAD", call.bucket, call.key, {"x-newest": "true"})
     await found.close()
-    return layout.upload_of(found) == upload and found.header(metadata.ETAG) == etag
+    return found.header(metadata.ETAG) if layout.upload_of(found) == upload else ""
 
 
 def _answered(call: Call, etag: str, made: Response) -> Response:

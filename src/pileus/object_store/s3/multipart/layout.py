@@ -49,11 +49,18 @@ def part_number(call: Call) -> int:
 
 async def find(call: Call) -> Response:
     """What is kept of the call's upload. Raises S3Error when there is none under way."""
+    if (found := await look(call)) is None:
+        raise S3Error("NoSuchUpload", UploadId=call.params.get("uploadId", ""))
+    return found
+
+
+async def look(call: Call) -> Response | None:
+    """As `find`, but None when there is none."""
     upload = call.params.get("uploadId", "")
     await call.bucket_info()
     found = await call.ask("HEAD", segments(call.bucket), upload_name(call.key, upload), {"x-newest": "true"})
     if found.status in (404, 412):
-        raise S3Error("NoSuchUpload", UploadId=upload)
+        return None
     if not found.ok:
         raise await call.error(found, segments(call.bucket))
     return found

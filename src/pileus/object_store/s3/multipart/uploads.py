@@ -15,7 +15,6 @@ from pileus.object_store.wire.message import Response
 
 async def create(call: Call) -> Response:
     info = await call.bucket_info()
-    await call.read_body()
     container = segments(call.bucket)
     if not (await call.info(container)).exists:
         lists = {name: info.headers[name] for name in ("x-container-read", "x-container-write") if info.headers.get(name)}
@@ -44,11 +43,11 @@ async def list_uploads(call: Call) -> Response:
     prefix, delimiter = call.params.get("prefix", ""), call.params.get("delimiter", "")
     key_marker, upload_marker = call.params.get("key-marker", ""), call.params.get("upload-id-marker", "")
     uploads, folders, more = await _page(call, _after(key_marker, upload_marker), (prefix, delimiter), most)
-    described = [xml.tag("Bucket", call.bucket), xml.tag("KeyMarker", coded(key_marker)), xml.tag("UploadIdMarker", upload_marker)]
-    if more and uploads:
-        described += [xml.tag("NextKeyMarker", coded(uploads[-1][0])), xml.tag("NextUploadIdMarker", uploads[-1][1])]
+    key, upload, _ = uploads[-1] if more and uploads else ("", "", "")
+    described = [xml.tag("Bucket", call.bucket), xml.tag("KeyMarker", coded(key_marker)), xml.tag("UploadIdMarker", upload_marker),
+                 xml.tag("NextKeyMarker", coded(key)), xml.tag("NextUploadIdMarker", upload)]
+    described += [xml.tag(name, coded(value)) for name, value in (("Delimiter", delimiter), ("Prefix", prefix)) if value]
     described.append(xml.tag("MaxUploads", most))
-    described += [xml.tag(name, coded(value)) for name, value in (("Prefix", prefix), ("Delimiter", delimiter)) if value]
     if call.params.get("encoding-type"):
         described.append(xml.tag("EncodingType", "url"))
     described.append(xml.tag("IsTruncated", more))

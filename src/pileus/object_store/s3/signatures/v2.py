@@ -37,7 +37,7 @@ def by_query(req: Request, now: datetime) -> Claim:
     access, signature, expires = (params.get(name, "") for name in ("AWSAccessKeyId", "Signature", "Expires"))
     if not access or not signature or not expires:
         raise S3Error("AccessDenied", "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters")
-    if not expires.isascii() or not expires.isdigit():
+    if not expires.isascii() or not expires.isdigit() or int(expires) >= 1 << 32:
         raise S3Error("AccessDenied", "Invalid date (should be seconds since epoch): " + expires)
     if int(expires) < now.timestamp():
         raise S3Error("AccessDenied", "Request has expired", Expires=expires, ServerTime=now.strftime("%Y-%m-%dT%H:%M:%SZ"))
