@@ -73,7 +73,8 @@ async def test_listings():
         assert [o["Key"] for o in first["Contents"]] == ["a"] and first["CommonPrefixes"] == [{"Prefix": "b/"}] and first["IsTruncated"]
         rest = await s3("list_objects_v2", Bucket="photos", Delimiter="/", FetchOwner=True,
                         ContinuationToken=first["NextContinuationToken"])
-        assert [(o["Key"], o["Owner"]["ID"]) for o in rest["Contents"]] == [("c<&>\x01", "alice:alice"), ("d", "alice:alice")] and rest["KeyCount"] == 2
+        assert [(o["Key"], o["Owner"]["ID"]) for o in rest["Contents"]] == [("c<&>\x01", "alice:alice"), ("d", "alice:alice")]
+        assert rest["KeyCount"] == 2
         old = await s3("list_objects", Bucket="photos", Prefix="b/", Marker="b/1")
         assert [o["Key"] for o in old["Contents"]] == ["b/2"] and old["Contents"][0]["ETag"] == f'"{hashlib.md5(b"x").hexdigest()}"'
         assert (await s3("list_objects_v2", Bucket="photos", StartAfter="c<&>\x01"))["KeyCount"] == 1
