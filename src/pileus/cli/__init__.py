@@ -34,7 +34,8 @@ OBJECT_STORE = {name: f"pileus.cli.object_store:{function}" for name, function i
 RING = {name: f"pileus.cli.ring:{name.replace('-', '_')}" for name in (
     "create", "add", "set-weight", "remove", "set-info", "set-replicas", "set-overload", "set-min-part-hours",
     "pretend-min-part-hours-passed", "rebalance", "write-ring", "validate", "dispersion", "show")}
-IMAGE = {"build": "pileus.cli.image:build", "convert": "pileus.cli.image:convert", "load-metadefs": "pileus.cli.metadefs:load_metadefs"}
+IMAGE = {"build": "pileus.cli.image:build", "convert": "pileus.cli.image:convert", "restore": "pileus.cli.image:restore",
+         "load-metadefs": "pileus.cli.metadefs:load_metadefs"}
 
 
 def main() -> None:
@@ -42,7 +43,7 @@ def main() -> None:
     app = cyclopts.App(name="pileus", version=__version__, help="OpenStack as one small, fast package.")
     for name, target in COMMANDS.items():
         app.command(target, name=name)
-    image = cyclopts.App(name="image", help="The small guest image; converting images; definitions of image properties.")
+    image = cyclopts.App(name="image", help="The small guest image; converting and restoring images; definitions of image properties.")
     for name, target in IMAGE.items():
         image.command(target, name=name)
     app.command(image)

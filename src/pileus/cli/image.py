@@ -1,4 +1,5 @@
-"""`pileus image build`: the small guest image, from Debian packages. `pileus image convert`: an image in another format."""
+"""`pileus image build`: the small guest image, from Debian packages. `pileus image convert`: an image in another format.
+`pileus image restore`: an image that was deleted."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -62,6 +63,27 @@ def convert(source: Path, target: Path, *, from_: Annotated[str, cyclopts.Parame
         print(f"pileus: {problem}", file=sys.stderr)
         return 1
     print(f"\r{target}: {target.stat().st_size} bytes", flush=True)
+    return 0
+
+
+def restore(image: str, *, state: State = STATE) -> int:
+    """Take back an image that was deleted, as long as its bytes are kept (`delayed_delete_s`).
+
+    Parameters
+    ----------
+    image
+        Its id.
+    """
+    import urllib.error
+
+    from pileus.cli.api import Client, NotRunning
+
+    try:
+        Client(state, "pileus-admin").send("POST", f"/image/v2/images/{image}/actions/restore")
+    except (NotRunning, urllib.error.HTTPError) as problem:
+        print(f"pileus: {problem}", file=sys.stderr)
+        return 1
+    print(f"restored {image}")
     return 0
 
 

@@ -47,6 +47,7 @@ class ImageConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     web_ports: tuple[int, ...] = (80, 443)        # ports of such addresses; empty: every port
     web_hosts: tuple[str, ...] = ()               # hosts of such addresses, which may be private ones; empty: every public host
     web_denied_hosts: tuple[str, ...] = ()        # hosts that nothing is downloaded from
+    delayed_delete_s: Annotated[float, Meta(ge=0)] = 0    # how long the bytes of deleted images are kept; 0: not at all
     cache_folder: str = ""                  # copies of images that are in distant stores; empty: image-cache in the state folder
     cache_max_bytes: Count = 10 * GIB       # how much of that folder is filled; 0: nothing is cached
     cache_days: Annotated[float, Meta(ge=0)] = 30         # copies that nobody read for so long are removed; 0: never

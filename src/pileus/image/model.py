@@ -154,6 +154,18 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     properties: dict[str, str] = {}
 
 
+class DeletedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """What an image was when it was deleted, and until when its bytes are kept."""
+
+    id: str
+    image: Image
+    members: list[Member] = []
+    places: list[Place] = []
+    coming: list[str] = []                  # none: as the rows of images have it
+    deleted_at: datetime
+    scrub_at: datetime
+
+
 class Received(msgspec.Struct, frozen=True, kw_only=True):
     """What an upload came to."""
 

@@ -23,6 +23,11 @@ async def expire_tasks(images: Images) -> str | None:
     return await images.imports.expire()
 
 
+async def scrub_images(images: Images) -> str | None:
+    """Remove the bytes of images that were deleted long enough ago."""
+    return await images.scrubbing.scrub()
+
+
 async def prefetch_images(images: Images) -> str | None:
     """Cache the images that are queued for it."""
     return await images.cache.prefetch()
@@ -36,6 +41,7 @@ async def prune_cache(images: Images) -> str | None:
 PERIODIC = [
     Periodic(sweep_uploads, every_s=300),
     Periodic(sweep_working_files, every_s=900),
+    Periodic(scrub_images, every_s=300),
     Periodic(prefetch_images, every_s=300),
     Periodic(prune_cache, every_s=1800),
     Periodic(expire_tasks, every_s=3600),

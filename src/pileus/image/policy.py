@@ -34,6 +34,7 @@ DEFAULTS = {
     "cache_list": ADMIN,
     "cache_delete": ADMIN,
     # Glance lets every caller with a token read these and has no rule for it: the names are ours.
+    "restore_image": ADMIN,
     "image_schemas": Default("@"),
     "image_info": Default("@"),
     "stores_info_detail": Default("rule:context_is_admin or role:service", PROJECT),

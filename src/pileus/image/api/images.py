@@ -82,6 +82,10 @@ async def reactivate_image(req: Request, image_id: str) -> None:
     await req.services.image.act(req.who, image_id, "reactivate")
 
 
+async def restore_image(req: Request, image_id: str) -> dict[str, Any]:
+    return _show(req, await req.services.image.scrubbing.restore(image_id))
+
+
 async def add_tag(req: Request, image_id: str, tag: str) -> None:
     if len(tag) > 255:
         raise Invalid("A tag has at most 255 characters.")
@@ -100,6 +104,7 @@ ROUTES = [
     Route("DELETE", "/v2/images/{image_id}", delete_image, policy="delete_image", target=of_image, ok=204),
     Route("POST", "/v2/images/{image_id}/actions/deactivate", deactivate_image, policy="deactivate", target=of_image, ok=204),
     Route("POST", "/v2/images/{image_id}/actions/reactivate", reactivate_image, policy="reactivate", target=of_image, ok=204),
+    Route("POST", "/v2/images/{image_id}/actions/restore", restore_image, policy="restore_image"),
     Route("PUT", "/v2/images/{image_id}/tags/{tag}", add_tag, policy="modify_image", target=of_image, ok=204),
     Route("DELETE", "/v2/images/{image_id}/tags/{tag}", remove_tag, policy="modify_image", target=of_image, ok=204),
 ]

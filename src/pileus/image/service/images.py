@@ -42,6 +42,7 @@ from pileus.image.service.quotas import Quotas
 from pileus.image.service.reading import Reading
 from pileus.image.service.refining import Refining
 from pileus.image.service.remote import Remote
+from pileus.image.service.scrubbing import Scrubbing
 from pileus.image.service.signatures import Signatures
 from pileus.image.service.snapshots import Snapshots
 from pileus.image.service.uploads import Uploads
@@ -76,6 +77,7 @@ class Images:
         refining = Refining(kit, config, self.uploads, self.copies, self.work)
         self.imports = Imports(kit, config, self.store, self.uploads, self.copies, refining,
                                Remote(identity, config.remote_properties))
+        self.scrubbing = Scrubbing(kit, config, self.store, self.member_store, self.stores)
         self.snapshots = Snapshots(self)
 
     async def start(self) -> None:
@@ -196,15 +198,20 @@ class Images:
             return msgspec.structs.replace(image, **values)
 
     async def delete(self, who: Context, image_id: str) -> None:
-        """Raises ImageProtected, or ImageCopied. Bytes that are still coming are refused from now on."""
+        """Raises ImageProtected, or ImageCopied. Bytes that are still coming are refused from now on; those that are there may be
+        kept for a while."""
         async with self.kit.db.transaction():
             image = await self._locked(image_id, who.scope)
             if image.protected:
                 raise ImageProtected(id=image.id)
             self.copies.idle(image)
+            kept = await self.scrubbing.keep(image)
             await self.member_store.remove(image.id)
             await self.store.remove(image.id, self.kit.clock.now())
-        await self._drop_data(image)
+        if kept:
+            await self.cache.drop(image.id)
+        else:
+            await self._drop_data(image)
 
     async def discard(self, image: Image) -> None:
         """Delete an image that the cloud itself has made, protected or not. Repeatable."""

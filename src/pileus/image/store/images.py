@@ -13,7 +13,7 @@ from pileus.core.context import EVERYONE
 from pileus.core.db import Database, Duplicate
 from pileus.image.model import COMING, IMPORTING, SAVING, UPLOADING, Image, Wanted
 from pileus.image.store.query import label, listed, reachable
-from pileus.image.store.tables import images, labels, owners, spent_ids
+from pileus.image.store.tables import deleted, images, labels, owners, spent_ids
 
 ANY = sa.select(images).where(images.c.id == sa.bindparam("id"))
 REACHABLE = ANY.where(reachable(sa.bindparam("scope", type_=sa.String)))
@@ -38,6 +38,10 @@ class Images:
 
     async def spent(self, id: str) -> bool:
         return await self.db.scalar(sa.select(spent_ids.c.id).where(spent_ids.c.id == id)) is not None
+
+    async def unspend(self, id: str) -> None:
+        """For the image that had it."""
+        await self.db.execute(spent_ids.delete().where(spent_ids.c.id == id))
 
     async def update(self, id: str, values: dict[str, Any]) -> None:
         await self.db.execute(images.update().where(images.c.id == id).values(**values))
@@ -80,9 +84,11 @@ class Images:
             images.c.status.in_((SAVING, UPLOADING)), expired if owner is None else sa.or_(expired, images.c.upload_owner == owner)))
 
     async def blobs(self) -> set[tuple[str, str]]:
-        """(store, key) of all bytes that belong to an image, or will."""
+        """(store, key) of all bytes that belong to an image or a deleted one, or will: in one look, for images come and go."""
         found: set[tuple[str, str]] = set()
-        for blob, places, coming in await self.db.rows(sa.select(images.c.blob, images.c.places, images.c.coming)):
+        there = sa.select(images.c.blob, images.c.places, images.c.coming)
+        kept = sa.select(deleted.c.id, deleted.c.places, deleted.c.coming)
+        for blob, places, coming in await self.db.rows(there.union_all(kept)):
             found.update((store, blob) for store in coming)
             found.update((place["store"], place["key"]) for place in places)
         return found

@@ -84,6 +84,17 @@ owners = sa.Table(
     "image_owners", METADATA,
     sa.Column("owner", sa.String(255), primary_key=True),
 )
+#: Images whose bytes are kept for a while after they were deleted.
+deleted = sa.Table(
+    "image_deleted", METADATA,
+    Id("id", primary_key=True),
+    sa.Column("image", Json, nullable=False),
+    sa.Column("members", Json, nullable=False),
+    sa.Column("places", Json, nullable=False),
+    sa.Column("coming", Json, nullable=False),
+    sa.Column("deleted_at", Time, nullable=False),
+    sa.Column("scrub_at", Time, nullable=False, index=True),
+)
 #: Ids of deleted images: were they free, somebody could put own bytes under an id that others boot from (OSSN-0075).
 spent_ids = sa.Table(
     "image_spent_ids", METADATA,

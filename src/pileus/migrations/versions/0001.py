@@ -315,6 +315,19 @@ def upgrade() -> None:
     sa.Column('accessed_at', sa.String(27), nullable=False),
     sa.PrimaryKeyConstraint('node', 'image_id', name=op.f('pk_image_cached'))
     )
+    op.create_table('image_deleted',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('image', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('members', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('places', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('coming', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
+    sa.Column('deleted_at', sa.String(27), nullable=False),
+    sa.Column('scrub_at', sa.String(27), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_image_deleted'))
+    )
+    with op.batch_alter_table('image_deleted', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_image_deleted_scrub_at'), ['scrub_at'], unique=False)
+
     op.create_table('image_images',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=True),
@@ -1441,6 +1454,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_image_images_name'))
 
     op.drop_table('image_images')
+    with op.batch_alter_table('image_deleted', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_image_deleted_scrub_at'))
+
+    op.drop_table('image_deleted')
     op.drop_table('image_cached')
     op.drop_table('identity_services')
     op.drop_table('identity_service_providers')
