@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 
 class StoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
@@ -31,4 +32,47 @@ class FileConfig(StoreConfig, tag="file"):
         return {"data_dir": self.folder, "thin_provisioning": True}
 
 
-AnyStore = FileConfig
+class HttpConfig(StoreConfig, tag="http"):
+    """Web servers that images are read from, and never written to; which ones, the options `web_…` say."""
+
+
+class KeystoneOptions(StoreConfig):
+    auth_url: str                           # where identity is, with its version: http://cloud:5000/identity/v3
+    username: str = ""                      # who stores; this user's project has the objects
+    password: str = ""                      # of that user
+    project_name: str = ""                  # in which the objects are
+    user_domain_name: str = "Default"       # where the user is known
+    project_domain_name: str = "Default"    # where the project is
+    application_credential_id: str = ""     # instead of user and project
+    application_credential_secret: str = "" # what proves it
+    region: str = ""                        # of the endpoint; empty: the first there is
+    interface: Literal["public", "internal", "admin"] = "public"    # of the endpoint
+
+
+class SwiftConfig(KeystoneOptions, tag="swift"):
+    """An object store that speaks Swift: this cloud's own or another's."""
+
+    container: str = "images"               # what is in it belongs to this cloud alone
+    segment_bytes: Annotated[int, Meta(ge=1)] = 1 << 30     # of large objects: so many bytes are one object
+
+    def properties(self) -> dict[str, Any]:
+        return {"container": self.container, "large_object_size": self.segment_bytes, "large_object_chunk_size": self.segment_bytes}
+
+
+class S3Config(StoreConfig, tag="s3"):
+    """An object store that speaks S3."""
+
+    endpoint: str                           # http://host:port
+    access_key: str                         # of the user whose bucket it is
+    secret_key: str                         # what requests are signed with
+    bucket: str = "images"                  # made when it is missing
+    prefix: str = ""                        # of all names; what begins so belongs to this cloud alone
+    region: str = "us-east-1"               # that requests are signed for
+    part_bytes: Annotated[int, Meta(ge=5 << 20)] = 8 << 20      # of uploads: so many are held in memory
+
+    def properties(self) -> dict[str, Any]:
+        return {"s3_store_large_object_size": self.part_bytes, "s3_store_large_object_chunk_size": self.part_bytes,
+                "s3_store_thread_pools": 1}
+
+
+AnyStore = FileConfig | HttpConfig | SwiftConfig | S3Config

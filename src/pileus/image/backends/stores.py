@@ -5,24 +5,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
+from pileus.core.clock import Clock
 from pileus.core.config import ConfigInvalid
 from pileus.core.log import Log
 from pileus.image.backends.base import Blobs, BlobStore, LocalBlobs, StoreFailed
-from pileus.image.backends.config import AnyStore, FileConfig, StoreConfig
+from pileus.image.backends.config import AnyStore, FileConfig, HttpConfig, S3Config, StoreConfig, SwiftConfig
 from pileus.image.backends.work import Workers
+
+if TYPE_CHECKING:
+    from pileus.image.config import ImageConfig
 
 RESERVED = "os_glance_"
 log = Log("pileus.image.stores")
 
 
-class Around(msgspec.Struct, frozen=True):
+class Around(NamedTuple):
     """What drivers are made with besides their options."""
 
     state: Path
     workers: Workers
+    clock: Clock
+    web: ImageConfig                        # which addresses may be asked on behalf of users
 
 
 def file(config: FileConfig, around: Around) -> BlobStore:
@@ -31,8 +36,27 @@ def file(config: FileConfig, around: Around) -> BlobStore:
     return FileStore([Path(config.folder) if config.folder else around.state / "images", *map(Path, config.more_folders)], around.workers)
 
 
-#: Stores that can be written.
-DRIVERS: dict[type[StoreConfig], Callable[..., BlobStore]] = {FileConfig: file}
+def swift(config: SwiftConfig, around: Around) -> BlobStore:
+    from pileus.image.backends.swift import SwiftStore
+
+    return SwiftStore(config, around.clock)
+
+
+def s3(config: S3Config, around: Around) -> BlobStore:
+    from pileus.image.backends.s3 import S3Store
+
+    return S3Store(config, around.clock, around.workers)
+
+
+def http(config: HttpConfig, around: Around) -> Blobs:
+    from pileus.image.backends.http import HttpBlobs
+
+    return HttpBlobs(around.web)
+
+
+#: Stores that can be written, and those that cannot.
+DRIVERS: dict[type[StoreConfig], Callable[..., BlobStore]] = {FileConfig: file, SwiftConfig: swift, S3Config: s3}
+READERS: dict[type[StoreConfig], Callable[..., Blobs]] = {HttpConfig: http}
 
 
 class Stores:
@@ -45,7 +69,8 @@ class Stores:
                 raise ConfigInvalid(path="[image.stores]", why=f"{id!r} is not the name of a store")
         self.configured = configured
         self.writable = {id: DRIVERS[type(config)](config, around) for id, config in configured.items() if type(config) in DRIVERS}
-        self.all: dict[str, Blobs] = {**self.writable}
+        readable = {id: READERS[type(config)](config, around) for id, config in configured.items() if type(config) in READERS}
+        self.all: dict[str, Blobs] = {**self.writable, **readable}
         self.default = default or next(iter(self.writable), "")
         if self.default not in self.writable:
             raise ConfigInvalid(path="[image]", why=f"the default store {self.default!r} is not one that images can be stored in")

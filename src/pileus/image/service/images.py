@@ -61,7 +61,7 @@ class Images:
         self.store, self.member_store = ImageStore(kit.db), MemberStore(kit.db)
         self.workers = Workers(config.hash_threads)
         configured = config.stores or {"file": FileConfig(description="Files of this cloud", folder=config.folder)}
-        self.stores = Stores(configured, config.default_store, Around(state, self.workers))
+        self.stores = Stores(configured, config.default_store, Around(state, self.workers, kit.clock, config))
         self.members = Members(kit, config, self.store, self.member_store)
         self.metadefs = Metadefs(kit)
         protections = Path(config.property_protection_file) if config.property_protection_file else None

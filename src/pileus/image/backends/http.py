@@ -1,0 +1,31 @@
+"""Images of web servers: only read, and only from where downloads may come from (OSSA-2026-004). A key is an address."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from pileus.image import web
+from pileus.image.backends.base import StoreFailed
+from pileus.image.backends.pieces import content_range, exactly
+from pileus.image.config import ImageConfig
+from pileus.image.errors import AddressRefused, DownloadFailed
+
+
+class HttpBlobs:
+    def __init__(self, rules: ImageConfig):
+        """`rules` say which addresses may be asked."""
+        self.rules = rules
+
+    async def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
+        if length == 0:
+            return
+        wanted = content_range(start, length)
+        try:
+            async with web.download(key, self.rules, wanted) as answer:
+                if wanted and answer.status != 206:
+                    raise StoreFailed(detail=f"{key} cannot be read in parts")
+                async for block in exactly(answer.blocks(), key, length):
+                    yield block
+        except (AddressRefused, DownloadFailed) as failure:
+            raise StoreFailed(detail=str(failure)) from failure
