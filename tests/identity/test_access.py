@@ -13,6 +13,8 @@ from tests.identity.test_projects import create
 PUBLIC = {("GET", "/"), ("GET", "/v3"), ("POST", "/v3/auth/tokens"), ("POST", "/v3/users/{user_id}/password")}
 PUBLIC |= {("POST", "/v3/OS-OAUTH2/token")}
 PUBLIC |= {("POST", f"/v3/OS-OAUTH1/{what}") for what in ("request_token", "access_token")}  # the signature is the proof
+PUBLIC |= {("POST", f"/v3/auth/OS-FEDERATION/saml2{form}") for form in ("", "/ecp")}  # the token in the body is the proof
+PUBLIC |= {("GET", "/v3/OS-FEDERATION/saml2/metadata")}
 GONE = ("/v3/OS-SIMPLE-CERT/ca", "/v3/OS-SIMPLE-CERT/certificates", "/v3/auth/tokens/OS-PKI/revoked")
 PUBLIC |= {("GET", path) for path in GONE}
 PUBLIC |= {(r.method, r.path) for r in federated_auth.ROUTES}  # what proves who it is comes from an identity provider

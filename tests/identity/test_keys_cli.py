@@ -75,11 +75,16 @@ async def test_doctor_looks_at_all_keys_that_are_used(tmp_path):
     (tmp_path / "pileus.toml").write_text('[identity]\ntoken_provider = "jws"\n')
     assert doctor._keys(tmp_path).ok
     folder = tmp_path / "identity" / "jws-keys"
+    saml = tmp_path / "identity" / "saml-idp.pem"
+    saml.touch(0o600)
+    assert doctor._keys(tmp_path).ok
+    saml.chmod(0o604)
     os.chmod(folder / "1", 0o640)
     (folder / "0").write_bytes(b"-----BEGIN PRIVATE KEY-----\nhalf")
     os.chmod(folder, 0o755)
     found = doctor._keys(tmp_path)
     assert not found.ok and set(found.text.split("; ")) == {
-        f"{folder} can be entered by others", f"{folder / '1'} can be read by others", f"{folder / '0'} is no key"}
+        f"{folder} can be entered by others", f"{folder / '1'} can be read by others", f"{folder / '0'} is no key",
+        f"{saml} can be read by others"}
     await identity.stop()
     await identity.core.db.close()

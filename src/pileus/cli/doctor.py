@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from pileus.cli.keys import credential_folder, token_folders, weaknesses
+from pileus.cli.keys import credential_folder, exposed, saml_key, token_folders, weaknesses
 from pileus.cli.options import STATE, State, configuration
 
 #: Commands that the data plane runs, and the Debian packages that bring them.
@@ -42,6 +42,7 @@ async def examine(state: Path) -> list[Finding]:
 def _keys(state: Path) -> Finding:
     config = configuration(state)
     wrong = [text for folder in (*token_folders(config, state), credential_folder(config, state)) for text in weaknesses(folder)]
+    wrong += exposed(saml_key(config, state))
     return Finding(what="keys", ok=not wrong, text="; ".join(wrong) or "only their owner can read them")
 
 

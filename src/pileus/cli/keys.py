@@ -54,9 +54,16 @@ def weaknesses(folder: Path) -> list[str]:
         return []
     found = [f"{folder} can be entered by others" for mode in [folder.stat().st_mode] if stat.S_IMODE(mode) & 0o077]
     files = [p for p in folder.iterdir() if p.name.isdecimal()]
-    found += [f"{p} can be read by others" for p in files if stat.S_IMODE(p.stat().st_mode) & 0o077]
+    found += [text for p in files for text in exposed(p)]
     found += [f"{p} is no key" for p in files if not _is_key(p.read_bytes())]
     return found + ([] if len(files) >= 2 else [f"{folder} has no primary and no staged key"])
+
+
+def exposed(file: Path) -> list[str]:
+    """What is wrong with a file of a key, if there is one."""
+    if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
+        return [f"{file} can be read by others"]
+    return []
 
 
 def token_folders(config: CloudConfig, state: Path) -> list[Path]:
@@ -68,6 +75,11 @@ def token_folders(config: CloudConfig, state: Path) -> list[Path]:
 
 def credential_folder(config: CloudConfig, state: Path) -> Path:
     return _place(config.identity.credential_key_repository, state, "credential-keys")
+
+
+def saml_key(config: CloudConfig, state: Path) -> Path:
+    """Of the key that assertions for other clouds are signed with."""
+    return Path(config.identity.saml_idp_key) if config.identity.saml_idp_key else state / "identity" / "saml-idp.pem"
 
 
 def _place(configured: str, state: Path, name: str) -> Path:

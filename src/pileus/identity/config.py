@@ -104,6 +104,12 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     oauth1_request_token_duration_s: Annotated[int, Meta(ge=0)] = 28_800
     # How long the consent is good for (0: for ever).
     oauth1_access_token_duration_s: Annotated[int, Meta(ge=0)] = 86_400
+    # Who this cloud is to others that believe its SAML assertions (an address of its own). Empty: it makes none.
+    saml_idp_entity_id: str = ""
+    # File with the RSA key that assertions are signed with and its certificate (PEM). Empty: one is made in the state folder.
+    saml_idp_key: str = ""
+    # How long an assertion is good for; never longer than the token it is made for.
+    saml_assertion_expiration_s: Annotated[int, Meta(ge=1)] = 3600
     # How often a trust may be handed on by those who were trusted (0: never).
     max_redelegation_count: Annotated[int, Meta(ge=0, le=10)] = 3
     # How many levels of projects a domain may hold.

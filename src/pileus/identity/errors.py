@@ -69,6 +69,11 @@ class DomainConfigInvalid(errors.Forbidden):
     code, message = "identity.domain_config_invalid", "Invalid domain specific configuration: {why}."
 
 
+class NoIdentityProvider(errors.NotFound):
+    code = "identity.no_identity_provider"
+    message = "This cloud is no identity provider to others: saml_idp_entity_id is not configured."
+
+
 class OAuthTokenNotFound(errors.NotFound):
     code, message = "identity.oauth_token_not_found", "Could not find OAuth token: {id}."
 

@@ -28,6 +28,7 @@ from pileus.identity.api import (
     revocations,
     role_assignments,
     roles,
+    saml,
     trusts,
     users,
     versions,
@@ -64,5 +65,6 @@ _RESOURCES = (
     application_credentials,
     ec2,
     revocations,
+    saml,
 )
 API = Api(name="identity", root=ROOT, routes=[route for resource in _RESOURCES for route in resource.ROUTES], render=render)

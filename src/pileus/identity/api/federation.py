@@ -175,8 +175,7 @@ async def list_sps(req: Request) -> dict[str, Any]:
 
 async def create_sp(req: Request, sp_id: str, body: NewSpBody) -> dict[str, Any]:
     made = ServiceProvider(id=path_id(sp_id), **given(body.service_provider))
-    await req.services.identity.federation.sps.add(made)
-    return {"service_provider": show_sp(req, made)}
+    return {"service_provider": show_sp(req, await req.services.identity.federation.create_sp(made))}
 
 
 async def get_sp(req: Request, sp_id: str) -> dict[str, Any]:
@@ -188,7 +187,7 @@ async def update_sp(req: Request, sp_id: str, body: SpBody) -> dict[str, Any]:
 
 
 async def delete_sp(req: Request, sp_id: str) -> None:
-    await req.services.identity.federation.sps.remove(sp_id)
+    await req.services.identity.federation.delete_sp(sp_id)
 
 
 # ---- views -----------------------------------------------------------------------------------------------------------

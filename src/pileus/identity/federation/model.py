@@ -37,7 +37,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceProvider(Record, frozen=True, kw_only=True):
-    """Another cloud that trusts this one. It is only listed: nothing here speaks to it."""
+    """Another cloud that believes this one's assertions. Clients take them there; nothing here speaks to it."""
 
     auth_url: str
     sp_url: str

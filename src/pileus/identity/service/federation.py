@@ -96,9 +96,22 @@ class Federation:
             _check_rules(msgspec.structs.replace(found, **values))
             return await self.mappings.change(found, values)
 
+    # ---- service providers, which tokens name ------------------------------------------------------------------------
+    async def create_sp(self, sp: ServiceProvider) -> ServiceProvider:
+        async with self.db.transaction():
+            await self.sps.add(sp)
+            await self.core.generations.raise_()
+        return sp
+
     async def update_sp(self, id: str, values: dict[str, Any]) -> ServiceProvider:
         async with self.db.transaction():
+            await self.core.generations.raise_()
             return await self.sps.change(await self.sps.get(id, lock=True), values)
+
+    async def delete_sp(self, id: str) -> None:
+        async with self.db.transaction():
+            await self.sps.remove(id)
+            await self.core.generations.raise_()
 
 
 def _check_rules(m: Mapping) -> None:

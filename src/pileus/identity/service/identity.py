@@ -14,12 +14,14 @@ from pileus.core.kit import Kit
 from pileus.identity.config import IdentityConfig
 from pileus.identity.errors import NotByAccessRules, RoleNotFound
 from pileus.identity.federation.assertions import Assertions
+from pileus.identity.federation.saml_key import NAME, SamlKey
 from pileus.identity.federation.websso import WebSso
 from pileus.identity.formats import Formats
 from pileus.identity.keys import Keys
 from pileus.identity.model import DEFAULT_DOMAIN, SERVICE_ROLE, Assignment, NewPassword, Project, User
 from pileus.identity.passwords import Passwords
 from pileus.identity.service.application_credentials import ApplicationCredentials
+from pileus.identity.service.assertions import OwnAssertions
 from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.bootstrap import bootstrap
 from pileus.identity.service.catalog import Catalog
@@ -96,6 +98,7 @@ class Identity:
         self.logins = Logins(self.core, self.passwords, self.tokens, proofs, factors, self.compliance, self.throttle)
         self.ec2 = Ec2(self.core, self.credentials, self.logins)
         self.oauth1 = OAuth1(self.core, self.credential_keys, self.assignments, self.logins)
+        self.own_assertions = OwnAssertions(self.core, self.tokens, self._saml_key(state))
         self.federated_logins = FederatedLogins(self.core, self.federation, self.logins)
         self.oauth2 = OAuth2(self.logins)
         self.assertions = Assertions(config, kit.clock)
@@ -122,6 +125,11 @@ class Identity:
         if config.token_provider != "jws":
             return None
         return SigningKeys(_folder(config.jws_key_repository, state, "jws-keys"), config, self.core.clock, self.core.ids)
+
+    def _saml_key(self, state: Path | None) -> SamlKey:
+        configured = self.core.config.saml_idp_key
+        path = Path(configured) if configured else state / "identity" / NAME if state is not None else None
+        return SamlKey(path, self.core.clock, self.core.ids)
 
     # ---- who asks ----------------------------------------------------------------------------------------------------
     async def authenticate(self, token: str, service_token: str | None = None, *, request_id: str = "") -> Context:

@@ -10,11 +10,14 @@ import msgspec
 
 from pileus.core.errors import Unauthenticated
 from pileus.identity.access_rules import Gate, gate
-from pileus.identity.federation.model import FederatedUser
+from pileus.identity.federation.model import FederatedUser, ServiceProvider
 from pileus.identity.model import AccessRule, AccessToken, ApplicationCredential, Project, Role, Trust, User
 from pileus.identity.payload import DOMAIN, PROJECT, SYSTEM, UNSCOPED, Payload
 from pileus.identity.service.assignments import Assignments
 from pileus.identity.service.core import Core
+from pileus.identity.store.base import Filter
+
+_ENABLED = [Filter("enabled", "equals", True)]
 
 
 class Meaning(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,7 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     role_names: frozenset[str] = frozenset()  # in lower case
     federated: FederatedUser | None = None
     federated_groups: list[str] = []
+    service_providers: list[ServiceProvider] = []  # that are enabled: other clouds the token opens a way to
     generation: int
 
 
@@ -97,6 +101,7 @@ class Meanings:
             access=access,
             federated=federated,
             federated_groups=[g.id for g in await store.groups.of_user(user.id)] if federated is not None else [],
+            service_providers=await store.service_providers.matching(_ENABLED) if project is not None else [],
             access_rules=rules,
             gate=gate(rules) if rules is not None else None,
             roles=roles,

@@ -1,0 +1,83 @@
+"""The key that SAML assertions are signed with, and its certificate: one file, made at its first use, whole or not at all.
+
+It does not rotate by itself: service providers know it by its certificate, so changing it is for operators to arrange.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import NameOID
+
+from pileus.core.clock import Clock
+from pileus.core.ids import Ids
+
+#: Service providers compare the certificate with the one they were given; its dates are of no use to anybody.
+YEARS = 20
+NAME = "saml-idp.pem"
+
+
+class SamlKey:
+    """`path`: the file; None: kept in memory."""
+
+    def __init__(self, path: Path | None, clock: Clock, ids: Ids):
+        self.path, self.clock, self.ids = path, clock, ids
+        self._loaded: tuple[rsa.RSAPrivateKey, x509.Certificate] | None = None
+
+    def get(self) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
+
+    def _load(self) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+        if self.path is None:
+            return _read(self._new())
+        if not self.path.exists():
+            self._write(self.path)
+        return _read(self.path.read_bytes())
+
+    def _write(self, path: Path) -> None:
+        """A new file; when another copy of the control plane was quicker, theirs stays."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.parent / f".{self.ids.hex()}"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(self._new())
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+
+    def _new(self) -> bytes:
+        key = rsa.generate_private_key(65537, 3072)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Pileus identity provider")])
+        now = self.clock.now()
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(int.from_bytes(self.ids.secret(16), "big") >> 1)
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=365 * YEARS))
+            .sign(key, hashes.SHA256())
+        )
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
+
+
+def _read(pem: bytes) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+    """Raises ValueError for what is no RSA key with a certificate."""
+    key, certificate = load_pem_private_key(pem, None), x509.load_pem_x509_certificate(pem)
+    if not isinstance(key, rsa.RSAPrivateKey) or key.public_key() != certificate.public_key():
+        raise ValueError("The file must hold an RSA key and its certificate.")
+    return key, certificate
