@@ -8,7 +8,7 @@ A timestamp is text of fixed width, `1700000000.00000`, so that text order is ti
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from pileus.core.clock import Clock
@@ -16,6 +16,7 @@ from pileus.core.clock import Clock
 FORM = re.compile(r"[0-9]{10}\.[0-9]{5}(_[0-9a-f]{16})?")
 #: Hundred-thousandths of a second: two events of one proxy are never closer.
 STEP = 1e-5
+EPOCH = datetime(1970, 1, 1)                # without a zone: it is written as often as a listing has rows
 
 
 def stamp(moment: float, offset: int = 0) -> str:
@@ -57,8 +58,7 @@ def inverted(timestamp: str) -> str:
 
 def iso(timestamp: str) -> str:
     """As listings show it: 2026-01-01T00:00:00.000000."""
-    whole, _, part = timestamp[:16].partition(".")
-    return datetime.fromtimestamp(int(whole), UTC).strftime("%Y-%m-%dT%H:%M:%S.") + part + "0"
+    return f"{(EPOCH + timedelta(seconds=int(timestamp[:10]))).isoformat()}.{timestamp[11:16]}0"
 
 
 def http_date(timestamp: str) -> str:

@@ -53,11 +53,12 @@ def walk(fetch: Fetch, page: Page) -> list[tuple]:
     upper = ("name < ?", high) if high else None
     end = after_all(prefix) if prefix else None
     found: list[tuple] = []
+    # With a delimiter most of what is read may be jumped over: little is read until it turns out that it is not.
+    step = 4
     while len(found) < page.limit:
         bounds = [b for b in (lower, upper, ("name < ?", end) if end is not None else None) if b is not None]
-        wanted = page.limit - len(found)
-        # With a delimiter most of what is read may be jumped over: read a little at first.
-        rows = fetch(" AND ".join(b[0] for b in bounds), [b[1] for b in bounds], page.reverse, min(wanted, 200) if delimiter else wanted)
+        wanted = min(page.limit - len(found), step) if delimiter else page.limit - len(found)
+        rows = fetch(" AND ".join(b[0] for b in bounds), [b[1] for b in bounds], page.reverse, wanted)
         jumped = False
         for row in rows:
             name = row[0]
@@ -77,11 +78,12 @@ def walk(fetch: Fetch, page: Page) -> list[tuple]:
                 return found
             else:
                 lower = ("name >= ?", beyond)
-            jumped = True
+            jumped, step = True, 4
             break
         if not jumped:
-            if not delimiter or len(rows) < min(wanted, 200):
+            if not delimiter or len(rows) < wanted:
                 break
+            step = min(1000, 4 * step)
             last = rows[-1][0]
             if page.reverse:
                 upper = ("name < ?", last)
