@@ -44,6 +44,14 @@ class DomainRemapConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     mangle_client_paths: bool = False       # take the root off paths that begin with it all the same
 
 
+class EncryptionConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.encryption]"""
+
+    root_secrets: dict[str, str] = {}       # id → at least 32 bytes in base64, from which keys are made; none: nothing is encrypted
+    active_root_secret_id: str = ""         # which of them new objects get; the others are for what is there
+    encrypt: bool = True                    # false: what is written from now on is not encrypted, what is there stays readable
+
+
 class TempUser(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[[object_store.temp_auth.users]]"""
 
@@ -152,6 +160,8 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     name_check: NameCheckConfig = msgspec.field(default_factory=NameCheckConfig)
     #: Accounts and containers named by the host.
     domain_remap: DomainRemapConfig = msgspec.field(default_factory=DomainRemapConfig)
+    #: Encryption at rest.
+    encryption: EncryptionConfig = msgspec.field(default_factory=EncryptionConfig)
     #: Users without Keystone.
     temp_auth: TempAuthConfig = msgspec.field(default_factory=TempAuthConfig)
     #: Temporary URLs.

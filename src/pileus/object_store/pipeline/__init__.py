@@ -14,6 +14,7 @@ from pileus.object_store.pipeline.cors import Cors
 from pileus.object_store.pipeline.crossdomain import CrossDomain
 from pileus.object_store.pipeline.dlo import DynamicLargeObjects
 from pileus.object_store.pipeline.domain_remap import DomainRemap
+from pileus.object_store.pipeline.encryption import Encryption
 from pileus.object_store.pipeline.feature import Feature, Store
 from pileus.object_store.pipeline.form_post import FormPost
 from pileus.object_store.pipeline.gatekeeper import Gatekeeper
@@ -59,7 +60,8 @@ PIPELINE: list[type[Feature]] = [
     DynamicLargeObjects,
     VersionedWrites,
     ObjectVersioning,       # the current version is a symlink
-    Symlinks,       # innermost: what is further out sees what links stand for
+    Symlinks,       # what is further out sees what links stand for
+    Encryption,     # innermost: nobody else sees what is stored
 ]
 
 
