@@ -101,7 +101,7 @@ class Role(Record, frozen=True, kw_only=True):
         return bool(self.options.get("immutable"))
 
 
-class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+class Assignment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A role given to a user or group on a project, a domain or the system (`target_id` is then "system").
 
     An inherited one holds on the projects below its target and not on the target itself.
