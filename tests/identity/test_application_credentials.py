@@ -51,6 +51,7 @@ async def test_by_name_and_user_too(keystone):
 
 
 async def test_CVE_2026_42998_the_user_beside_an_id_is_not_believed(keystone):
+    """Row 18 of the list of advisories."""
     user, _, _, made = await ann_and_robot(keystone)
     got = await use(keystone, made, user={"name": "admin", "domain": {"id": "default"}})
     assert got.json["token"]["user"]["id"] == user
@@ -121,7 +122,7 @@ async def test_what_ends_it_ends_its_tokens(keystone, lost):
 
 
 async def test_a_restricted_one_makes_nothing_that_outlives_it(keystone):
-    """CVE-2026-43000, OSSA-2026-005: no credentials, no trusts."""
+    """Row 20: CVE-2026-43000, OSSA-2026-005: no credentials, no trusts."""
     user, project, _, made = await ann_and_robot(keystone)
     other, _ = await keystone.member("bob")
     robot = Caller(keystone.app, (await use(keystone, made)).headers["x-subject-token"])

@@ -15,6 +15,7 @@ async def change(keystone, user: str, old: str, new: str) -> int:
 
 
 async def test_OSSA_2021_003_a_locked_account_answers_like_a_wrong_password(monkeypatch):
+    """Row 26 of the list of advisories."""
     async with booted(lockout_failure_attempts=2, lockout_duration_s=60) as keystone:
         user, _ = await keystone.member("ann")
         wrong = [await keystone.auth("ann", "x") for _ in range(2)]

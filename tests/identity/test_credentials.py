@@ -55,7 +55,7 @@ async def test_filters(keystone):
 
 @pytest.mark.parametrize("on_system", [False, True])
 async def test_OSSA_2019_006_users_list_and_touch_only_their_own(keystone, on_system):
-    """Whatever the filter and whatever the scope; a reader of the system sees all and changes nothing."""
+    """Row 25: whatever the filter and whatever the scope; a reader of the system sees all and changes nothing."""
     ann, caller, bob, stranger, _ = await two(keystone)
     theirs = await create(caller, "credential", user_id=ann, type="cert", blob="x")
     one = f"{PATH}/{theirs['id']}"
@@ -72,6 +72,7 @@ async def test_OSSA_2019_006_users_list_and_touch_only_their_own(keystone, on_sy
 
 
 async def test_OSSA_2020_004_owner_and_scope_never_change(keystone):
+    """Row 24 of the list of advisories."""
     ann, caller, bob, _, project = await two(keystone)
     made = await create(caller, "credential", user_id=ann, project_id=project, type="ec2",
                         blob='{"access": "k", "secret": "s", "trust_id": "t"}')

@@ -73,6 +73,7 @@ async def test_who_signs_gets_a_token_of_the_keys_project(keystone):
 
 
 async def test_OSSA_2025_002_only_services_ask(keystone):
+    """Row 16 of the list of advisories."""
     ann, key, nova = await ann_nova(keystone)
     for caller, status in ((keystone.anonymous, 401), (ann, 403), (nova, 200), (await keystone.as_(), 200)):
         assert (await ask(caller, version_4(key))).status == status
@@ -119,6 +120,7 @@ async def test_s3(keystone, four):
     ],
 )
 async def test_OSSA_2020_003_a_wrong_or_old_signature_is_worth_nothing(keystone, wrong):
+    """Row 24 of the list of advisories."""
     _, key, nova = await ann_nova(keystone)
     assert (await ask(nova, wrong(key))).status == 401
 
@@ -131,6 +133,7 @@ async def test_a_signature_grows_old(keystone):
 
 
 async def test_OSSA_2020_004_keys_end_with_the_role_the_user_and_themselves(keystone):
+    """Row 24 of the list of advisories."""
     ann, key, nova = await ann_nova(keystone)
     mine = f"{V3}/users/{key['user_id']}/credentials/OS-EC2"
     assert [k["access"] for k in (await ann.get(mine)).json["credentials"]] == [key["access"]]
@@ -141,6 +144,7 @@ async def test_OSSA_2020_004_keys_end_with_the_role_the_user_and_themselves(keys
 
 
 async def test_OSSA_2019_006_nobody_sees_somebody_elses_keys(keystone):
+    """Row 25 of the list of advisories."""
     _ann, key, nova = await ann_nova(keystone)
     me = (await keystone.identity.authenticate(nova.token)).user_id
     for path in (f"users/{key['user_id']}/credentials/OS-EC2", f"users/{key['user_id']}/credentials/OS-EC2/{key['access']}"):
@@ -151,6 +155,7 @@ async def test_OSSA_2019_006_nobody_sees_somebody_elses_keys(keystone):
 
 @pytest.mark.parametrize("unrestricted", [False, True])
 async def test_OSSA_2026_005_no_application_credential_makes_keys(keystone, unrestricted):
+    """Row 17 of the list of advisories."""
     ann, key, _ = await ann_nova(keystone)
     made = await make(ann, key["user_id"], unrestricted=unrestricted, roles=[{"name": "reader"}])
     robot = Caller(keystone.app, (await use(keystone, made)).headers["x-subject-token"])
@@ -162,6 +167,7 @@ async def test_OSSA_2026_005_no_application_credential_makes_keys(keystone, unre
 
 
 async def test_OSSA_2014_018_keys_made_on_somebodys_behalf_open_nothing(keystone):
+    """Row 29 of the list of advisories."""
     ann, key, nova = await ann_nova(keystone)
     for fixed in ("trust_id", "app_cred_id", "access_token_id"):
         blob = f'{{"access": "{fixed}", "secret": "b", "{fixed}": "x"}}'

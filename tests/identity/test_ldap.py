@@ -185,9 +185,24 @@ async def test_a_silent_directory(cloud, directory):
     ],
 )
 async def test_OSSA_2026_007_who_is_enabled(directory, more, said, enabled):
+    """Row 23 of the list of advisories."""
     directory.change("uid=ann,ou=people,dc=corp", employeeType=[said])
     asked = Ldap(DEFAULTS["ldap"] | options(directory, **more))
     assert [p.enabled for p in asked.people("ann")] == [enabled]
+
+
+@needs_slapd
+@pytest.mark.parametrize("said", ["FALSE", "false", "False", "no", "0", "disabled"])
+async def test_OSSA_2026_007_who_is_disabled_in_words_does_not_log_in(cloud, directory, said):
+    """Row 23: a text that is not empty is no permission; tokens from before end with it, roles or not."""
+    admin, domain = await setup(cloud, directory)
+    token = (await cloud.auth("ann", "pw", domain="corp", scope="unscoped")).headers["x-subject-token"]
+    assert await cloud.works(token)
+    directory.change("uid=ann,ou=people,dc=corp", employeeType=[said])
+    assert (await cloud.auth("ann", "pw", domain="corp")).status == 401
+    assert (await listed(cloud, admin, domain))["ann"]["enabled"] is False
+    assert not await cloud.works(token) and (await cloud.rescope(token)).status == 404
+    assert (await cloud.auth("bob", "pw", domain="corp")).status == 201
 
 
 @needs_slapd

@@ -117,7 +117,7 @@ async def test_a_repeated_login_skips_bcrypt_until_the_password_changes(monkeypa
 
 
 async def test_refusals_all_cost_the_same(monkeypatch):
-    """OSSA-2021-003, CVE-2021-38155: no user, no password, a cheaply hashed one, a wrong one, a hopelessly long one."""
+    """Row 26: OSSA-2021-003, CVE-2021-38155: no user, no password, a cheaply hashed one, a wrong one, a hopelessly long one."""
     hasher = passwords(bcrypt_cost=5)
     stored, cheap = await hasher.hash("right"), await hasher.hash("right", cheap=True)
     assert (bcrypt_cost(stored), bcrypt_cost(cheap)) == (5, 4)
@@ -153,7 +153,7 @@ async def test_hashing_leaves_the_loop_alone_and_its_queue_has_an_end():
 
 
 async def test_long_passwords_over_http(keystone):
-    """OSSA-2012-002: a very long password is refused at once where it is set, and is just wrong where it is offered."""
+    """Row 28: OSSA-2012-002: a very long password is refused at once where it is set, and is just wrong where it is offered."""
     admin = await keystone.as_()
     long = "p" * 100
     assert (await admin.post(f"{V3}/users", {"user": {"name": "ann", "password": long}})).status == 201

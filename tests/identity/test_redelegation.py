@@ -99,7 +99,7 @@ async def test_nobody_hands_on_more_than_was_given(keystone, more):
 
 
 async def test_OSSA_2014_018_who_may_not_impersonate_cannot_let_others(keystone):
-    """Chained delegation: an impersonating link after one that does not would be ann's whole identity."""
+    """Row 29: chained delegation: an impersonating link after one that does not would be ann's whole identity."""
     p = await chain(keystone)
     trust = await p.create(allow_redelegation=True, impersonation=False)
     assert (await p.hand_on(await p.token(trust), impersonation=True)).status == 403

@@ -13,7 +13,7 @@ from tests.identity.booted import V3, booted
 
 
 async def test_deleting_a_token_ends_it_and_its_descendants(keystone):
-    """OSSA-2012-010, OSSA-2016-005: the whole chain below it, also across a token in the middle that was forgotten."""
+    """Row 27: OSSA-2012-010, OSSA-2016-005: the whole chain below it, also across a token in the middle that was forgotten."""
     await keystone.member("ann")
     top = (await keystone.auth("ann", "ann", scope="unscoped")).headers["x-subject-token"]
     project = {"project": {"name": "ann", "domain": {"id": "default"}}}
@@ -85,7 +85,7 @@ async def test_deleting_user_or_project_ends_tokens(keystone):
 
 
 async def test_a_role_taken_away_is_gone_at_once(keystone):
-    """OSSA-2012-010, OSSA-2012-014: from existing tokens too; the last one takes the token with it."""
+    """Row 27: OSSA-2012-010, OSSA-2012-014: from existing tokens too; the last one takes the token with it."""
     user, project = await keystone.member("ann")
     await keystone.identity.assign_role("manager", user_id=user, project_id=project)
     token = await keystone.token("ann")

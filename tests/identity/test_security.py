@@ -15,7 +15,7 @@ from tests.identity.test_projects import create
 
 
 async def test_CVE_2026_42999_no_key_of_a_body_reaches_the_policys_target(keystone):
-    """A domain's manager claims, in the body of every request that has one, that the target is in their domain."""
+    """Row 19: a domain's manager claims, in the body of every request that has one, that the target is in their domain."""
     admin = await keystone.as_()
     known = await ids(keystone)
     mine = (await create(admin, "domain", name="mine"))["id"]
@@ -68,6 +68,7 @@ HEADERS = {
 
 
 async def test_OSSA_2026_001_identity_headers_are_never_believed(keystone):
+    """Row 22 of the list of advisories."""
     known = await ids(keystone)
     await keystone.member("eve", "eve", "reader")
     eve = await keystone.as_("eve", "eve", project="eve")
@@ -82,7 +83,7 @@ async def test_OSSA_2026_001_identity_headers_are_never_believed(keystone):
     "wrong", ["no such user", "no such domain", "wrong password", "disabled user", "disabled domain", "no password", "by id"]
 )
 async def test_OSSA_2021_003_a_refused_login_tells_nothing(keystone, wrong):
-    """Word for word the same answer, whatever was wrong, and no id in it."""
+    """Row 26: word for word the same answer, whatever was wrong, and no id in it."""
     admin = await keystone.as_()
     domain = (await create(admin, "domain", name="d"))["id"]
     user = (await create(admin, "user", name="ann", password="ann", domain_id=domain))["id"]
@@ -106,6 +107,7 @@ async def test_OSSA_2021_003_a_refused_login_tells_nothing(keystone, wrong):
 
 
 async def test_OSSA_2016_008_no_rescope_renews_an_expiry(keystone):
+    """Row 27 of the list of advisories."""
     await keystone.member("ann")
     token = (await keystone.auth("ann", "ann", scope="unscoped")).headers["x-subject-token"]
     for _ in range(5):
@@ -118,6 +120,7 @@ async def test_OSSA_2016_008_no_rescope_renews_an_expiry(keystone):
 
 
 async def test_OSSA_2020_001_no_secret_reaches_a_log_or_an_answer(keystone, caplog):
+    """Row 38 of the list of advisories."""
     caplog.set_level(logging.DEBUG)
     admin = await keystone.as_()
     user = (await create(admin, "user", name="ann", password="hunter2-hunter2"))["id"]

@@ -142,6 +142,7 @@ async def test_only_the_trustee_logs_in_with_it(keystone):
 
 
 async def test_a_token_of_a_trust_makes_no_other_token_no_trust_and_reads_no_secret(keystone):
+    """Row 29 of the list of advisories."""
     p = await pair(keystone)
     trust, other = await p.create(), await p.create()
     secret = await create(p.trustor, "credential", user_id=p.ann, type="cert", blob="x")
