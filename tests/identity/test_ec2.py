@@ -146,11 +146,12 @@ async def test_OSSA_2020_004_keys_end_with_the_role_the_user_and_themselves(keys
 async def test_OSSA_2019_006_nobody_sees_somebody_elses_keys(keystone):
     """Row 25 of the list of advisories."""
     _ann, key, nova = await ann_nova(keystone)
-    me = (await keystone.identity.authenticate(nova.token)).user_id
+    me, _ = await keystone.member("bob")
+    bob = await keystone.as_("bob", "bob", project="bob")
     for path in (f"users/{key['user_id']}/credentials/OS-EC2", f"users/{key['user_id']}/credentials/OS-EC2/{key['access']}"):
-        assert (await nova.get(f"{V3}/{path}")).status == 403
-    assert (await nova.get(f"{V3}/users/{me}/credentials/OS-EC2/{key['access']}")).status == 404
-    assert (await nova.delete(f"{V3}/users/{me}/credentials/OS-EC2/{key['access']}")).status == 404
+        assert (await nova.get(f"{V3}/{path}")).status == (await bob.get(f"{V3}/{path}")).status == 403
+    assert (await bob.get(f"{V3}/users/{me}/credentials/OS-EC2/{key['access']}")).status == 404
+    assert (await bob.delete(f"{V3}/users/{me}/credentials/OS-EC2/{key['access']}")).status == 404
 
 
 @pytest.mark.parametrize("unrestricted", [False, True])

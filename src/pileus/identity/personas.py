@@ -8,6 +8,7 @@ ANY = ("system", "domain", "project")
 GLOBAL = ("system", "project")
 
 ADMIN = "rule:admin_required"
+SYSTEM_ADMIN = "(role:admin and system_scope:all)"
 SYSTEM_READER = "(role:reader and system_scope:all)"
 ADMIN_OR_READER = f"{ADMIN} or {SYSTEM_READER}"
 

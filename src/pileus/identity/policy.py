@@ -112,13 +112,13 @@ _RULES: Rules = {
     "get_credential": (f"{ADMIN_OR_READER} or {_OWNS_CREDENTIAL}", ANY),
     "list_credentials": (f"{ADMIN_OR_READER} or {_OWNS_CREDENTIAL}", ANY),
     **{f"{verb}_credential": (f"{ADMIN} or {_OWNS_CREDENTIAL}", ANY) for verb in ("create", "update", "delete")},
-    "create_trust": ("user_id:%(trust.trustor_user_id)s", ANY),
+    "create_trust": (_TRUSTOR, ("project",)),
     "list_trusts": (ADMIN_OR_READER, GLOBAL),
-    "list_trusts_for_trustor": (f"{ADMIN_OR_READER} or {_TRUSTOR}", ANY),
-    "list_trusts_for_trustee": (f"{ADMIN_OR_READER} or {_TRUSTEE}", ANY),
-    "delete_trust": (f"{ADMIN} or {_TRUSTOR}", ANY),
+    "list_trusts_for_trustor": (f"{ADMIN_OR_READER} or {_TRUSTOR}", GLOBAL),
+    "list_trusts_for_trustee": (f"{ADMIN_OR_READER} or {_TRUSTEE}", GLOBAL),
+    "delete_trust": (f"{ADMIN} or {_TRUSTOR}", GLOBAL),
     **{
-        rule: (f"{ADMIN_OR_READER} or {_TRUSTOR} or {_TRUSTEE}", ANY)
+        rule: (f"{ADMIN_OR_READER} or {_TRUSTOR} or {_TRUSTEE}", GLOBAL)
         for rule in ("get_trust", "list_roles_for_trust", "get_role_for_trust")
     },
     "get_region": ("", ANY),

@@ -101,12 +101,11 @@ def _given(body: SignedBody) -> SignedFields:
 
 _ALL = "/v3/users/{user_id}/credentials/OS-EC2"
 _ONE = _ALL + "/{credential_id}"
-_VALIDATE = "identity:validate_signature"
 ROUTES = [
     Route("GET", _ALL, list_keys, policy="identity:ec2_list_credentials", target=targets.owner),
     Route("POST", _ALL, create_key, policy="identity:ec2_create_credential", body=KeyBody, target=targets.owner, ok=201),
     Route("GET", _ONE, get_key, policy="identity:ec2_get_credential", target=targets.owner),
     Route("DELETE", _ONE, delete_key, policy="identity:ec2_delete_credential", target=targets.owner, ok=204),
-    Route("POST", "/v3/ec2tokens", create_ec2_token, policy=_VALIDATE, body=SignedBody),
-    Route("POST", "/v3/s3tokens", create_s3_token, policy=_VALIDATE, body=SignedBody),
+    Route("POST", "/v3/ec2tokens", create_ec2_token, policy="identity:ec2tokens_validate", body=SignedBody),
+    Route("POST", "/v3/s3tokens", create_s3_token, policy="identity:s3tokens_validate", body=SignedBody),
 ]

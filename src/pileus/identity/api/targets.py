@@ -31,7 +31,7 @@ async def user(req: Request, user_id: str, **_: str) -> dict[str, Any]:
 
 async def owner(req: Request, user_id: str, **_: str) -> dict[str, Any]:
     """For what belongs to a user, whether the user exists or not."""
-    return {"user_id": user_id, "target": {"user": {"id": user_id}}}
+    return {"user_id": user_id, "target": {"user": {"id": user_id}, "credential": {"user_id": user_id}}}
 
 
 async def group(req: Request, group_id: str, **_: str) -> dict[str, Any]:
