@@ -358,7 +358,7 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
     `scope` None: the user's default project, if that works.
 
-    `source` is the address the login came from.
+    `source` is the address the login came from. `remote`: how, and as whom, a web server in front that is believed knows them.
     """
 
     password: PasswordUser | None = None
@@ -366,5 +366,6 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     totp: TotpUser | None = None
     receipt: str | None = None
     application_credential: ApplicationCredentialRef | None = None
+    remote: tuple[str, UserRef] | None = None
     scope: Scope | Literal["unscoped"] | None = None
     source: str = ""

@@ -12,12 +12,14 @@ import msgspec
 #: By a signature that a service has seen, made with keys of a user for one project.
 EC2_KEYS = "ec2credential"
 OAUTH1 = "oauth1"
+#: The web server in front has looked at who somebody is.
+REMOTE = ("external", "kerberos")
 #: By which a program signs with secrets that were made for it.
 SIGNED = frozenset({EC2_KEYS, OAUTH1})
 #: Proofs of identity, each a bit in a token; new ones are added at the end.
-METHODS = ("password", "token", "application_credential", "totp", EC2_KEYS, "mapped", "openid", "saml2", OAUTH1)
+METHODS = ("password", "token", "application_credential", "totp", EC2_KEYS, "mapped", "openid", "saml2", OAUTH1, "x509", *REMOTE)
 #: Those by which somebody else identifies people.
-FEDERATED = frozenset({"mapped", "openid", "saml2"})
+FEDERATED = frozenset({"mapped", "openid", "saml2", "x509"})
 UNSCOPED, PROJECT, DOMAIN, SYSTEM = range(4)
 FORMAT = 1
 #: A token remembers all tokens it was rescoped from, so that revoking any of them revokes it; so there must be an end.

@@ -5,11 +5,22 @@ from __future__ import annotations
 
 from pileus.core.http import Request
 from pileus.identity.federation.mapping import Assertion
+from pileus.identity.model import UserRef
+from pileus.identity.payload import REMOTE
 
 
 def source_of(req: Request) -> str:
     """What failed logins are counted by."""
     return req.services.identity.sources.of(req.falcon.remote_addr, req.header("x-forwarded-for"))
+
+
+def remote_of(req: Request, methods: list[str]) -> tuple[str, UserRef] | None:
+    """How, and as whom, the web server in front knows somebody, when they ask for that. Raises Unauthenticated."""
+    method = next((m for m in methods if m in REMOTE), None)
+    if method is None:
+        return None
+    headers = {name.lower(): value for name, value in req.falcon.headers.items()}
+    return method, req.services.identity.assertions.remote_user(method, req.falcon.remote_addr, headers)
 
 
 async def assertion_of(req: Request, idp_id: str) -> Assertion:

@@ -10,7 +10,7 @@ import msgspec
 from pileus.core.errors import Forbidden, Invalid, Unauthenticated
 from pileus.core.http import Reply, Request, Route
 from pileus.identity.api.application_credentials import show_access_rule
-from pileus.identity.api.assertion import assertion_of, source_of
+from pileus.identity.api.assertion import assertion_of, remote_of, source_of
 from pileus.identity.api.domains import show_domain
 from pileus.identity.api.oauth1 import signed
 from pileus.identity.api.projects import show_project
@@ -54,6 +54,9 @@ class Proofs(msgspec.Struct, frozen=True):
     mapped: FederatedProof | None = None
     openid: FederatedProof | None = None
     saml2: FederatedProof | None = None
+    x509: FederatedProof | None = None
+    external: dict[str, Any] | None = None
+    kerberos: dict[str, Any] | None = None
 
 
 class Auth(msgspec.Struct, frozen=True):
@@ -151,6 +154,7 @@ def _login(req: Request, auth: Auth) -> Login:
         totp=totp.user if totp is not None else None,
         receipt=req.header("openstack-auth-receipt"),
         application_credential=named.get("application_credential"),
+        remote=remote_of(req, proofs.methods),
         scope=auth.scope,
         source=source_of(req),
     )

@@ -13,6 +13,7 @@ from pileus.core.errors import Unauthenticated
 from pileus.identity.config import IdentityConfig
 from pileus.identity.federation.mapping import Assertion
 from pileus.identity.federation.oidc import OidcClient
+from pileus.identity.model import DEFAULT_DOMAIN, DomainRef, UserRef
 
 #: Headers about the request, not about a person.
 _NOT_SAID = frozenset({"authorization", "cookie", "x-auth-token", "x-subject-token", "x-service-token"})
@@ -34,6 +35,14 @@ class Assertions:
         if self.believes(peer):
             return of_headers(headers)
         raise Unauthenticated()
+
+    def remote_user(self, method: str, peer: str | None, headers: Mapping[str, str]) -> UserRef:
+        """Whom a web server in front has identified by itself. Raises Unauthenticated when nobody we believe says so."""
+        name, domain = _utf8(headers.get("remote-user", "")), _utf8(headers.get("remote-domain", ""))
+        negotiated = headers.get("auth-type", "").lower() == "negotiate"
+        if not name or not self.believes(peer) or (method == "kerberos" and not negotiated):
+            raise Unauthenticated()
+        return UserRef(name=name, domain=DomainRef(name=domain) if domain else DomainRef(id=DEFAULT_DOMAIN))
 
     def believes(self, peer: str | None) -> bool:
         """Whether this address is one of the web servers in front."""

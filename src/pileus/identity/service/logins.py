@@ -69,7 +69,8 @@ class Logins:
         generation = (await self.core.generations.read())[TOKENS]
         if login.application_credential is not None:
             return await self._by_application_credential(login, generation)
-        if login.password is not None and login.token is None and login.totp is None and login.receipt is None:
+        others = (login.token, login.totp, login.receipt, login.remote)
+        if login.password is not None and all(proof is None for proof in others):
             return await self._by_password(login.password, login.scope, generation)
         return await self._for_scope(await self._prove(login, generation), login.scope)
 
@@ -106,6 +107,13 @@ class Logins:
             user_id, credential_id = await self.proofs.totp(login.totp)
             users.add(user_id)
             methods |= {"totp"}
+        if login.remote is not None:
+            method, who = login.remote
+            user = await self.scopes.user(who)
+            if user is None:
+                raise Unauthenticated()
+            users.add(user.id)
+            methods |= {method}
         if login.receipt is not None and users:
             receipt = await self.factors.brought(login.receipt)
             users.add(receipt.user_id)
@@ -152,7 +160,7 @@ class Logins:
             raise Unauthenticated("Application credentials cannot request a scope.")
         found = await self.proofs.application_credential(login.application_credential)
         methods, credential_id = frozenset({"application_credential"}), None
-        if login.password is not None or login.token is not None or login.totp is not None:
+        if any(proof is not None for proof in (login.password, login.token, login.totp, login.remote)):
             extra = await self._prove(login, generation)
             if extra.user_id != found.user_id:
                 raise Unauthenticated()
