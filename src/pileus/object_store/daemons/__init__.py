@@ -1,4 +1,7 @@
-"""What heals: replicators, the reconstructor, the sharder, auditors, updaters, the reaper, the expirer. Each runs once or forever."""
+"""What heals: replicators, the reconstructor, the sharder, auditors, updaters; what takes away: the reaper, the expirer, lifecycles.
+
+Each runs once or forever.
+"""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -7,6 +10,7 @@ from pileus.object_store.daemons.auditor import AccountAuditor, ContainerAuditor
 from pileus.object_store.daemons.daemon import Daemon
 from pileus.object_store.daemons.db_replicator import AccountReplicator, ContainerReplicator
 from pileus.object_store.daemons.expirer import ObjectExpirer
+from pileus.object_store.daemons.lifecycle import ObjectLifecycle
 from pileus.object_store.daemons.object_replicator import ObjectReplicator
 from pileus.object_store.daemons.reaper import AccountReaper
 from pileus.object_store.daemons.reconciler import ContainerReconciler
@@ -28,5 +32,6 @@ DAEMONS: dict[str, type[Daemon]] = {kind.name: kind for kind in (
     ObjectUpdater,
     ContainerUpdater,
     ObjectExpirer,
+    ObjectLifecycle,
     AccountReaper,
 )}

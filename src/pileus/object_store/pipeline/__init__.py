@@ -70,7 +70,7 @@ def build(store: Store, features: Sequence[type[Feature]] = PIPELINE) -> None:
     app: Handler = store.proxy
     told: dict[str, object] = {}
     for kind in reversed(features):
-        app = feature = kind(app, store)
+        app = feature = store.features[kind.__name__] = kind(app, store)
         told.update(feature.info())
     store.pipeline = app
     store.told.update(told)

@@ -23,6 +23,7 @@ class Store:
         self.config, self.proxy, self.clock, self.ids, self.identify, self.signers = config, proxy, clock, ids, identify, signers
         self.hashing = hashing or Hashing()              # the cluster's salt: a secret that all its proxies share
         self.pipeline: Handler = proxy
+        self.features: dict[str, Feature] = {}      # by the name of their class, for daemons that work through one
         self.told: dict[str, Any] = {}      # what /info says of features
 
     async def account_info(self, account: str) -> Info:

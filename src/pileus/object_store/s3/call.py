@@ -30,13 +30,14 @@ LONGEST_DOCUMENT = 2 << 20
 class Call:
     """`bucket` and `key` are empty where there is none. `params`: the query, blank values included."""
 
-    __slots__ = ("account", "bucket", "claim", "feature", "key", "params", "req", "secret", "who")
+    __slots__ = ("account", "bucket", "claim", "feature", "key", "params", "req", "secret", "trusted", "who")
 
     def __init__(self, feature: S3, req: Request, bucket: str, key: str):
         self.feature, self.req, self.bucket, self.key = feature, req, bucket, key
         self.params = req.params
         self.claim: Claim | None = None
         self.secret = ""
+        self.trusted = False                # the store's own, on nobody's behalf
         self.who = Context()
         self.account = ""
 
@@ -64,7 +65,7 @@ class Call:
         sent = Request(method, path, headers, query=query, body=body, id=self.req.id)
         sent.who = self.who
         known = {name: self.req.facts[name] for name in ("client", "scheme") if name in self.req.facts}
-        sent.facts = known | {"source": "S3", **(facts or {})}
+        sent.facts = known | {"source": "S3", **(facts or {})} | ({"auth.trusted": True} if self.trusted else {})
         if method in ("PUT", "POST") and body is None:
             sent.headers.setdefault("content-length", "0")
         response = await self.feature.app(sent)
@@ -121,6 +122,13 @@ class Call:
         if (self.req.length or 0) > most:
             raise S3Error("MalformedXML")
         return await payload.read(self, most, checked=checked)
+
+
+def own_call(feature: S3, account: str, bucket: str) -> Call:
+    """A call of the store's own about a bucket."""
+    call = Call(feature, Request("GET", f"/{bucket}"), bucket, "")
+    call.account, call.trusted = account, True
+    return call
 
 
 def answer(name: str, *children: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

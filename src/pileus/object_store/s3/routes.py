@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pileus.object_store.s3 import acl, buckets, labels, listing, multi_delete, objects, service, stubs, versioning
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.lifecycle import documents as lifecycle
 from pileus.object_store.s3.multipart import complete, parts, uploads
 from pileus.object_store.wire.message import Response
 
@@ -21,6 +22,7 @@ BUCKET: dict[str, dict[str, Handler]] = {
     "accelerate": {"GET": stubs.accelerate, "PUT": stubs.not_implemented},
     "acl": {"GET": acl.show, "PUT": acl.change},
     "delete": {"POST": multi_delete.delete},
+    "lifecycle": {"GET": lifecycle.show, "PUT": lifecycle.change, "DELETE": lifecycle.remove},
     "location": {"GET": buckets.location},
     "logging": {"GET": stubs.logging, "PUT": stubs.not_implemented},
     "notification": {"GET": stubs.notification, "PUT": stubs.not_implemented},
