@@ -25,7 +25,7 @@ from conformance.run import SETTINGS
 from conformance.sdk_clouds import sdk_environment
 from conformance.suite import HOME, Outcome, say
 from conformance.swift_accounts import SETTINGS as SWIFT_SETTINGS
-from conformance.swift_accounts import swift_environment
+from conformance.swift_accounts import TEMP_SETTINGS, swift_environment, temp_environment
 
 UNUSABLE = 3
 
@@ -53,6 +53,8 @@ SUITES = {
         environment=sdk_environment),
     "swift": Suite(packages=SWIFT_NEEDS, source=SWIFT, parts={"functional": "test/functional"}, environment=swift_environment,
                    settings=SWIFT_SETTINGS),
+    "swift-tempauth": Suite(packages=SWIFT_NEEDS, source=SWIFT, parts={"functional": "test/functional"}, environment=temp_environment,
+                            settings=TEMP_SETTINGS),
     "s3api": Suite(packages=SWIFT_NEEDS, source=SWIFT, parts={"s3api": "test/s3api"}, environment=swift_environment),
 }
 

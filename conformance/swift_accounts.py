@@ -18,9 +18,39 @@ USERS = {
 PASSWORD = "testing"
 DOMAIN = "example.net"
 SETTINGS = f"""
+[object_store.proxy]
+allow_open_expired = true
 [object_store.domain_remap]
 storage_domains = ["{DOMAIN}"]
 """
+
+
+#: The same for users of the object store's own: number → (account, user, groups).
+TEMP_USERS = {
+    "": ("test", "tester", [".admin"]), "2": ("test2", "tester2", [".admin"]), "3": ("test", "tester3", []),
+    "5": ("test5", "tester5", [".service"]), "6": ("admin", "admin", [".admin", ".reseller_admin"]),
+}
+TEMP_SETTINGS = SETTINGS + """
+[object_store.temp_auth]
+reseller_prefixes = ["AUTH", "SERVICE"]
+require_group = { SERVICE = ".service" }
+""" + "".join(f"""[[object_store.temp_auth.users]]
+account = "{account}"
+user = "{user}"
+key = "{PASSWORD}"
+groups = {json.dumps(groups)}
+""" for account, user, groups in TEMP_USERS.values())
+
+
+def temp_environment(cloud: Cloud) -> dict[str, str]:
+    """Write the tests' configuration for users of the object store's own."""
+    lines = ["[func_test]", "auth_version = 1", f"auth_uri = {cloud.url}/auth/v1.0", "collate = C", "insecure = no",
+             f"storage_domain = {DOMAIN}", "service_prefix = SERVICE"]
+    for number, (account, user, _) in TEMP_USERS.items():
+        lines += [f"account{number} = {account}", f"username{number} = {user}", f"password{number} = {PASSWORD}"]
+    path = cloud.state / "swift-test.conf"
+    path.write_text("\n".join(lines) + "\n")
+    return {"SWIFT_TEST_CONFIG_FILE": str(path)}
 
 
 def swift_environment(cloud: Cloud) -> dict[str, str]:

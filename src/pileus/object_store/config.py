@@ -16,6 +16,7 @@ class ProxyConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     account_autocreate: bool = True         # make an account when it is first used
     allow_account_management: bool = False  # whether administrators may make and delete accounts by hand
+    allow_open_expired: bool = False        # whether clients may read what has expired, as long as it is there (X-Open-Expired)
     conn_timeout_s: float = 0.5             # a storage server has to take a connection within this
     node_timeout_s: float = 10.0            # and to go on with a request within this
     client_timeout_s: float = 60.0          # a client has to go on with its body within this
@@ -50,6 +51,19 @@ class EncryptionConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
     root_secrets: dict[str, str] = {}       # id → at least 32 bytes in base64, from which keys are made; none: nothing is encrypted
     active_root_secret_id: str = ""         # which of them new objects get; the others are for what is there
     encrypt: bool = True                    # false: what is written from now on is not encrypted, what is there stays readable
+
+
+class RateLimitConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.rate_limit]"""
+
+    enabled: bool = False                   # whether anybody is held back
+    account_ratelimit: float = 0.0          # containers made or deleted a second in one account; 0: any number
+    container_ratelimits: dict[str, float] = {}  # objects in a container → writes a second from that size on
+    container_listing_ratelimits: dict[str, float] = {}  # objects in a container → listings a second from that size on
+    account_whitelist: list[str] = []       # accounts that are never held back
+    account_blacklist: list[str] = []       # accounts that get no answer at all (497)
+    max_sleep_time_s: float = 60.0          # who would have to wait longer is sent away (498)
+    rate_buffer_s: float = 5.0              # what was not used of so many seconds may be used at once
 
 
 class TempUser(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -160,6 +174,12 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     name_check: NameCheckConfig = msgspec.field(default_factory=NameCheckConfig)
     #: Accounts and containers named by the host.
     domain_remap: DomainRemapConfig = msgspec.field(default_factory=DomainRemapConfig)
+    quote_etags: bool = False               # whether ETags of objects are in quotes where neither account nor container says so
+    read_only: bool = False                 # whether nothing may be written, except in accounts of which an administrator says so
+    read_only_allow_deletes: bool = False   # whether it may be deleted then
+    list_endpoints_path: str = ""           # where anybody may ask on which servers something is, as /endpoints/; empty: nowhere
+    #: How often may be written.
+    rate_limit: RateLimitConfig = msgspec.field(default_factory=RateLimitConfig)
     #: Encryption at rest.
     encryption: EncryptionConfig = msgspec.field(default_factory=EncryptionConfig)
     #: Users without Keystone.

@@ -15,14 +15,19 @@ from pileus.object_store.pipeline.crossdomain import CrossDomain
 from pileus.object_store.pipeline.dlo import DynamicLargeObjects
 from pileus.object_store.pipeline.domain_remap import DomainRemap
 from pileus.object_store.pipeline.encryption import Encryption
+from pileus.object_store.pipeline.etag_quoter import EtagQuoter
 from pileus.object_store.pipeline.feature import Feature, Store
 from pileus.object_store.pipeline.form_post import FormPost
 from pileus.object_store.pipeline.gatekeeper import Gatekeeper
 from pileus.object_store.pipeline.healthcheck import HealthCheck
 from pileus.object_store.pipeline.info import InfoPage
+from pileus.object_store.pipeline.list_endpoints import ListEndpoints
 from pileus.object_store.pipeline.listing_formats import ListingFormats
 from pileus.object_store.pipeline.name_check import NameCheck
+from pileus.object_store.pipeline.open_expired import OpenExpired
 from pileus.object_store.pipeline.quotas import Quotas
+from pileus.object_store.pipeline.rate_limit import RateLimit
+from pileus.object_store.pipeline.read_only import ReadOnly
 from pileus.object_store.pipeline.slo import StaticLargeObjects
 from pileus.object_store.pipeline.static_web import StaticWeb
 from pileus.object_store.pipeline.symlink import Symlinks
@@ -42,15 +47,19 @@ PIPELINE: list[type[Feature]] = [
     HealthCheck,
     CrossDomain,
     DomainRemap,    # paths are whole behind it
+    ListEndpoints,
     NameCheck,
     Cors,           # before Auth: a browser asks first, and without a token
     InfoPage,
+    EtagQuoter,     # changes what all others answer
     ListingFormats,
     TempUrl,        # lets in who has no token
     FormPost,       # so does this
     TempAuth,
     Auth,
     StaticWeb,      # knows who came without a token
+    ReadOnly,
+    RateLimit,
     Copy,
     Quotas,                 # a copy counts like any other object
     BulkDelete,
@@ -60,6 +69,7 @@ PIPELINE: list[type[Feature]] = [
     DynamicLargeObjects,
     VersionedWrites,
     ObjectVersioning,       # the current version is a symlink
+    OpenExpired,
     Symlinks,       # what is further out sees what links stand for
     Encryption,     # innermost: nobody else sees what is stored
 ]

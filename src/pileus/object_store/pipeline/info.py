@@ -25,6 +25,7 @@ class InfoPage(Feature):
         return {"pileus": {"version": __version__},
                 "swift": {**msgspec.to_builtins(proxy.limits), "version": SWIFT, "strict_cors_mode": True,
                           "policies": policies, "allow_account_management": proxy.config.allow_account_management,
+                          "allow_open_expired": proxy.config.allow_open_expired,
                           "account_autocreate": proxy.config.account_autocreate, "valid_api_versions": ["v1", "v1.0"]}}
 
     async def __call__(self, req: Request) -> Response:

@@ -133,7 +133,7 @@ class Segments:
             raise Broken(f"Segment {segment.path} is not as long as it was")
 
     async def _open(self, segment: Segment, first: int, amount: int) -> AsyncIterator[bytes]:
-        headers = {n: v for n, v in self.req.headers.items() if n in ("referer", "x-newest")}
+        headers = {n: v for n, v in self.req.headers.items() if n in ("referer", "x-newest", "x-open-expired")}
         headers["range"] = f"bytes={first}-{first + amount - 1}"
         if segment.etag:
             headers["if-match"] = f'"{segment.etag}"'
