@@ -38,7 +38,8 @@ SENTENCES = {
 }
 #: What the standard library has no words for, or others than Swift.
 REASONS = {413: "Request Entity Too Large", 416: "Requested Range Not Satisfiable", 422: "Unprocessable Entity",
-           497: "Blacklisted", 498: "Rate Limited", 499: "Client Disconnect", 503: "Service Unavailable", 507: "Insufficient Storage", 529: "Rate Limited"}
+           497: "Blacklisted",
+           498: "Rate Limited", 499: "Client Disconnect", 503: "Service Unavailable", 507: "Insufficient Storage", 529: "Rate Limited"}
 
 
 def reason(status: int) -> str:
