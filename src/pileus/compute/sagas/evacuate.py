@@ -29,6 +29,7 @@ class Evacuate(msgspec.Struct, kw_only=True):
     stopped: bool                           # it is off afterwards
     destination: str | None = None
     forced: bool = False
+    superseded: list[str] = []              # moves that its host was in the middle of: they are given up
 
 
 async def choose(s: Evacuate, c: Conductor) -> None:
@@ -73,7 +74,8 @@ async def finish(s: Evacuate, c: Conductor) -> None:
     state, power = (STOPPED, Power.SHUTDOWN) if s.stopped else (ACTIVE, Power.RUNNING)
     await settle(server, m.dest_host, m.dest_host_id, m.new_flavor, c)
     await c.migrations.update(m.uuid, c.now(), status="done")
-    await c.moving.confirm(m.uuid)
+    for migration in (m.uuid, *s.superseded):
+        await c.moving.confirm(migration)
     await c.servers.end_task(server.id, c.now(), "rebuilding", vm_state=state, power_state=int(power), launched_at=c.now(), fault=None)
     await c.actions.finish(s.request_id, server.id)
 

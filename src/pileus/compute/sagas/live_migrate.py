@@ -15,8 +15,12 @@ from pileus.compute.model.server import PAUSED, Server
 from pileus.compute.sagas.conductor import Conductor
 from pileus.compute.sagas.guest import bind_ports, end_guest, guest_spec, in_task, moved, power_again
 from pileus.compute.sagas.resize import settle
+from pileus.core.bus import HostUnreachable
 from pileus.core.errors import CloudError, NotFound
+from pileus.core.log import Log
 from pileus.core.saga import Saga, Step
+
+log = Log("pileus.compute.live_migrate")
 
 
 class LiveMigrate(msgspec.Struct, kw_only=True):
@@ -70,9 +74,13 @@ async def send(s: LiveMigrate, c: Conductor) -> None:
 
 
 async def stop_sending(s: LiveMigrate, c: Conductor) -> None:
+    """A host that does not answer sends nothing that anybody waits for: the destination is given up in any case."""
     m = await c.migrations.find(s.migration)
     if m is not None and m.source_host is not None and not await _arrived(s, c):
-        await c.agent(m.source_host).abort_migration(s.server_id)
+        try:
+            await c.agent(m.source_host).abort_migration(s.server_id)
+        except HostUnreachable:
+            log.warning("host unreachable; its guest is not told that it stays", host=m.source_host, server=s.server_id)
 
 
 async def arrive(s: LiveMigrate, c: Conductor) -> None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pileus.compute.errors import NoValidHost
 from pileus.compute.hypervisor.base import ABILITIES, GuestNotFound, Moves, Power, Resizes
 from pileus.compute.model.flavor import Flavor
-from pileus.compute.model.migration import Migration
+from pileus.compute.model.migration import OPEN, Migration
 from pileus.compute.model.server import ACTIVE, RESIZED, Server
 from pileus.compute.sagas.conductor import Conductor
 from pileus.compute.sagas.guest import SHUTDOWN_S, bind_ports, end_guest, guest_spec, moved, power_again, power_as
@@ -52,9 +52,8 @@ def _can(traits: set[str], same_host: bool) -> bool:
 
 
 async def give_back(s: Resize, c: Conductor) -> None:
-    server = await c.servers.find(s.server_id)
-    if server is not None:
-        await c.moving.give_back(server, s.migration)
+    if found := await to_take_back(s, c):
+        await c.moving.give_back(found[0], s.migration)
 
 
 async def stop(s: Resize, c: Conductor) -> None:
@@ -65,9 +64,9 @@ async def stop(s: Resize, c: Conductor) -> None:
 
 
 async def start_again(s: Resize, c: Conductor) -> None:
-    server, m = await c.server(s.server_id), await c.migrations.find(s.migration)
-    if server is not None and m is not None and m.source_host is not None:
-        await power_again(server, m.old_vm_state, m.source_host, c)
+    if found := await to_take_back(s, c):
+        server, m = found
+        await power_again(server, m.old_vm_state, m.source_host or "", c)
 
 
 async def move(s: Resize, c: Conductor) -> None:
@@ -83,9 +82,9 @@ async def move(s: Resize, c: Conductor) -> None:
 
 
 async def move_back(s: Resize, c: Conductor) -> None:
-    server, m = await c.server(s.server_id), await c.migrations.find(s.migration)
-    if server is not None and m is not None and m.dest_host is not None:
-        await take_back(server, m, c)
+    found = await to_take_back(s, c)
+    if found and found[1].dest_host is not None:
+        await take_back(*found, c)
 
 
 async def take_back(server: Server, m: Migration, c: Conductor) -> None:
@@ -111,9 +110,9 @@ async def start(s: Resize, c: Conductor) -> None:
 
 
 async def unsettle(s: Resize, c: Conductor) -> None:
-    server, m = await c.server(s.server_id), await c.migrations.find(s.migration)
-    if server is not None and m is not None and m.source_host is not None:
-        await settle(server, m.source_host, m.source_host_id, m.old_flavor, c)
+    if found := await to_take_back(s, c):
+        server, m = found
+        await settle(server, m.source_host or "", m.source_host_id, m.old_flavor, c)
 
 
 async def settle(server: Server, host: str, host_id: str | None, flavor: Flavor, c: Conductor) -> None:
@@ -133,19 +132,26 @@ async def finish(s: Resize, c: Conductor) -> None:
 
 
 async def unfinish(s: Resize, c: Conductor) -> None:
-    m = await c.migrations.find(s.migration)
-    if m is not None:
-        await c.servers.begin(s.server_id, c.now(), task="resize_finish", allowed={RESIZED}, vm_state=m.old_vm_state)
+    if found := await to_take_back(s, c):
+        await c.servers.begin(s.server_id, c.now(), task="resize_finish", allowed={RESIZED}, vm_state=found[1].old_vm_state)
 
 
 async def failed(s: Resize, c: Conductor, error: CloudError) -> None:
     """The server is what it was, where it was."""
     m = await c.migrations.find(s.migration)
-    if m is not None:
+    if m is not None and m.status in OPEN:
         await c.servers.end_task(s.server_id, c.now(), *TASKS, fault=c.fault(error), vcpus=m.old_flavor.vcpus,
                                  memory_mb=m.old_flavor.memory_mb)
         await c.migrations.update(m.uuid, c.now(), status="error")
     await c.actions.finish(s.request_id, s.server_id, error=str(error))
+
+
+async def to_take_back(s: Resize, c: Conductor) -> tuple[Server, Migration] | None:
+    """What an undo works on. None when the server was deleted meanwhile, or evacuated: then it is not what it was, and stays so."""
+    server, m = await c.servers.find(s.server_id), await c.migrations.find(s.migration)
+    if server is None or server.deleted_at is not None or m is None or m.status not in OPEN or m.source_host is None:
+        return None
+    return server, m
 
 
 async def moving(s: Resize, c: Conductor) -> tuple[Server, Migration]:

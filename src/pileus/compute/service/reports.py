@@ -9,6 +9,7 @@ from typing import Any
 
 from pileus.compute.config import ComputeConfig
 from pileus.compute.hypervisor.base import ABILITIES, GuestState, Inventory, Power
+from pileus.compute.hypervisor.limits import CPU_TRAIT, VIF_TRAIT
 from pileus.compute.interface import HostReport, Verdict
 from pileus.compute.model.demand import USUAL
 from pileus.compute.model.host import Host
@@ -18,6 +19,9 @@ from pileus.compute.store.migrations import Migrations
 from pileus.compute.store.servers import Servers
 from pileus.core.kit import Kit
 from pileus.core.log import Log
+
+#: The traits that hosts' drivers speak of: what a host does not say it cannot.
+OURS = frozenset(ABILITIES.values()) | {CPU_TRAIT, VIF_TRAIT}
 
 log = Log("pileus.compute.reports")
 
@@ -50,7 +54,7 @@ class Reports:
         # What servers still hold of a class that the host has no longer goes with the last of them.
         kept = {name: s.plain for name, s in known.items() if name not in USUAL or (name not in stock and s.used)}
         await self.placement.set_inventory(host.id, kept | stock)
-        operators = {trait for trait in await self.placement.traits(host.id) if trait.startswith("CUSTOM_")} - set(ABILITIES.values())
+        operators = {trait for trait in await self.placement.traits(host.id) if trait.startswith("CUSTOM_")} - OURS
         disabled = {DISABLED} if host.disabled else set()
         await self.placement.set_traits(host.id, operators | disabled | set(has.traits))
 

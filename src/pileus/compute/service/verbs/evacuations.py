@@ -36,7 +36,17 @@ class Evacuations:
         async with self.servers.entering(server, "evacuate", who):
             migration = replace(await new_migration(server, server.flavor, "evacuation", who, self.kit.ids.uuid(), now, hosts),
                                 status="accepted")
+            superseded = await self._give_up_moves(server.id)
             await self.servers.records.migrations.add(migration)
             await self.kit.sagas.begin(EVACUATE, server.id, Evacuate(
                 server_id=server.id, request_id=who.request_id, migration=migration.uuid, image=image_ref(image), admin_pass=admin_pass,
-                stopped=stop or server.vm_state == STOPPED, destination=host, forced=forced))
+                stopped=stop or server.vm_state == STOPPED, destination=host, forced=forced,
+                superseded=superseded))
+
+    async def _give_up_moves(self, server_id: str) -> list[str]:
+        """Moves that the lost host was in the middle of have nothing to go back to: their sagas find that out and end."""
+        migrations = self.servers.records.migrations
+        found = [m.uuid for m in await migrations.of_server(server_id)]
+        for uuid in found:
+            await migrations.update(uuid, self.kit.clock.now(), status="error")
+        return found
