@@ -168,6 +168,10 @@ class DownloadFailed(Invalid):
     code, message = "image.download_failed", "The data could not be downloaded: {why}."
 
 
+class TaskMarkerInvalid(Invalid):
+    code, message = "image.task_marker_invalid", "Invalid marker: task {id} could not be found."
+
+
 class RegionUnknown(Invalid):
     code, message = "image.region_unknown", "There is no {interface} image service in the region {region}."
 

@@ -16,6 +16,10 @@ PENDING, ACCEPTED, REJECTED = "pending", "accepted", "rejected"
 STATUSES = (QUEUED, SAVING, UPLOADING, IMPORTING, ACTIVE, DEACTIVATED)
 VISIBILITIES = (PUBLIC, COMMUNITY, SHARED, PRIVATE)
 MEMBER_STATUSES = (PENDING, ACCEPTED, REJECTED)
+#: A task that made its image, one that imports into an image that is there, and one that adds a location to it.
+IMPORT, IMAGE_IMPORT, LOCATION_IMPORT = "import", "api_image_import", "location_import"
+TASK_TYPES = (IMPORT, IMAGE_IMPORT, LOCATION_IMPORT)
+TASK_STATUSES = ("pending", "processing", "success", "failure")
 #: States of an image whose bytes are on their way.
 COMING = (SAVING, UPLOADING, IMPORTING)
 #: What is inside such a container is not the disk that `disk_format` names: there is nothing to hold the declaration against.
@@ -92,7 +96,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """An import and how it goes. `message` is the progress while it goes on, and the reason when it failed."""
 
     id: str
-    type: str = "api_image_import"
+    type: str = IMAGE_IMPORT
     status: str = "pending"
     owner: str | None = None
     user_id: str | None = None
@@ -116,6 +120,15 @@ class Cached(msgspec.Struct, frozen=True, kw_only=True):
     queued_at: datetime
     cached_at: datetime | None = None
     accessed_at: datetime
+
+
+class WantedTasks(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tasks a list is of. `sort` is (field, descending) of each key and ends with a unique one."""
+
+    equal: tuple[tuple[str, str], ...] = ()
+    sort: tuple[tuple[str, bool], ...] = (("created_at", True), ("id", True))
+    limit: int
+    after: Task | None = None               # the last task of the page before
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,14 @@ async def list_images(req: Request) -> dict[str, Any]:
 
 
 async def create_image(req: Request, body: dict[str, Any]) -> Reply:
+    made = await req.services.image.create(req.who, new_image(req, body))
+    return Reply(201, _show(req, made), {"location": req.url(f"/image/v2/images/{made.id}"),
+                                          "openstack-image-import-methods": ",".join(req.services.image.imports.methods),
+                                          "openstack-image-store-ids": ",".join(req.services.image.stores.configured)})
+
+
+def new_image(req: Request, body: dict[str, Any]) -> Image:
+    """The image that a body describes, if the caller may have such a one. Raises Invalid or Forbidden."""
     kit = req.services.image.kit
     now = kit.clock.now()
     values: dict[str, Any] = {"id": kit.ids.uuid(), "owner": req.who.project_id}
@@ -48,10 +56,7 @@ async def create_image(req: Request, body: dict[str, Any]) -> Reply:
     if image.visibility in VISIBILITY_RULES:
         req.enforce(VISIBILITY_RULES[image.visibility], target(req.who, image))
     req.services.image.protections.check(req.who, image, {}, properties)
-    made = await req.services.image.create(req.who, image)
-    return Reply(201, _show(req, made), {"location": req.url(f"/image/v2/images/{made.id}"),
-                                          "openstack-image-import-methods": ",".join(req.services.image.imports.methods),
-                                          "openstack-image-store-ids": ",".join(req.services.image.stores.configured)})
+    return image
 
 
 async def show_image(req: Request, image_id: str) -> dict[str, Any]:

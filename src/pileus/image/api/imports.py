@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from pileus.core.clock import iso
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
 from pileus.image.api.bodies import Id
 from pileus.image.api.data import STORE, announced, binary
 from pileus.image.api.targets import of_image, target
-from pileus.image.model import RemoteImage, Task
+from pileus.image.api.views import task_view
+from pileus.image.model import RemoteImage
 from pileus.image.service.imports import COPY, REMOTE, Order
 
 
@@ -43,12 +43,7 @@ async def import_image(req: Request, image_id: str, body: ImportOrder) -> None:
     images.imports.check(body.method.name)
     image = await images.get(image_id, req.who.scope)
     req.enforce("copy_image" if body.method.name == COPY else "modify_image", target(req.who, image))
-    method = {name: value for name, value in msgspec.structs.asdict(body.method).items() if value is not None}
-    chosen = _stores(body, req.header(STORE))
-    asked = {"method": method, "stores": chosen, "all_stores": body.all_stores, "all_stores_must_succeed": body.all_stores_must_succeed}
-    await images.imports.begin(msgspec.structs.replace(req.who, request_id=req.id), image, Order(
-        method=body.method.name, asked=asked, uri=body.method.uri, remote=_remote(body.method), stores=chosen, all_stores=body.all_stores,
-        must_succeed=body.all_stores_must_succeed))
+    await images.imports.begin(msgspec.structs.replace(req.who, request_id=req.id), image, order(body, req.header(STORE)))
 
 
 async def remove_from_store(req: Request, store_id: str, image_id: str) -> None:
@@ -59,25 +54,21 @@ async def list_image_tasks(req: Request, image_id: str) -> dict[str, Any]:
     return {"tasks": [task_view(task) for task in await req.services.image.imports.tasks.of_image(image_id)]}
 
 
-async def list_tasks(req: Request) -> dict[str, Any]:
-    hidden = ("input", "result", "message")
-    found = [task_view(task) for task in await req.services.image.imports.tasks.all()]
-    return {"tasks": [{name: value for name, value in task.items() if name not in hidden} for task in found],
-            "first": "/v2/tasks", "schema": "/v2/schemas/tasks"}
-
-
-async def show_task(req: Request, task_id: str) -> dict[str, Any]:
-    return task_view(await req.services.image.imports.get_task(task_id))
-
-
 ROUTES = [
     Route("PUT", "/v2/images/{image_id}/stage", stage, policy="upload_image", target=of_image, stream=True, ok=204),
     Route("POST", "/v2/images/{image_id}/import", import_image, policy="get_image", target=of_image, body=ImportOrder, ok=202),
     Route("DELETE", "/v2/stores/{store_id}/{image_id}", remove_from_store, policy="delete_image_location", target=of_image, ok=204),
     Route("GET", "/v2/images/{image_id}/tasks", list_image_tasks, policy="get_task", target=of_image),
-    Route("GET", "/v2/tasks", list_tasks, policy="tasks_api_access"),
-    Route("GET", "/v2/tasks/{task_id}", show_task, policy="tasks_api_access"),
 ]
+
+
+def order(body: ImportOrder, header: str | None) -> Order:
+    """What a body asks for. Raises Invalid when it does not say that in one way."""
+    method = {name: value for name, value in msgspec.structs.asdict(body.method).items() if value is not None}
+    chosen = _stores(body, header)
+    asked = {"method": method, "stores": chosen, "all_stores": body.all_stores, "all_stores_must_succeed": body.all_stores_must_succeed}
+    return Order(method=body.method.name, asked=asked, uri=body.method.uri, remote=_remote(body.method), stores=chosen,
+                 all_stores=body.all_stores, must_succeed=body.all_stores_must_succeed)
 
 
 def _stores(body: ImportOrder, header: str | None) -> list[str]:
@@ -95,10 +86,3 @@ def _remote(method: Method) -> RemoteImage | None:
     if method.glance_region is None or method.glance_image_id is None:
         raise Invalid("'glance_region' and 'glance_image_id' need to be set for the import method glance-download.")
     return RemoteImage(region=method.glance_region, interface=method.glance_service_interface or "public", image_id=method.glance_image_id)
-
-
-def task_view(task: Task) -> dict[str, Any]:
-    view = {name: getattr(task, name) for name in ("id", "type", "status", "owner", "user_id", "request_id", "image_id", "input",
-                                                   "result", "message")}
-    return view | {"created_at": iso(task.created_at), "updated_at": iso(task.updated_at), "expires_at": iso(task.expires_at),
-                   "self": f"/v2/tasks/{task.id}", "schema": "/v2/schemas/task"}

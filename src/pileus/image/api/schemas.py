@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from pileus.core.http import Request, Route
-from pileus.image.api.bodies import ATTRIBUTES, MemberStatus
+from pileus.image.api.bodies import ATTRIBUTES, Id, MemberStatus
 
 READ_ONLY: dict[str, Any] = {
     "status": str, "size": int | None, "virtual_size": int | None, "checksum": str | None, "os_hash_algo": str | None,
@@ -43,6 +43,14 @@ DESCRIPTIONS = {
 MEMBER: dict[str, Any] = {
     "created_at": str, "image_id": str, "member_id": str, "schema": str, "status": MemberStatus, "updated_at": str,
 }
+TASK: dict[str, Any] = {
+    "id": Id, "type": Literal["import", "api_image_import", "location_import"],
+    "status": Literal["pending", "processing", "success", "failure"],
+    "input": dict | None, "result": dict | None, "owner": str, "message": str, "image_id": str, "request_id": str, "user_id": str,
+    "expires_at": str | None, "created_at": str, "updated_at": str, "self": str, "schema": str,
+}
+#: What lists show of a task.
+STUB = ("id", "type", "status", "owner", "expires_at", "created_at", "updated_at", "self", "schema")
 
 
 async def show_image_schema(req: Request) -> dict[str, Any]:
@@ -61,11 +69,22 @@ async def show_members_schema(req: Request) -> dict[str, Any]:
     return _collection("members", member_schema()) | {"links": _links(describedby="schema")}
 
 
+async def show_task_schema(req: Request) -> dict[str, Any]:
+    return task_schema("task", TASK)
+
+
+async def show_tasks_schema(req: Request) -> dict[str, Any]:
+    stub = task_schema("task", {name: TASK[name] for name in STUB})
+    return _collection("tasks", stub) | {"links": _links(first="first", next="next", describedby="schema")}
+
+
 ROUTES = [
     Route("GET", "/v2/schemas/image", show_image_schema, policy="image_schemas"),
     Route("GET", "/v2/schemas/images", show_images_schema, policy="image_schemas"),
     Route("GET", "/v2/schemas/member", show_member_schema, policy="image_schemas"),
     Route("GET", "/v2/schemas/members", show_members_schema, policy="image_schemas"),
+    Route("GET", "/v2/schemas/task", show_task_schema, policy="image_schemas"),
+    Route("GET", "/v2/schemas/tasks", show_tasks_schema, policy="image_schemas"),
 ]
 
 
@@ -81,9 +100,13 @@ def member_schema() -> dict[str, Any]:
     return {"name": "member", "properties": {name: _property(kind) for name, kind in MEMBER.items()}}
 
 
+def task_schema(name: str, of: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "properties": {name: _property(kind) for name, kind in of.items()}}
+
+
 def _collection(name: str, item: dict[str, Any]) -> dict[str, Any]:
     properties = {name: {"type": "array", "items": item}, "schema": {"type": "string"}}
-    if name == "images":
+    if name in ("images", "tasks"):
         properties |= {"first": {"type": "string"}, "next": {"type": "string"}}
     return {"name": name, "properties": properties}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pileus.core.clock import iso
 from pileus.image.backends.stores import Stores
-from pileus.image.model import Image, Member
+from pileus.image.model import Image, Member, Task
 
 
 def image_view(image: Image, stores: Stores) -> dict[str, Any]:
@@ -51,3 +51,15 @@ def _importing(image: Image) -> dict[str, Any]:
 def member_view(member: Member) -> dict[str, Any]:
     return {"image_id": member.image_id, "member_id": member.member_id, "status": member.status, "schema": "/v2/schemas/member",
             "created_at": iso(member.created_at), "updated_at": iso(member.updated_at)}
+
+
+def task_view(task: Task) -> dict[str, Any]:
+    own = ("user_id", "request_id", "image_id", "input", "result", "message")
+    return task_stub(task) | {name: getattr(task, name) for name in own}
+
+
+def task_stub(task: Task) -> dict[str, Any]:
+    """A task as lists show it."""
+    view = {name: getattr(task, name) for name in ("id", "type", "status", "owner")}
+    return view | {"created_at": iso(task.created_at), "updated_at": iso(task.updated_at), "expires_at": iso(task.expires_at),
+                   "self": f"/v2/tasks/{task.id}", "schema": "/v2/schemas/task"}

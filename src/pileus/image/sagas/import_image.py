@@ -27,7 +27,8 @@ class Refined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportImage(Spread, kw_only=True):
-    """Without `uri` or `source` the bytes are in the store `staged` already, which need not be one of those they are to be in."""
+    """Without `uri` or `source` the bytes are in the store `staged` already, which need not be one of those they are to be in.
+    `made`: the image was made for this import."""
 
     uri: str | None = None
     source: Source | None = None
@@ -36,6 +37,7 @@ class ImportImage(Spread, kw_only=True):
     received: Received | None = None
     refined: Refined | None = None
     inject: dict[str, str] = {}
+    made: bool = False
 
 
 async def download(state: ImportImage, imports: Imports) -> None:

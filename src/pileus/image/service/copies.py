@@ -88,11 +88,12 @@ class Copies:
         """All bytes are in that store now. Raises ImageNotFound when nobody wants them any more; then they are gone again."""
         async with self.kit.db.transaction():
             image = await self.store.find(state.image_id, EVERYONE, lock=True)
-            wanted = image is not None and image.blob == state.blob and store in (*image.coming, *image.stores)
-            if wanted and store in image.coming:
+            if image is not None and (image.blob != state.blob or store not in (*image.coming, *image.stores)):
+                image = None
+            if image is not None and store in image.coming:
                 await self._set(image.id, places=[*(p for p in image.places if p.store != store), Place(store, state.blob)],
                                 coming=[other for other in image.coming if other != store])
-        if not wanted:
+        if image is None:
             await self.stores.discard(store, state.blob)
             raise ImageNotFound(id=state.image_id)
 
@@ -119,7 +120,8 @@ class Copies:
         """The bytes of an image, held against its size and digest: an error of one store does not become one of all.
 
         Raises BlobMissing when they are others, behind the last."""
-        digest = hashlib.new(image.os_hash_algo) if image.os_hash_algo in hashlib.algorithms_available else None
+        algorithm = image.os_hash_algo
+        digest = hashlib.new(algorithm) if algorithm is not None and algorithm in hashlib.algorithms_available else None
         got = noted = 0
         async with aclosing(self.reading.blocks(image)) as blocks:
             async for block in blocks:

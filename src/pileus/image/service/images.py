@@ -45,6 +45,7 @@ from pileus.image.service.remote import Remote
 from pileus.image.service.scrubbing import Scrubbing
 from pileus.image.service.signatures import Signatures
 from pileus.image.service.snapshots import Snapshots
+from pileus.image.service.tasks import ImageTasks
 from pileus.image.service.uploads import Uploads
 from pileus.image.store.images import Images as ImageStore
 from pileus.image.store.members import Members as MemberStore
@@ -78,6 +79,7 @@ class Images:
         self.imports = Imports(kit, config, self.store, self.uploads, self.copies, refining,
                                Remote(identity, config.remote_properties))
         self.scrubbing = Scrubbing(kit, config, self.store, self.member_store, self.stores)
+        self.tasks = ImageTasks(self)
         self.snapshots = Snapshots(self)
 
     async def start(self) -> None:

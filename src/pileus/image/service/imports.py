@@ -24,9 +24,8 @@ from pileus.image.errors import (
     ImageNotFound,
     ImportMethodUnknown,
     StoreAbsent,
-    TaskNotFound,
 )
-from pileus.image.model import ACTIVE, TRANSITIONS, Action, Described, Image, Received, RemoteImage, Source, Task
+from pileus.image.model import ACTIVE, IMAGE_IMPORT, IMPORT, TRANSITIONS, Action, Described, Image, Received, RemoteImage, Source, Task
 from pileus.image.sagas.copy_image import COPY_IMAGE, CopyImage
 from pileus.image.sagas.import_image import IMPORT_IMAGE, ImportImage
 from pileus.image.service.copies import NOTE, Copies
@@ -36,7 +35,8 @@ from pileus.image.service.uploads import Uploads
 from pileus.image.store.images import Images as ImageStore
 
 DIRECT, WEB, COPY, REMOTE = "glance-direct", "web-download", "copy-image", "glance-download"
-METHODS: dict[str, Action | None] = {DIRECT: "import_staged", WEB: "import_web", COPY: None, REMOTE: "import_web"}
+METHODS = (DIRECT, WEB, COPY, REMOTE)
+ACTIONS: dict[str, Action] = {DIRECT: "import_staged", WEB: "import_web", REMOTE: "import_web"}
 NO_DATA: dict[str, Any] = {"set_blob": None, "size": None, "virtual_size": None, "checksum": None, "os_hash_algo": None,
                            "os_hash_value": None, "upload_owner": None, "upload_lease": None, "places": [], "coming": []}
 
@@ -51,6 +51,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     stores: list[str] = []
     all_stores: bool = False
     must_succeed: bool = True
+    made: bool = False                      # the image was made for this import: it goes when the import fails
 
 
 class Imports:
@@ -91,13 +92,6 @@ class Imports:
             if order.method == COPY:
                 return await self._begin_copy(who, found, order, stores)
             return await self._begin_import(who, found, order, stores, source)
-
-    async def get_task(self, id: str) -> Task:
-        """Raises TaskNotFound."""
-        task = await self.tasks.find(id)
-        if task is None:
-            raise TaskNotFound(id=id)
-        return task
 
     async def expire(self) -> str | None:
         gone = await self.tasks.expire(self.kit.clock.now())
@@ -144,14 +138,17 @@ class Imports:
             await self.stores.discard(state.staged, state.blob)
 
     async def undo(self, state: ImportImage, why: str) -> None:
-        """The image is queued again, without bytes, and its task says why. Repeatable. One that is active by now stays so: it was
-        not the import that failed."""
+        """The image is queued again, without bytes, or gone when it was made for this; its task says why. Repeatable. One that is
+        active by now stays so: it was not the import that failed."""
         allowed, to = TRANSITIONS["undo_import"]
         async with self.kit.db.transaction():
             image = await self.store.find(state.image_id, EVERYONE, lock=True)
             if image is not None and image.has_data and image.blob == state.blob:
                 return
             await self.store.change_state(state.image_id, allowed, to, self.kit.clock.now(), blob=state.blob, **NO_DATA)
+            if state.made and image is not None:
+                await self.store.update(image.id, {"protected": False})
+                await self.store.remove(image.id, self.kit.clock.now())
             await self._ended(state.task_id, "failure", why)
         for store in {*state.stores, *([state.staged] if state.staged else [])}:
             await self.stores.discard(store, state.blob)
@@ -183,7 +180,7 @@ class Imports:
 
     async def _begin_import(self, who: Context, image: Image, order: Order, stores: list[str], source: Source | None) -> Task:
         """Make the image importing. Bytes that are still being staged are none."""
-        allowed, to = TRANSITIONS[METHODS[order.method]]
+        allowed, to = TRANSITIONS[ACTIONS[order.method]]
         if image.status not in allowed or (order.method == DIRECT and not image.places):
             raise ImageInWrongState(id=image.id, status=image.status, action="an import")
         if order.method != DIRECT:
@@ -196,7 +193,7 @@ class Imports:
             image_id=image.id, task_id=task.id, blob=blob, stores=stores, must_succeed=order.must_succeed, source=source,
             uri=order.uri if order.method == WEB else None,
             staged=image.stores[0] if image.places else None,
-            inject=self.refining.injected(who)))
+            inject=self.refining.injected(who), made=order.made))
         if source is not None:
             self.tokens[task.id] = who.token
         return task
@@ -220,8 +217,9 @@ class Imports:
 
     async def _task(self, who: Context, image: Image, order: Order) -> Task:
         now = self.kit.clock.now()
-        task = Task(id=self.kit.ids.uuid(), status="processing", owner=image.owner, user_id=who.user_id, request_id=who.request_id,
-                    image_id=image.id, input={"image_id": image.id, "import_req": order.asked}, created_at=now, updated_at=now)
+        given = order.asked if order.made else {"image_id": image.id, "import_req": order.asked}
+        task = Task(id=self.kit.ids.uuid(), type=IMPORT if order.made else IMAGE_IMPORT, status="processing", owner=image.owner,
+                    user_id=who.user_id, request_id=who.request_id, image_id=image.id, input=given, created_at=now, updated_at=now)
         await self.tasks.add(task)
         return task
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from pileus.core.context import EVERYONE
 from pileus.core.db import row
-from pileus.image.model import COMMUNITY, PUBLIC, SHARED, Condition, Image, Wanted
+from pileus.image.model import COMMUNITY, PUBLIC, SHARED, Condition, Wanted
 from pileus.image.store.tables import images, labels, members
 
 OPERATORS = {"eq": operator.eq, "neq": operator.ne, "lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge}
@@ -31,11 +31,8 @@ def listed(wanted: Wanted, scope: str | None, project_id: str | None) -> sa.Sele
     for name, value in wanted.properties:
         stmt = stmt.where(_labelled(label("property", name, value)))
     if wanted.after is not None:
-        stmt = stmt.where(_behind(wanted.after, wanted.sort))
-    for key, descending in wanted.sort:
-        column = _sortable(key)
-        stmt = stmt.order_by(column.desc() if descending else column.asc())
-    return stmt.limit(wanted.limit)
+        stmt = stmt.where(behind(images, wanted.after, wanted.sort))
+    return in_order(stmt, images, wanted.sort).limit(wanted.limit)
 
 
 def _seen(wanted: Wanted, scope: str | None, project_id: str | None) -> sa.ColumnElement[bool]:
@@ -78,23 +75,32 @@ def _labelled(digest: str) -> sa.ColumnElement[bool]:
     return sa.exists().where(labels.c.image_id == images.c.id, labels.c.label == digest)
 
 
-def _sortable(key: str) -> Any:
-    """Databases disagree on where NULL goes: absent values count as the smallest."""
-    column = images.c[key]
-    if not column.nullable:
-        return column
-    return sa.func.coalesce(column, -1 if isinstance(column.type, sa.Integer) else "")
+def in_order(stmt: sa.Select, table: sa.Table, sort: tuple[tuple[str, bool], ...]) -> sa.Select:
+    """Sorted by (column, descending) of each key."""
+    for key, descending in sort:
+        column = _sortable(table.c[key])
+        stmt = stmt.order_by(column.desc() if descending else column.asc())
+    return stmt
 
 
-def _behind(last: Image, sort: tuple[tuple[str, bool], ...]) -> sa.ColumnElement[bool]:
-    """Images that come after `last`: greater in the first key, or equal in it and greater in the second, and so on."""
+def behind(table: sa.Table, last: msgspec.Struct, sort: tuple[tuple[str, bool], ...]) -> sa.ColumnElement[bool]:
+    """Rows that come after `last`: greater in the first key, or equal in it and greater in the second, and so on."""
     values = row(last)
     alternatives: list[sa.ColumnElement[bool]] = []
     equal: list[sa.ColumnElement[bool]] = []
     for key, descending in sort:
-        column, value = _sortable(key), values[key]
+        column, value = _sortable(table.c[key]), values[key]
         if value is None:
-            value = -1 if isinstance(images.c[key].type, sa.Integer) else ""
+            value = _absent(table.c[key])
         alternatives.append(sa.and_(*equal, column < value if descending else column > value))
         equal.append(column == value)
     return sa.or_(*alternatives)
+
+
+def _sortable(column: sa.Column) -> Any:
+    """Databases disagree on where NULL goes: absent values count as the smallest."""
+    return sa.func.coalesce(column, _absent(column)) if column.nullable else column
+
+
+def _absent(column: sa.Column) -> int | str:
+    return -1 if isinstance(column.type, sa.Integer) else ""

@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from pileus.core.db import Database
-from pileus.image.model import Task
+from pileus.image.model import Task, WantedTasks
+from pileus.image.store.query import behind, in_order
 from pileus.image.store.tables import tasks
 
 
@@ -26,8 +27,13 @@ class Tasks:
     async def of_image(self, image_id: str) -> list[Task]:
         return await self.db.all(Task, sa.select(tasks).where(tasks.c.image_id == image_id).order_by(tasks.c.created_at, tasks.c.id))
 
-    async def all(self) -> list[Task]:
-        return await self.db.all(Task, sa.select(tasks).order_by(tasks.c.created_at.desc(), tasks.c.id.desc()))
+    async def page(self, wanted: WantedTasks) -> list[Task]:
+        stmt = sa.select(tasks)
+        for name, value in wanted.equal:
+            stmt = stmt.where(tasks.c[name] == value)
+        if wanted.after is not None:
+            stmt = stmt.where(behind(tasks, wanted.after, wanted.sort))
+        return await self.db.all(Task, in_order(stmt, tasks, wanted.sort).limit(wanted.limit))
 
     async def update(self, id: str, now: datetime, **values: Any) -> None:
         await self.db.execute(tasks.update().where(tasks.c.id == id).values(updated_at=now, **values))
