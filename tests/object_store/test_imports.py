@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-
 WAYS = ["pileus.cloud", "pileus.object_store.daemons", "pileus.object_store.service", "pileus.object_store.periodic"]
 
 
