@@ -11,6 +11,7 @@ from pileus.object_store.s3 import metadata, names, views, xml
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.multipart import layout
+from pileus.object_store.s3.policy import enforce as policy
 from pileus.object_store.wire.message import Response
 
 HEADER = "x-amz-copy-source"
@@ -72,6 +73,7 @@ async def copy(call: Call) -> Response:
 
 async def look(call: Call, source: Source) -> Response:
     """The source as it is now, which must be as the request wants it. Raises S3Error."""
+    await policy.check_other(call, "s3:GetObjectVersion" if source.version else "s3:GetObject", source.bucket, source.key)
     wanted = {name: call.header(header) for header, name in CONDITIONS.items() if header in call.req.headers}
     found = await call.ask("HEAD", source.bucket, source.key, {**wanted, "x-backend-etag-is-at": metadata.ETAG}, query=source.query)
     if found.status in (304, 412):

@@ -14,6 +14,7 @@ from pileus.object_store.pipeline.feature import Feature
 from pileus.object_store.s3 import errors, names, routes, signatures
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import MARK, S3Error
+from pileus.object_store.s3.policy import enforce as policy
 from pileus.object_store.wire.asgi import ClientGone
 from pileus.object_store.wire.body import drain
 from pileus.object_store.wire.message import Request, Response, Stop
@@ -58,7 +59,10 @@ class S3(Feature):
         call = Call(self, req, bucket, key)
         await self.authenticate(call)
         names.check(call)
-        return await routes.find(call)(call)
+        handler, action = routes.find(call)
+        if action:
+            await policy.enforce(call, action)
+        return await handler(call)
 
     async def authenticate(self, call: Call) -> None:
         """Raises S3Error unless the request is signed with a key that somebody has."""

@@ -10,6 +10,7 @@ import msgspec
 from pileus.object_store.s3 import checksums, objects, xml
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.policy import enforce as policy
 from pileus.object_store.wire.message import Response
 
 
@@ -54,8 +55,11 @@ def _wanted(call: Call, document: xml.Node) -> list[Wanted]:
 async def _one(call: Call, wanted: Wanted) -> str:
     """What became of one object."""
     named = [xml.tag("Key", wanted.key)] + ([xml.tag("VersionId", wanted.version)] if wanted.version else [])
+    one = Call(call.feature, call.req, call.bucket, wanted.key)
+    one.owned_by(call.who, call.claim, call.secret)
     try:
-        done = await objects.remove(call, wanted.key, wanted.version)
+        await policy.enforce(one, "s3:DeleteObjectVersion" if wanted.version else "s3:DeleteObject")
+        done = await objects.remove(one, wanted.key, wanted.version)
     except S3Error as error:
         return xml.node("Error", *named, xml.tag("Code", error.code), xml.tag("Message", error.message))
     marker = done.get("x-amz-version-id", "") if done.get("x-amz-delete-marker") == "true" else ""

@@ -1,0 +1,91 @@
+"""A bucket's policy against a request, and the requests about policies."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.object_store.s3 import kept
+from pileus.object_store.s3.call import Call
+from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.policy import read
+from pileus.object_store.s3.policy.model import ARN, Asked, decide
+from pileus.object_store.wire.message import Response
+
+NAME = "policy"
+#: Of owners these are never taken away.
+OF_OWNERS = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
+
+
+async def show(call: Call) -> Response:
+    await call.done("HEAD", call.bucket)
+    document = await kept.load(call, NAME)
+    if document is None:
+        raise S3Error("NoSuchBucketPolicy", BucketName=call.bucket)
+    return Response(200, {"content-type": "application/json"}, document)
+
+
+async def change(call: Call) -> Response:
+    await call.bucket_info()
+    document = await call.read_body(read.LONGEST)
+    try:
+        read.statements(document, call.bucket)
+    except ValueError as problem:
+        raise S3Error("MalformedPolicy", str(problem)) from None
+    await kept.save(call, NAME, document)
+    return Response(204)
+
+
+async def remove(call: Call) -> Response:
+    await kept.save(call, NAME, None)
+    return Response(204)
+
+
+async def enforce(call: Call, action: str) -> None:
+    """Raises S3Error for what the policy of the call's bucket denies; what it allows needs no other right."""
+    if not call.bucket or (is_owner(call) and action in OF_OWNERS):
+        return
+    said = await ask(call, action, call.bucket, call.key)
+    if said is False:
+        raise S3Error("AccessDenied")
+    call.trusted = said is True and not is_owner(call)
+
+
+async def check_other(call: Call, action: str, bucket: str, key: str) -> None:
+    """As `enforce` for something else that a request is about. Raises S3Error unless the caller may do it by himself or by policy."""
+    said = await ask(call, action, bucket, key)
+    if said is False or (call.trusted and said is None):
+        raise S3Error("AccessDenied")
+
+
+async def ask(call: Call, action: str, bucket: str, key: str) -> bool | None:
+    document = kept.read(await call.info(bucket), NAME)
+    if document is None:
+        return None
+    resource = f"{ARN}{bucket}/{key}" if key else ARN + bucket
+    return decide(read.statements(document, bucket), Asked(action=action, resource=resource, names=_names(call), facts=_facts(call)))
+
+
+def is_owner(call: Call) -> bool:
+    return bool(call.who.roles & {role.lower() for role in call.config.operator_roles})
+
+
+def _names(call: Call) -> frozenset[str]:
+    """How a principal may name who asks: user or project, by id or by name."""
+    who = call.who
+    projects = [name for name in (who.project_id, who.project_name) if name]
+    users = [name for name in (who.user_id, who.user_name) if name]
+    return frozenset([*projects, *users, *(f"arn:aws:iam::{project}:root" for project in projects),
+                      *(f"arn:aws:iam::{project}:user/{user}" for project in projects for user in users)])
+
+
+def _facts(call: Call) -> dict[str, str]:
+    req, who, claim = call.req, call.who, call.claim
+    facts = {"aws:sourceip": req.facts.get("client", ""), "aws:securetransport": str(req.facts.get("scheme") == "https").lower(),
+             "aws:username": who.user_name, "aws:userid": who.user_id or "", "aws:currenttime": call.feature.store.clock.now().isoformat(),
+             "aws:useragent": req.header("user-agent"), "aws:referer": req.header("referer"), "s3:prefix": call.params.get("prefix", ""),
+             "s3:delimiter": call.params.get("delimiter", ""), "s3:max-keys": call.params.get("max-keys", ""),
+             "s3:x-amz-acl": req.header("x-amz-acl"), "s3:versionid": call.params.get("versionId", ""),
+             "s3:x-amz-content-sha256": req.header("x-amz-content-sha256")}
+    if claim is not None:
+        facts["s3:authtype"] = "REST-QUERY-STRING" if claim.in_query else "REST-HEADER"
+        facts["s3:signatureversion"] = "AWS4-HMAC-SHA256" if claim.scope else "AWS"
+    return {name: value for name, value in facts.items() if value}
