@@ -19,7 +19,7 @@ BUSY = 0.7
 
 
 def main() -> None:
-    text = "\n".join(line for section in (head, api, rally, objects, listings, start, scheduler, real) for line in section())
+    text = "\n".join(line for section in (head, api, rally, identity, objects, listings, start, scheduler, real) for line in section())
     (HERE / "figures.md").write_text(text.rstrip() + "\n")
 
 
@@ -94,6 +94,23 @@ def rally() -> Iterator[str]:
     yield f"| failed | {boot['failed']} | | 0 |"
     if boot["server_cpu_ms"] is not None:
         yield f"| CPU of the cloud for each | {boot['server_cpu_ms']:.1f} ms | | |"
+    yield ""
+
+
+def identity() -> Iterator[str]:
+    rows = load("identity")
+    if not rows:
+        return
+    yield "## Identity"
+    yield ""
+    yield "Per core: by the processor time of the server that a request takes. Times: how often the aim is reached; 1 and more is good."
+    yield ""
+    yield "| what | measured | | aim | times | |"
+    yield "| --- | ---: | --- | ---: | ---: | --- |"
+    for row in rows:
+        times = row["aim"] / row["value"] if row["most"] else row["value"] / row["aim"]
+        aim = f"{'≤' if row['most'] else '≥'} {row['aim']:,g}"
+        yield f"| {row['what']} | {row['value']:,.2f} | {row['unit']} | {aim} | {times:.1f} | {row['about']} |"
     yield ""
 
 
