@@ -1,9 +1,20 @@
-"""OAuth 2.0 by client credentials: an application credential is the client."""
+"""OAuth 2.0 by client credentials: an application credential is the client, or a user with a certificate."""
 
 import base64
+import hashlib
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from pileus.core.errors import Unauthenticated
 from tests.harness import Caller
-from tests.identity.booted import V3
+from tests.identity.booted import V3, booted
 
 PATH = f"{V3}/OS-OAUTH2/token"
 GRANT = "grant_type=client_credentials"
@@ -55,3 +66,91 @@ async def test_what_is_refused(keystone):
         assert (got.status, got.json["error"]) == (status, error), (form, headers, got.text)
     assert (await ask(keystone, GRANT, kind="application/json", **basic(id, secret))).status == 415
     assert (await ask(keystone, GRANT + "&x=" + "y" * 20_000, **basic(id, secret))).status == 413
+
+
+# ---- by certificates (RFC 8705) --------------------------------------------------------------------------------------
+@pytest.fixture
+def fronted():
+    return booted(trusted_proxies=("127.0.0.0/8",))
+
+
+def certificate(cn: str, issuer: str = "Our CA", **more: str) -> str:
+    """PEM, as a web server in front hands it on."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    parts = {NameOID.COMMON_NAME: cn, NameOID.ORGANIZATION_NAME: more.get("o", "default")}
+    subject = x509.Name([x509.NameAttribute(oid, value) for oid, value in parts.items()])
+    by = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)])
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    made = (x509.CertificateBuilder().subject_name(subject).issuer_name(by).public_key(key.public_key()).serial_number(7)
+            .not_valid_before(now).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256()))
+    return made.public_bytes(Encoding.PEM).decode()
+
+
+def carried(pem: str) -> dict[str, str]:
+    return {"ssl-client-cert": quote(pem)}
+
+
+RULES = [{
+    "local": [{"user": {"name": "{0}", "domain": {"id": "{1}"}}}],
+    "remote": [{"type": "SSL_CLIENT_SUBJECT_DN_CN"}, {"type": "SSL_CLIENT_SUBJECT_DN_O"},
+               {"type": "SSL_CLIENT_ISSUER_DN_CN", "any_one_of": ["Our CA"]}],
+}]
+
+
+async def known(cloud, rules=RULES) -> str:
+    """The id of a user who has a default project, in a cloud that can tell certificates."""
+    admin = await cloud.as_()
+    user, project = await cloud.member("ann")
+    await admin.patch(f"{V3}/users/{user}", {"user": {"default_project_id": project}})
+    got = await admin.put(f"{V3}/OS-FEDERATION/mappings/oauth2_mapping", {"mapping": {"rules": rules}})
+    assert got.status == 201, got.text
+    return user
+
+
+async def test_a_certificate_is_a_client_and_its_token_goes_with_it(fronted):
+    user, pem = await known(fronted), certificate("ann")
+    got = await ask(fronted, f"{GRANT}&client_id={user}", **carried(pem))
+    assert got.status == 200, got.text
+    token = got.json["access_token"]
+    bare = Caller(fronted.app, token)
+    path = f"{V3}/auth/tokens"
+    for headers, status in ((carried(pem), 200), ({}, 401), (carried(certificate("ann")), 401), ({"ssl-client-cert": "rubbish"}, 401)):
+        assert (await bare.with_headers(**headers).get(path, headers={"X-Subject-Token": token})).status == status, headers
+    shown = (await bare.with_headers(**carried(pem)).get(path, headers={"X-Subject-Token": token})).json["token"]
+    der = x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
+    thumbprint = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).decode().rstrip("=")
+    assert shown["oauth2_credential"] == {"x5t#S256": thumbprint} and shown["methods"] == ["oauth2_credential"]
+    assert shown["user"]["id"] == user and shown["project"]["name"] == "ann"
+    assert (await fronted.rescope(token)).status == 403
+    with pytest.raises(Unauthenticated):
+        await fronted.identity.authenticate(token)
+
+
+@pytest.mark.parametrize("form", ["escaped", "one line", "tabs"])
+async def test_however_the_web_server_writes_it(fronted, form):
+    user, pem = await known(fronted), certificate("ann")
+    written = {"escaped": quote(pem), "one line": pem.replace("\n", " "), "tabs": pem.replace("\n", "\t")}[form]
+    assert (await ask(fronted, f"{GRANT}&client_id={user}", **{"ssl-client-cert": written})).status == 200
+
+
+async def test_whose_certificate_is_not_taken(fronted):
+    user = await known(fronted)
+    bob, _ = await fronted.member("bob")
+    for client, pem in ((user, certificate("bob")), (bob, certificate("bob")), (user, certificate("ann", "Their CA")),
+                        (user, certificate("ann", o="elsewhere")), ("nobody", certificate("ann")), (user, "rubbish")):
+        got = await ask(fronted, f"{GRANT}&client_id={client}", **carried(pem))
+        assert (got.status, got.json["error"]) == (401, "invalid_client"), client
+    await (await fronted.as_()).patch(f"{V3}/users/{user}", {"user": {"enabled": False}})
+    assert (await ask(fronted, f"{GRANT}&client_id={user}", **carried(certificate("ann")))).status == 401
+
+
+async def test_nobody_but_a_web_server_in_front_shows_certificates(keystone):
+    user = await known(keystone)
+    assert (await ask(keystone, f"{GRANT}&client_id={user}", **carried(certificate("ann")))).status == 401
+
+
+@pytest.mark.parametrize("said", [{"email": "{0}"}, {"name": "{0}"}])
+async def test_a_mapping_that_names_nobody_lets_nobody_in(fronted, said):
+    rules = [{"local": [{"user": said}], "remote": RULES[0]["remote"]}]
+    user = await known(fronted, rules)
+    assert (await ask(fronted, f"{GRANT}&client_id={user}", **carried(certificate("ann")))).status == 401

@@ -28,6 +28,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     trust_id: str | None = None                       # acts by a trust: on behalf of another, with no more than was entrusted
     app_cred_id: str | None = None                    # acts by an application credential
     unrestricted: bool = False                        # ... which may make more application credentials
+    certificate: str | None = None                    # thumbprint of the certificate that must come with the token
     by_keys: bool = False                             # acts by what was signed with EC2 keys or an access token (OAuth 1.0a)
     service_roles: frozenset[str] = frozenset()       # of the X-Service-Token, when there was one
 

@@ -104,6 +104,8 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     oauth1_request_token_duration_s: Annotated[int, Meta(ge=0)] = 28_800
     # How long the consent is good for (0: for ever).
     oauth1_access_token_duration_s: Annotated[int, Meta(ge=0)] = 86_400
+    # The mapping that says which user a client's certificate is of, for OAuth 2.0 with certificates (header SSL-Client-Cert).
+    oauth2_cert_dn_mapping_id: str = "oauth2_mapping"
     # Who this cloud is to others that believe its SAML assertions (an address of its own). Empty: it makes none.
     saml_idp_entity_id: str = ""
     # File with the RSA key that assertions are signed with and its certificate (PEM). Empty: one is made in the state folder.

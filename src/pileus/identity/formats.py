@@ -49,6 +49,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     openstack_idp_id: str | None = None
     openstack_protocol_id: str | None = None
     openstack_access_token_id: str | None = None
+    openstack_thumbprint: str | None = None
     pileus_credential_id: str | None = None
     pileus_generation: int
 
@@ -116,6 +117,7 @@ def _as_claims(p: Payload) -> Claims:
         openstack_idp_id=p.idp_id,
         openstack_protocol_id=p.protocol_id,
         openstack_access_token_id=p.access_token_id,
+        openstack_thumbprint=p.thumbprint,
         pileus_credential_id=p.credential_id,
         pileus_generation=p.generation,
     )
@@ -137,6 +139,7 @@ def _as_payload(c: Claims) -> Payload:
         idp_id=c.openstack_idp_id,
         protocol_id=c.openstack_protocol_id,
         access_token_id=c.openstack_access_token_id,
+        thumbprint=c.openstack_thumbprint,
         credential_id=c.pileus_credential_id,
     )
 

@@ -14,10 +14,12 @@ EC2_KEYS = "ec2credential"
 OAUTH1 = "oauth1"
 #: The web server in front has looked at who somebody is.
 REMOTE = ("external", "kerberos")
+#: A certificate, without which the token is worth nothing.
+BOUND = "oauth2_credential"
 #: By which a program signs with secrets that were made for it.
 SIGNED = frozenset({EC2_KEYS, OAUTH1})
 #: Proofs of identity, each a bit in a token; new ones are added at the end.
-METHODS = ("password", "token", "application_credential", "totp", EC2_KEYS, "mapped", "openid", "saml2", OAUTH1, "x509", *REMOTE)
+METHODS = ("password", "token", "application_credential", "totp", EC2_KEYS, "mapped", "openid", "saml2", OAUTH1, "x509", *REMOTE, BOUND)
 #: Those by which somebody else identifies people.
 FEDERATED = frozenset({"mapped", "openid", "saml2", "x509"})
 UNSCOPED, PROJECT, DOMAIN, SYSTEM = range(4)
@@ -35,7 +37,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
 
     `trust_id`, `app_cred_id`, `access_token_id`: the token is of that trust, application credential, access token (OAuth 1.0a).
     `credential_id`: it was had by that credential (EC2 keys, the seed of one-time passwords) and ends with it.
-    `idp_id`, `protocol_id`: who said so, and how.
+    `idp_id`, `protocol_id`: who said so, and how. `thumbprint`: of the certificate that must come with it.
     """
 
     user_id: str
@@ -52,6 +54,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     idp_id: str | None = None
     protocol_id: str | None = None
     access_token_id: str | None = None
+    thumbprint: str | None = None
 
     @property
     def shown_methods(self) -> list[str]:
@@ -74,6 +77,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     idp: bytes | None = None
     protocol: bytes | None = None
     access_token: bytes | None = None
+    thumbprint: str | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -98,6 +102,7 @@ def pack(p: Payload) -> bytes:
             _pack_optional(p.idp_id),
             _pack_optional(p.protocol_id),
             _pack_optional(p.access_token_id),
+            p.thumbprint,
         )
     )
 
@@ -126,6 +131,7 @@ def unpack(data: bytes) -> Payload | None:
         idp_id=_unpack_optional(p.idp),
         protocol_id=_unpack_optional(p.protocol),
         access_token_id=_unpack_optional(p.access_token),
+        thumbprint=p.thumbprint,
     )
 
 

@@ -217,6 +217,8 @@ def show(v: Verified) -> dict[str, Any]:
         } | ({} if m.access_rules is None else {"access_rules": [show_access_rule(r) for r in m.access_rules]})
     if m.service_providers:
         shown["service_providers"] = [{"id": sp.id, "auth_url": sp.auth_url, "sp_url": sp.sp_url} for sp in m.service_providers]
+    if p.thumbprint is not None:
+        shown["oauth2_credential"] = {"x5t#S256": p.thumbprint}
     if m.access is not None:
         shown["OS-OAUTH1"] = {"access_token_id": m.access.id, "consumer_id": m.access.consumer_id}
     if p.scope != UNSCOPED:

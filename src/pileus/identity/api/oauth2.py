@@ -12,6 +12,7 @@ from pileus.core.errors import TooLarge, UnsupportedMedia
 from pileus.core.http import Reply, Request, Route
 from pileus.identity.api.assertion import source_of
 from pileus.identity.errors import OAuth2InvalidClient, OAuth2InvalidRequest, OAuth2UnsupportedGrant
+from pileus.identity.federation.assertions import CERTIFICATE
 
 FORM = "application/x-www-form-urlencoded"
 LONGEST = 16_384
@@ -23,11 +24,15 @@ async def create_access_token(req: Request) -> Reply:
         raise OAuth2InvalidRequest(parameter="grant_type")
     if form["grant_type"] != "client_credentials":
         raise OAuth2UnsupportedGrant(grant=form["grant_type"])
-    client, secret = _basic(req.header("authorization")) or (form.get("client_id"), form.get("client_secret"))
-    if not client or not secret:
-        raise OAuth2InvalidClient()
     identity = req.services.identity
-    verified = await identity.oauth2.client_credentials(client, secret, source_of(req))
+    certificate = identity.assertions.certificate(req.falcon.remote_addr, req.header(CERTIFICATE))
+    client, secret = _basic(req.header("authorization")) or (form.get("client_id"), form.get("client_secret"))
+    if client and certificate is not None and not secret:
+        verified = await identity.oauth2.certificate(client, certificate)
+    elif client and secret:
+        verified = await identity.oauth2.client_credentials(client, secret, source_of(req))
+    else:
+        raise OAuth2InvalidClient()
     left = parse_iso(verified.context.expires_at) - identity.core.clock.now()
     body = {"access_token": verified.token, "token_type": "Bearer", "expires_in": int(left.total_seconds())}
     return Reply(200, body, {"cache-control": "no-store"})

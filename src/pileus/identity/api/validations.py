@@ -20,6 +20,7 @@ from pileus.core.ids import Ids
 from pileus.core.metrics import Metrics
 from pileus.identity.service import Identity
 from pileus.identity.service.generations import CATALOG, TOKENS
+from pileus.identity.service.tokens import Verified
 
 PATH = "/identity/v3/auth/tokens"
 QUERIES = (b"", b"nocatalog")
@@ -73,7 +74,7 @@ class Validations:
 
         await self.app(scope, receive, heard)
         tokens = [self.identity.tokens.cache.get(token.decode("latin-1")) for token in asked[2:4]]
-        if len(said) == 2 and said[0]["status"] == 200 and None not in tokens:
+        if len(said) == 2 and said[0]["status"] == 200 and None not in tokens and not _is_bound(tokens[0]):
             ends = min(verified.payload.expires_at for verified in tokens if verified is not None)
             headers = [(name, value) for name, value in said[0]["headers"] if name != REQUEST_ID]
             self._keep(asked, Answer(known, ends, headers, said[1].get("body", b"")))
@@ -87,6 +88,11 @@ class Validations:
     def _forget(self, asked: Asked) -> None:
         if (answer := self.answers.pop(asked, None)) is not None:
             self.size -= OVERHEAD + len(answer.body)
+
+
+def _is_bound(verified: Verified | None) -> bool:
+    """Whether who asks must show a certificate: every time, so their answers are not for who comes next."""
+    return verified is not None and verified.payload.thumbprint is not None
 
 
 def what_is_asked(scope: dict) -> Asked | None:

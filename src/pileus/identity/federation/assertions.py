@@ -10,11 +10,14 @@ from typing import Any
 
 from pileus.core.clock import Clock
 from pileus.core.errors import Unauthenticated
+from pileus.identity.certificates import Certificate, read
 from pileus.identity.config import IdentityConfig
 from pileus.identity.federation.mapping import Assertion
 from pileus.identity.federation.oidc import OidcClient
 from pileus.identity.model import DEFAULT_DOMAIN, DomainRef, UserRef
 
+#: Where web servers put a client's certificate.
+CERTIFICATE = "ssl-client-cert"
 #: Headers about the request, not about a person.
 _NOT_SAID = frozenset({"authorization", "cookie", "x-auth-token", "x-subject-token", "x-service-token"})
 
@@ -43,6 +46,10 @@ class Assertions:
         if not name or not self.believes(peer) or (method == "kerberos" and not negotiated):
             raise Unauthenticated()
         return UserRef(name=name, domain=DomainRef(name=domain) if domain else DomainRef(id=DEFAULT_DOMAIN))
+
+    def certificate(self, peer: str | None, header: str | None) -> Certificate | None:
+        """The client's certificate, as a web server in front that is believed hands it on."""
+        return read(header) if header and self.believes(peer) else None
 
     def believes(self, peer: str | None) -> bool:
         """Whether this address is one of the web servers in front."""

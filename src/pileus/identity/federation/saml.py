@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from pileus.core.clock import iso
 from pileus.core.errors import Invalid
 
 if TYPE_CHECKING:
+    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from lxml.etree import _Element
 
@@ -74,6 +73,7 @@ def enveloped(inner: _Element, relay_state: str) -> _Element:
 
 def metadata(entity_id: str, sso_url: str, certificate: x509.Certificate) -> _Element:
     """What service providers are configured with."""
+    from cryptography.hazmat.primitives.serialization import Encoding
     from lxml import etree
 
     root = etree.Element(f"{{{_MD}}}EntityDescriptor", {"entityID": entity_id}, nsmap={"md": _MD, "ds": _DS})
@@ -128,4 +128,6 @@ def _add(parent: _Element, namespace: str, name: str, text: str | None = None, *
 
 
 def _pem(certificate: x509.Certificate) -> str:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     return certificate.public_bytes(Encoding.PEM).decode()

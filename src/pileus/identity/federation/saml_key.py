@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING
 
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.x509 import Certificate
 
 #: Service providers compare the certificate with the one they were given; its dates are of no use to anybody.
 YEARS = 20
@@ -29,14 +28,14 @@ class SamlKey:
 
     def __init__(self, path: Path | None, clock: Clock, ids: Ids):
         self.path, self.clock, self.ids = path, clock, ids
-        self._loaded: tuple[rsa.RSAPrivateKey, x509.Certificate] | None = None
+        self._loaded: tuple[RSAPrivateKey, Certificate] | None = None
 
-    def get(self) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+    def get(self) -> tuple[RSAPrivateKey, Certificate]:
         if self._loaded is None:
             self._loaded = self._load()
         return self._loaded
 
-    def _load(self) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+    def _load(self) -> tuple[RSAPrivateKey, Certificate]:
         if self.path is None:
             return _read(self._new())
         if not self.path.exists():
@@ -59,6 +58,12 @@ class SamlKey:
             draft.unlink()
 
     def _new(self) -> bytes:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import rsa
+        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+        from cryptography.x509.oid import NameOID
+
         key = rsa.generate_private_key(65537, 3072)
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Pileus identity provider")])
         now = self.clock.now()
@@ -75,8 +80,12 @@ class SamlKey:
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
 
 
-def _read(pem: bytes) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+def _read(pem: bytes) -> tuple[RSAPrivateKey, Certificate]:
     """Raises ValueError for what is no RSA key with a certificate."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     key, certificate = load_pem_private_key(pem, None), x509.load_pem_x509_certificate(pem)
     if not isinstance(key, rsa.RSAPrivateKey) or key.public_key() != certificate.public_key():
         raise ValueError("The file must hold an RSA key and its certificate.")

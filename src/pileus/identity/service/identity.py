@@ -13,7 +13,7 @@ from pileus.core.errors import Unauthenticated
 from pileus.core.kit import Kit
 from pileus.identity.config import IdentityConfig
 from pileus.identity.errors import NotByAccessRules, RoleNotFound
-from pileus.identity.federation.assertions import Assertions
+from pileus.identity.federation.assertions import CERTIFICATE, Assertions
 from pileus.identity.federation.saml_key import NAME, SamlKey
 from pileus.identity.federation.websso import WebSso
 from pileus.identity.formats import Formats
@@ -100,7 +100,7 @@ class Identity:
         self.oauth1 = OAuth1(self.core, self.credential_keys, self.assignments, self.logins)
         self.own_assertions = OwnAssertions(self.core, self.tokens, self._saml_key(state))
         self.federated_logins = FederatedLogins(self.core, self.federation, self.logins)
-        self.oauth2 = OAuth2(self.logins)
+        self.oauth2 = OAuth2(self.core, self.logins)
         self.assertions = Assertions(config, kit.clock)
         self.websso = WebSso(config, self.keys, kit.clock, kit.ids)
 
@@ -133,7 +133,16 @@ class Identity:
 
     # ---- who asks ----------------------------------------------------------------------------------------------------
     async def authenticate(self, token: str, service_token: str | None = None, *, request_id: str = "") -> Context:
-        """Who holds these tokens. Raises Unauthenticated. A service may go on with a user's token that has expired meanwhile."""
+        """Who holds these tokens. Raises Unauthenticated. A service may go on with a user's token that has expired meanwhile.
+
+        A token that is bound to a certificate is worth nothing here: only `authenticate_request` sees certificates.
+        """
+        context = await self._holder(token, service_token, request_id)
+        if context.certificate is not None:
+            raise Unauthenticated()
+        return context
+
+    async def _holder(self, token: str, service_token: str | None, request_id: str) -> Context:
         if service_token:
             service = (await self.tokens.verify(service_token)).context
             verify = self.tokens.verify_late if SERVICE_ROLE in service.roles else self.tokens.verify
@@ -147,7 +156,11 @@ class Identity:
         token = req.header("x-auth-token") or bearer(req.header("authorization"))
         if not token:
             raise Unauthenticated()
-        who = await self.authenticate(token, req.header("x-service-token"), request_id=req.id)
+        who = await self._holder(token, req.header("x-service-token"), req.id)
+        if who.certificate is not None:
+            certificate = self.assertions.certificate(req.falcon.remote_addr, req.header(CERTIFICATE))
+            if certificate is None or certificate.thumbprint != who.certificate:
+                raise Unauthenticated()
         if who.app_cred_id is not None:
             await self.admit(who, req.api.name, req.api.root, req.method, req.path)
         return who

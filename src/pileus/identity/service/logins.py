@@ -16,7 +16,7 @@ from pileus.core.errors import Unauthenticated
 from pileus.identity.errors import Refused, TokenNotFound
 from pileus.identity.model import AccessToken, ApplicationCredential, Credential, Login, PasswordUser, Scope, Trust, TrustRef, User, UserRef
 from pileus.identity.passwords import Passwords
-from pileus.identity.payload import EC2_KEYS, LONGEST_CHAIN, OAUTH1, PROJECT, Payload, audit_id
+from pileus.identity.payload import BOUND, EC2_KEYS, LONGEST_CHAIN, OAUTH1, PROJECT, Payload, audit_id
 from pileus.identity.service.compliance import Compliance
 from pileus.identity.service.core import Core
 from pileus.identity.service.factors import Factors
@@ -88,6 +88,11 @@ class Logins:
         """A token for an application that signed with what a user gave it. `generation`: read before that was looked at."""
         proven = Proven(user_id=access.user_id, methods=frozenset({OAUTH1}), generation=generation)
         return await self._issue(proven, PROJECT, access.project_id, access=access)
+
+    async def issue_bound(self, user: User, thumbprint: str, generation: int) -> Verified:
+        """A token for who has a certificate, on their default project, good only together with it."""
+        proven = Proven(user_id=user.id, methods=frozenset({BOUND}), generation=generation, thumbprint=thumbprint)
+        return await self._issue(proven, PROJECT, user.default_project_id)
 
     async def _prove(self, login: Login, generation: int) -> Proven:
         """Every proof there is must hold, and all of them for the same user."""
@@ -211,6 +216,7 @@ class Logins:
                 idp_id=idp_id if parent is None else parent.payload.idp_id,
                 protocol_id=protocol_id if parent is None else parent.payload.protocol_id,
                 access_token_id=access.id if access is not None else None,
+                thumbprint=proven.thumbprint,
             )
         )
 
@@ -240,6 +246,8 @@ def _exchangeable(parent: Verified) -> None:
         raise Refused(why="A token of a trust cannot be exchanged for another one.")
     if parent.payload.app_cred_id is not None:
         raise Refused(why="A token of an application credential cannot be exchanged for another one.")
+    if parent.payload.thumbprint is not None:
+        raise Refused(why="A token that is bound to a certificate cannot be exchanged for another one.")
     if parent.payload.access_token_id is not None:
         raise Refused(why="A token of an access token cannot be exchanged for another one.")
 

@@ -21,6 +21,7 @@ class Proven(msgspec.Struct, frozen=True, kw_only=True):
     """Who somebody is, how that was proven, and the generation that was read before.
 
     `credential_id`: the kept secret that proved it; `provider`: the identity provider that said so, and its protocol.
+    `thumbprint`: of the certificate it takes to use the token.
     """
 
     user_id: str
@@ -29,6 +30,7 @@ class Proven(msgspec.Struct, frozen=True, kw_only=True):
     parent: Verified | None = None
     credential_id: str | None = None
     provider: tuple[str, str] | None = None
+    thumbprint: str | None = None
 
 
 class Proofs:

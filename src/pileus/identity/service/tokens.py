@@ -139,6 +139,7 @@ def _context(token: str, p: Payload, m: Meaning) -> Context:
         expires_at=stamp(p.expires_at),
         trust_id=p.trust_id,
         app_cred_id=p.app_cred_id,
+        certificate=p.thumbprint,
         by_keys=not SIGNED.isdisjoint(p.methods),
         unrestricted=m.app_cred is not None and m.app_cred.unrestricted,
     )
