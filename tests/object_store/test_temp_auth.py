@@ -103,3 +103,16 @@ async def test_headers_of_lists_mean_nothing_from_others(store):
     assert (await third.post("", X_Account_Access_Control='{"admin": ["test:tester3"]}')).status == 403
     assert (await third.get("/c", X_Account_Sysmeta_Core_Access_Control='{"admin": ["test:tester3"]}')).status == 403
     assert "x-account-access-control" not in (await tester.head("")).headers
+
+
+async def test_who_may_write_everything_does_not_change_who_may(store):
+    tester, second = await log_in(store, "test:tester", "testing"), await log_in(store, "test2:tester2", "testing2")
+    await tester.post("", X_Account_Access_Control='{"read-write": ["test2"]}', X_Account_Meta_Temp_URL_Key="secret")
+    await tester.put("/c", X_Container_Read="jdoe", X_Container_Meta_Temp_URL_Key="secret", X_Container_Sync_Key="secret")
+    changes = {"X_Container_Read": "frank", "X_Container_Meta_Temp_URL_Key": "mine", "X_Remove_Container_Sync_Key": "x"}
+    assert (await second.post("//v1/AUTH_test/c", X_Container_Meta_Colour="blue", **changes)).status == 204
+    seen = (await tester.head("/c")).headers
+    assert (seen["x-container-read"], seen["x-container-meta-temp-url-key"], seen["x-container-sync-key"]) == ("jdoe", "secret", "secret")
+    assert seen["x-container-meta-colour"] == "blue"
+    assert "x-account-meta-temp-url-key" not in (await second.head("//v1/AUTH_test")).headers
+    assert (await tester.head("")).headers["x-account-meta-temp-url-key"] == "secret"

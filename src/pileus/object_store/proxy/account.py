@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pileus.object_store.proxy.proxy import Proxy
 
 
+#: Shown to those only who may do everything in the account.
+OF_OWNERS = ("x-account-meta-temp-url-key", "x-account-meta-temp-url-key-2")
+
+
 async def show(proxy: Proxy, req: Request, account: str) -> Response:
     """HEAD, and GET: the listing of containers."""
     constraints.check_name("Account", account, proxy.limits.max_account_name_length)
@@ -30,6 +34,8 @@ async def show(proxy: Proxy, req: Request, account: str) -> Response:
             return plain(410)
         if proxy.config.account_autocreate:
             return _empty(req, proxy)
+    if not req.owner:
+        answer.headers = {n: v for n, v in answer.headers.items() if n not in OF_OWNERS}
     return counted_by_policy(proxy, answer)
 
 
@@ -97,6 +103,13 @@ def written_headers(proxy: Proxy, req: Request, kind: str, plain_names: tuple[st
             if name.startswith(prefix):
                 headers["x-" + name.removeprefix("x-remove-")] = ""
     return headers | {"x-timestamp": req.facts.get("timestamp") or proxy.stamp()}
+
+
+def only_owners(req: Request, names: tuple[str, ...]) -> None:
+    """Leave out what only those may change who may do everything in the account; features may, too."""
+    if not req.owner and not req.facts.get("auth.trusted"):
+        of_owners = {*names, *(n.replace("x-", "x-remove-", 1) for n in names)}
+        req.headers = {n: v for n, v in req.headers.items() if n not in of_owners}
 
 
 def check_limit(req: Request, most: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pileus.object_store.proxy import constraints
-from pileus.object_store.proxy.account import autocreate, check_limit, written_headers
+from pileus.object_store.proxy.account import autocreate, check_limit, only_owners, written_headers
 from pileus.object_store.proxy.ask import anyone, everyone
 from pileus.object_store.proxy.best import best
 from pileus.object_store.proxy.info import Info
@@ -49,6 +49,7 @@ async def show(proxy: Proxy, req: Request, account: str, container: str) -> Resp
 async def create(proxy: Proxy, req: Request, account: str, container: str) -> Response:
     """PUT."""
     await proxy.authorized(req, None)
+    only_owners(req, OF_OWNERS)
     constraints.check_metadata(req, "container", proxy.limits)
     constraints.check_name("Container", container, proxy.limits.max_container_name_length)
     headers = written_headers(proxy, req, "container", PLAIN)
@@ -70,6 +71,7 @@ async def update(proxy: Proxy, req: Request, account: str, container: str) -> Re
     """POST: metadata and access lists."""
     info = await proxy.container_info(account, container)
     await proxy.authorized(req, None)
+    only_owners(req, OF_OWNERS)
     constraints.check_metadata(req, "container", proxy.limits)
     constraints.merged_metadata(info.headers, req, "container", proxy.limits)
     await _account(proxy, account)

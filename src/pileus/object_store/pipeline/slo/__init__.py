@@ -88,7 +88,8 @@ class StaticLargeObjects(Feature):
 
     async def _fetch(self, req: Request, path: str, query: str = "") -> tuple[Response, list[Entry]]:
         """A manifest, whole, and what it lists. Raises Broken when it is none any more."""
-        got = await self.app(req.child("GET", path, {"x-newest": "true"}, query=query, source="SLO"))
+        headers = {"x-newest": "true"} | ({"x-open-expired": "true"} if is_true(req.header("x-open-expired")) else {})
+        got = await self.app(req.child("GET", path, headers, query=query, source="SLO"))
         if not got.ok or not is_true(got.header(FLAG)):
             await got.close()
             raise Broken(f"The manifest {path} cannot be read")
