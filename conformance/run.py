@@ -45,6 +45,10 @@ allowed_digests = ["sha1", "sha256", "sha512"]
 [image]
 web_hosts = ["127.0.0.1"]
 web_ports = []
+[image.stores.file]
+type = "file"
+[image.stores.web]
+type = "http"
 """
 
 

@@ -161,7 +161,7 @@ class CopyPresent(Invalid):
 
 
 class AddressRefused(Invalid):
-    code, message = "image.address_refused", "The URI {uri} is refused: {why}."
+    code, message = "image.address_refused", "The URI {uri} does not pass filtering: {why}."
 
 
 class DownloadFailed(Invalid):
@@ -170,6 +170,10 @@ class DownloadFailed(Invalid):
 
 class TaskMarkerInvalid(Invalid):
     code, message = "image.task_marker_invalid", "Invalid marker: task {id} could not be found."
+
+
+class LocationMismatch(Invalid):
+    code, message = "image.location_mismatch", "The data at the location do not have the {algorithm} digest that was given."
 
 
 class RegionUnknown(Invalid):

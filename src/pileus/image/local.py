@@ -45,7 +45,7 @@ class LocalImages:
             for key in await self.arriving.keys():                         # what a crash cut off
                 await self.arriving.delete(key)
         key = self.images.kit.ids.uuid()
-        await self.arriving.put(key, self.images.reading.blocks(await self.images.get(image_id, EVERYONE)))
+        await self.arriving.put(key, self.images.cache.verified(await self.images.get(image_id, EVERYONE)))
         self.arriving.path(key).replace(link)
 
     async def store(self, image_id: str, file: Path) -> None:

@@ -34,6 +34,8 @@ DEFAULTS = {
     "cache_list": ADMIN,
     "cache_delete": ADMIN,
     # Glance lets every caller with a token read these and has no rule for it: the names are ours.
+    "add_image_location": MEMBER,
+    "fetch_image_location": Default("role:service", PROJECT),
     "restore_image": ADMIN,
     "image_schemas": Default("@"),
     "image_info": Default("@"),

@@ -7,14 +7,15 @@ from typing import Any
 
 from pileus.core.clock import iso
 from pileus.image.backends.stores import Stores
-from pileus.image.model import Image, Member, Task
+from pileus.image.model import QUEUED, Image, Member, Task
 
 
 def image_view(image: Image, stores: Stores) -> dict[str, Any]:
     path = f"/v2/images/{image.id}"
     return {
         **image.properties,
-        **({"stores": ",".join(stores.ordered(image.stores))} if image.has_data else {}),
+        # A queued image has none but those where its data were looked for in vain.
+        **({"stores": ",".join(stores.ordered(image.stores))} if image.has_data or (image.places and image.status == QUEUED) else {}),
         **_importing(image),
         "id": image.id,
         "name": image.name,

@@ -86,6 +86,19 @@ class Cache:
             return None
         return file
 
+    async def verified(self, image: Image) -> AsyncGenerator[bytes, None]:
+        """The bytes of an image for whoever opens a copy of them: a distant store may have other ones by now.
+
+        Raises BlobMissing behind the last byte when they were not the image."""
+        digest = hashlib.new(image.os_hash_algo) if image.os_hash_algo in hashlib.algorithms_available else None
+        async with aclosing(self.reading.blocks(image)) as blocks:
+            async for block in blocks:
+                if digest is not None:
+                    await self.workers.run(digest.update, block)
+                yield block
+        if digest is not None and digest.hexdigest() != image.os_hash_value:
+            raise BlobMissing(detail=f"image {image.id} was read with other bytes than it was stored with")
+
     async def drop(self, image_id: str) -> None:
         """Forget the copy of this host; the rows of others too when the image is gone, see `prune`. Repeatable."""
         await self.copies.remove(image_id)
@@ -139,21 +152,10 @@ class Cache:
             raise NotCacheable(id=image_id, status="gone" if image is None else image.status)
         local = self.reading.path(image)
         if local is None or not await self.workers.run(_linked, local, self.files.path(image_id)):
-            async with aclosing(self._verified(image)) as blocks:
+            async with aclosing(self.verified(image)) as blocks:
                 await self.files.put(image_id, blocks)
         if not await self.copies.cached(image_id, image.size or 0, self.kit.clock.now()):
             await self.files.delete(image_id)                              # nobody wants it any more
-
-    async def _verified(self, image: Image) -> AsyncGenerator[bytes, None]:
-        """Raises BlobMissing behind the last byte when it was not the image: a copy is as good as what it was made of."""
-        digest = hashlib.new(image.os_hash_algo) if image.os_hash_algo in hashlib.algorithms_available else None
-        async with aclosing(self.reading.blocks(image)) as blocks:
-            async for block in blocks:
-                if digest is not None:
-                    await self.workers.run(digest.update, block)
-                yield block
-        if digest is not None and digest.hexdigest() != image.os_hash_value:
-            raise BlobMissing(detail=f"image {image.id} was read with other bytes than it was stored with")
 
 
 def _linked(file: Path, name: Path) -> bool:

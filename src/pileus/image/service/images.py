@@ -35,6 +35,7 @@ from pileus.image.service.cache import Cache
 from pileus.image.service.changes import Change, apply
 from pileus.image.service.copies import Copies
 from pileus.image.service.imports import Imports
+from pileus.image.service.locations import Locations
 from pileus.image.service.members import Members
 from pileus.image.service.metadefs import Metadefs
 from pileus.image.service.protections import Protections
@@ -78,6 +79,7 @@ class Images:
         refining = Refining(kit, config, self.uploads, self.copies, self.work)
         self.imports = Imports(kit, config, self.store, self.uploads, self.copies, refining,
                                Remote(identity, config.remote_properties))
+        self.locations = Locations(kit, config, self.uploads, self.copies)
         self.scrubbing = Scrubbing(kit, config, self.store, self.member_store, self.stores)
         self.tasks = ImageTasks(self)
         self.snapshots = Snapshots(self)

@@ -192,7 +192,7 @@ class Imports:
         await self.kit.sagas.begin(IMPORT_IMAGE, image.id, ImportImage(
             image_id=image.id, task_id=task.id, blob=blob, stores=stores, must_succeed=order.must_succeed, source=source,
             uri=order.uri if order.method == WEB else None,
-            staged=image.stores[0] if image.places else None,
+            staged=image.stores[0] if order.method == DIRECT else None,
             inject=self.refining.injected(who), made=order.made))
         if source is not None:
             self.tokens[task.id] = who.token

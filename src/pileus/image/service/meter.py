@@ -33,11 +33,13 @@ class Meter:
     """The digests of a block are made in threads while the store writes it and the next one comes."""
 
     def __init__(self, image: Image, workers: Workers, signed: Callable[[bytes], object] | None = None, *,
-                 packed: bool = False):
-        """`signed` takes every block as well. With `packed` the image may be one that is to be unpacked."""
+                 packed: bool = False, algorithm: str = "sha512"):
+        """`signed` takes every block as well. With `packed` the image may be one that is to be unpacked. `algorithm` makes the digest
+        that it is known by."""
         self.signed, self.packed, self.head = signed, packed, b""
         self.image, self.workers, self.size = image, workers, 0
-        self.md5, self.sha512, self.inspector = hashlib.md5(usedforsecurity=False), hashlib.sha512(), Inspector()
+        self.md5, self.digest, self.inspector = hashlib.md5(usedforsecurity=False), hashlib.new(algorithm), Inspector()
+        self.algorithm = algorithm
         self._work: list[Awaitable[object]] = []
 
     async def through(self, blocks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
@@ -45,7 +47,7 @@ class Meter:
             await self._idle()
             self.head = self.head or block[:HEAD]
             self.size += len(block)
-            self._work = [self.workers.start(self.sha512.update, block), self.workers.start(self._look, block)]
+            self._work = [self.workers.start(self.digest.update, block), self.workers.start(self._look, block)]
             if self.signed is not None:
                 self._work.append(self.workers.start(self.signed, block))
             yield block
@@ -62,7 +64,7 @@ class Meter:
         else:
             check(self.image.disk_format, found, max_virtual_bytes=max_virtual_bytes)
         return Received(size=self.size, virtual_size=virtual_size, checksum=self.md5.hexdigest(),
-                        os_hash_value=self.sha512.hexdigest())
+                        os_hash_algo=self.algorithm, os_hash_value=self.digest.hexdigest())
 
     def _look(self, block: bytes) -> None:
         self.md5.update(block)

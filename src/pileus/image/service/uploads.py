@@ -50,10 +50,11 @@ log = Log("pileus.image.uploads")
 
 
 class Upload:
-    """One upload of this process, to one store; a staged one is kept until it is imported."""
+    """One upload of this process, to one store, or (without one) of bytes that stay where they are; a staged one is kept until it is
+    imported."""
 
-    def __init__(self, image: Image, blob: str, store: str, *, staged: bool = False):
-        self.image, self.blob, self.store, self.staged, self.size = image, blob, store, staged, 0
+    def __init__(self, image: Image, blob: str, store: str | None, *, staged: bool = False, algorithm: str = "sha512"):
+        self.image, self.blob, self.store, self.staged, self.algorithm, self.size = image, blob, store, staged, algorithm, 0
         self.gone = False
         self.deadline: asyncio.Timeout = asyncio.timeout(None)
 
@@ -110,6 +111,15 @@ class Uploads:
         finally:
             self._forget(upload)
 
+    async def look(self, image: Image, blob: str, data: AsyncIterator[bytes], algorithm: str) -> Received:
+        """What bytes are that stay where they are. Repeatable."""
+        upload = Upload(image, blob, None, algorithm=algorithm)
+        self.going[image.id] = upload
+        try:
+            return await self._keep(upload, data, None, False)
+        finally:
+            self._forget(upload)
+
     def deleted(self, image_id: str) -> None:
         """An image is gone: end its upload, if it goes on here."""
         if (upload := self.going.get(image_id)) is not None:
@@ -119,11 +129,16 @@ class Uploads:
         """The bytes, hashed, inspected and held to their signature on their way to the store."""
         verifier = await self.signatures.verifier(upload.image)
         packed = packed and verifier is None and "image_decompression" in self.config.import_plugins
-        meter = Meter(upload.image, self.workers, verifier.digest.update if verifier else None, packed=packed)
+        meter = Meter(upload.image, self.workers, verifier.digest.update if verifier else None, packed=packed,
+                      algorithm=upload.algorithm)
         try:
             async with (upload.deadline, aclosing(self._watched(upload, data)) as chunks, aclosing(blocks(chunks)) as whole,
                         aclosing(meter.through(whole)) as metered):
-                await self.stores.writable[upload.store].put(upload.blob, metered)
+                if upload.store is None:
+                    async for _ in metered:
+                        pass
+                else:
+                    await self.stores.writable[upload.store].put(upload.blob, metered)
         except (TimeoutError, BlobMissing) as failure:
             if upload.gone or isinstance(failure, BlobMissing):
                 raise ImageGone(id=upload.image.id) from failure
