@@ -2,18 +2,19 @@
 
 import asyncio
 import hashlib
+from pathlib import Path
 
 import pytest
-from tests.image.formats import images as samples
-from tests.image.service import ROOT, glance
-from tests.image.test_imports import tasks
-from tests.sagas import arm, interrupted, interruptions, settle
 
 from pileus.core.errors import CloudError
 from pileus.image.backends.base import StoreFailed
 from pileus.image.backends.config import FileConfig, HttpConfig
 from pileus.image.local import LocalImages
 from pileus.image.sagas.add_location import ADD_LOCATION
+from tests.image.formats import images as samples
+from tests.image.service import ROOT, glance
+from tests.image.test_imports import tasks
+from tests.sagas import arm, interrupted, interruptions, settle
 
 URL = "http://example.org/disk"
 STORES = {"stores": {"file": FileConfig(), "web": HttpConfig()}}
@@ -138,7 +139,7 @@ async def test_a_server_that_changes_its_mind_is_noticed_where_a_copy_is_made(tm
             await local.path(image["id"])
         assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
         finds(g)
-        assert open(await local.path(image["id"]), "rb").read() == b"bytes"
+        assert Path(await local.path(image["id"])).read_bytes() == b"bytes"
 
 
 async def test_an_image_deleted_while_it_is_looked_at():
