@@ -22,3 +22,15 @@ def test_many_at_once(tmp_path, monkeypatch, same_file_system):
             list(pool.map(lambda _: local._link(stored, link), range(8)))
         assert link.read_bytes() == stored.read_bytes() and [p.name for p in link.parent.iterdir()] == ["image"]
         link.unlink()
+
+
+@pytest.mark.parametrize("pieces", [[(0, b"x" * 100_000), (8 << 20, b"end")], [(4 << 20, b"middle")], [], [(0, b"all" * 50_000)]])
+def test_a_copy_has_the_holes_of_what_it_is_of(tmp_path, pieces):
+    source, target = tmp_path / "source", tmp_path / "target"
+    with source.open("wb") as file:
+        for at, data in pieces:
+            file.seek(at)
+            file.write(data)
+        file.truncate(max(file.seek(0, 2), 16 << 20))
+    local.copy_sparse(source, target)
+    assert target.read_bytes() == source.read_bytes() and target.stat().st_blocks <= source.stat().st_blocks + 64

@@ -1,7 +1,10 @@
 """Uploads that go wrong in every way: afterwards the image is queued, and nothing is left of the bytes."""
 
 import asyncio
+import errno
 import hashlib
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -224,3 +227,50 @@ async def test_a_length_that_is_a_lie():
         got = await g.send(image["id"], pieces(b"123", b"45"), headers={"Content-Length": "9"})
         assert got.status == 400
         await assert_as_before(g, image["id"])
+
+
+async def test_a_broken_download_goes_on_where_it_stopped():
+    async with glance() as g:
+        image, other = await g.filled(b"0123456789"), await g.filled(b"other")
+        path = f"{ROOT}/{image['id']}/file"
+        etag = (await g.member().get(path)).headers["etag"]
+        rest = await g.member().get(path, headers={"Range": "bytes=6-", "If-Range": etag})
+        assert (rest.status, rest.data, rest.headers["content-range"]) == (206, b"6789", "bytes 6-9/10")
+        for changed in ((await g.member().get(f"{ROOT}/{other['id']}/file")).headers["etag"], "Sat, 21 Nov 2026 00:00:00 GMT"):
+            whole = await g.member().get(path, headers={"Range": "bytes=6-", "If-Range": changed})
+            assert (whole.status, whole.data) == (200, b"0123456789")
+
+
+async def test_a_disk_that_is_full_midway_leaves_nothing():
+    async with glance() as g:
+        put = g.images.stores.writable["file"].put
+
+        async def full(key, blocks):
+            async def half():
+                async for _ in blocks:
+                    yield b"x"
+                    raise OSError(errno.ENOSPC, "No space left on device")
+            await put(key, half())
+
+        g.images.stores.writable["file"].put = full
+        image = await g.make()
+        got = await g.upload(image["id"], b"bytes")
+        assert got.status == 413 and (await g.show(image["id"]))["status"] == "queued" and g.files() == []
+        g.images.stores.writable["file"].put = put
+        assert (await g.upload(image["id"], b"bytes")).status == 204
+
+
+@pytest.mark.root
+@pytest.mark.realtime
+async def test_a_file_system_that_is_full_midway_leaves_nothing(tmp_path):
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", tmp_path]).returncode:
+        pytest.skip("cannot mount a small file system")
+    try:
+        async with glance(hash_threads=2, folder=str(tmp_path)) as g:
+            image = await g.make()
+            got = await g.send(image["id"], pieces(*[os.urandom(1 << 18) for _ in range(20)]))
+            assert got.status == 413 and (await g.show(image["id"]))["status"] == "queued"
+            assert list(tmp_path.iterdir()) == []
+            assert (await g.upload(image["id"], b"bytes")).status == 204
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)

@@ -5,8 +5,8 @@ keeps its base when the image is deleted; from other stores they are copied once
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -70,5 +70,23 @@ def _link(stored: Path, link: Path) -> None:
     except OSError:
         handle, new = tempfile.mkstemp(dir=link.parent)
         os.close(handle)
-        shutil.copyfile(stored, new)
+        copy_sparse(stored, new)
         os.replace(new, link)
+
+
+def copy_sparse(source: Path, target: Path | str) -> None:
+    """Copy a file without filling its holes."""
+    with source.open("rb") as old, open(target, "wb") as new:
+        size, at = os.fstat(old.fileno()).st_size, 0
+        os.ftruncate(new.fileno(), size)
+        while at < size:
+            try:
+                begin = os.lseek(old.fileno(), at, os.SEEK_DATA)
+            except OSError as nothing:
+                if nothing.errno != errno.ENXIO:
+                    raise
+                return                                                     # the rest is a hole
+            at = os.lseek(old.fileno(), begin, os.SEEK_HOLE)
+            os.lseek(new.fileno(), begin, os.SEEK_SET)
+            while begin < at:
+                begin += os.sendfile(new.fileno(), old.fileno(), begin, at - begin)

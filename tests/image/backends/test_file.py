@@ -62,3 +62,11 @@ async def test_a_file_that_cannot_grow_leaves_nothing_and_says_so(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert os.listdir(store.folders[0]) == []
+
+
+async def test_zeros_within_a_block_take_no_space_either(tmp_path):
+    store = store_in(tmp_path)
+    data = b"x" * 5000 + bytes(700_000) + b"y" * 70_000 + bytes(300_000)
+    await store.put("one", these(data[:600_000], data[600_000:]))
+    file = store.path("one")
+    assert file.read_bytes() == data and file.stat().st_blocks * 512 < 300_000

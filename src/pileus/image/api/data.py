@@ -26,8 +26,10 @@ async def upload(req: Request, image_id: str) -> None:
 async def download(req: Request, image_id: str) -> Reply:
     images, image = req.services.image, req.found
     size = image.size or 0
-    start, end, partial = wanted_range(req.header("range"), size)
-    headers, preferred = {"accept-ranges": "bytes"}, _preferred(req, image)
+    etag = f'"{image.os_hash_value}"'
+    wanted = req.header("range") if req.header("if-range") in (None, etag) else None
+    start, end, partial = wanted_range(wanted, size)
+    headers, preferred = {"accept-ranges": "bytes"} | ({"etag": etag} if image.os_hash_value else {}), _preferred(req, image)
     if not partial and image.checksum:
         headers["content-md5"] = image.checksum
     if req.sends_files and not partial and not preferred and (file := await images.file(req.who, image)) is not None:

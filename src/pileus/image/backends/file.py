@@ -14,11 +14,14 @@ from pileus.image.backends.work import Workers
 
 BLOCK = 1 << 20
 PART = ".part"
+#: The smallest hole that is worth one.
+HOLE = 64 << 10
+ZEROS = bytes(HOLE)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class FileStore:
-    """`KEY.part` while bytes come, renamed to `KEY` when all of them are on the disk. Blocks of zeros become holes."""
+    """`KEY.part` while bytes come, renamed to `KEY` when all of them are on the disk. Longer runs of zeros become holes."""
 
     def __init__(self, folders: Sequence[Path], workers: Workers):
         self.folders, self.workers = folders, workers
@@ -97,12 +100,24 @@ def _create(part: Path) -> int:
 
 
 def _write(file: int, block: bytes) -> None:
-    if block.count(0) == len(block):
-        os.lseek(file, len(block), os.SEEK_CUR)
-        return
-    rest = memoryview(block)
-    while rest:
-        rest = rest[os.write(file, rest):]
+    """What is zero is passed over, the rest is written in as few calls as there are pieces of it."""
+    at = 0
+    while at < len(block):
+        end, hole = at, _is_zero(block, at)
+        while end < len(block) and _is_zero(block, end) == hole:
+            end = min(end + HOLE, len(block))
+        if hole:
+            os.lseek(file, end - at, os.SEEK_CUR)
+        else:
+            rest = memoryview(block)[at:end]
+            while rest:
+                rest = rest[os.write(file, rest):]
+        at = end
+
+
+def _is_zero(block: bytes, at: int) -> bool:
+    left = len(block) - at
+    return block.startswith(ZEROS if left >= HOLE else bytes(left), at)
 
 
 def _commit(file: int, part: Path, final: Path) -> None:

@@ -23,7 +23,7 @@ from pileus.image.backends.base import LocalBlobs
 from pileus.image.backends.config import HttpConfig
 from pileus.image.config import ImageConfig
 from pileus.image.errors import AddressRefused, FormatsMissing, ImageInWrongState, ImageNotFound, LocationMismatch
-from pileus.image.model import TRANSITIONS, Image, Place, Received, Task
+from pileus.image.model import LOCATION_IMPORT, TRANSITIONS, Image, Place, Received, Task
 from pileus.image.sagas.add_location import ADD_LOCATION, AddLocation
 from pileus.image.service.copies import Copies
 from pileus.image.service.uploads import Uploads
@@ -60,7 +60,7 @@ class Locations:
         if not image.disk_format or not image.container_format:
             raise FormatsMissing()
         now, asked = self.kit.clock.now(), {"url": url, "validation_data": {"os_hash_algo": algorithm, "os_hash_value": value}}
-        task = Task(id=self.kit.ids.uuid(), type="location_import", status="processing", owner=image.owner, user_id=who.user_id,
+        task = Task(id=self.kit.ids.uuid(), type=LOCATION_IMPORT, status="processing", owner=image.owner, user_id=who.user_id,
                     request_id=who.request_id, image_id=image.id, input={"image_id": image.id, "loc_req": asked}, created_at=now,
                     updated_at=now)
         state = AddLocation(image_id=image.id, task_id=task.id, blob=self.kit.ids.uuid(), store=store, url=url,
