@@ -37,6 +37,7 @@ from pileus.object_store.pipeline.versioned_writes import VersionedWrites
 from pileus.object_store.pipeline.versioning import ObjectVersioning
 from pileus.object_store.s3.etags import ListedEtags
 from pileus.object_store.s3.feature import S3
+from pileus.object_store.s3.lock.guard import ObjectLock
 from pileus.object_store.wire.message import Handler
 
 #: All features, the outermost first: a request passes them downwards, its answer upwards.
@@ -68,6 +69,7 @@ PIPELINE: list[type[Feature]] = [
     StaticLargeObjects,     # large objects are inside of Copy, which copies what they stand for
     DynamicLargeObjects,
     VersionedWrites,
+    ObjectLock,
     ObjectVersioning,       # the current version is a symlink
     OpenExpired,
     Symlinks,       # what is further out sees what links stand for

@@ -6,8 +6,9 @@ from __future__ import annotations
 from pileus.object_store.s3 import acl, xml
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.lock.model import LOCKS
 from pileus.object_store.s3.multipart import layout
-from pileus.object_store.wire.message import Response
+from pileus.object_store.wire.message import Response, is_true
 
 
 async def head(call: Call) -> Response:
@@ -21,6 +22,8 @@ async def create(call: Call) -> Response:
     if wanted is not None and (place := wanted.value("LocationConstraint")) and place not in call.s3.regions:
         raise S3Error("InvalidLocationConstraint")
     lists = acl.of_headers(call) or {}
+    if is_true(call.header("x-amz-bucket-object-lock-enabled")):
+        lists |= {f"x-container-sysmeta-{LOCKS}": "true", "x-versions-enabled": "true"}
     if (await call.info(call.bucket)).exists:
         await call.done("HEAD", call.bucket)        # who may not see it learns nothing of it
         raise S3Error("BucketAlreadyOwnedByYou", BucketName=call.bucket)

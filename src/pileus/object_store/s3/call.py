@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 BY_STATUS = {400: "InvalidRequest", 401: "AccessDenied", 403: "AccessDenied", 405: "MethodNotAllowed", 408: "RequestTimeout",
              409: "InvalidBucketState", 411: "MissingContentLength", 412: "PreconditionFailed", 413: "EntityTooLarge", 416: "InvalidRange",
              422: "BadDigest", 499: "RequestTimeout", 501: "NotImplemented", 498: "SlowDown", 503: "ServiceUnavailable"}
+#: On requests that S3 makes.
+OWN = "s3.own"
 #: Documents are read whole, and no longer than this.
 LONGEST_DOCUMENT = 2 << 20
 
@@ -65,7 +67,7 @@ class Call:
         sent = Request(method, path, headers, query=query, body=body, id=self.req.id)
         sent.who = self.who
         known = {name: self.req.facts[name] for name in ("client", "scheme") if name in self.req.facts}
-        sent.facts = known | {"source": "S3", **(facts or {})} | ({"auth.trusted": True} if self.trusted else {})
+        sent.facts = known | {"source": "S3", OWN: True, **(facts or {})} | ({"auth.trusted": True} if self.trusted else {})
         if method in ("PUT", "POST") and body is None:
             sent.headers.setdefault("content-length", "0")
         response = await self.feature.app(sent)

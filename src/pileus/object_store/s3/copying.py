@@ -10,6 +10,8 @@ import msgspec
 from pileus.object_store.s3 import metadata, names, views, xml
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.lock.headers import of_new
+from pileus.object_store.s3.lock.model import HOLD, RETENTION
 from pileus.object_store.s3.multipart import layout
 from pileus.object_store.s3.policy import enforce as policy
 from pileus.object_store.wire.message import Response
@@ -65,7 +67,8 @@ async def copy(call: Call) -> Response:
         raise S3Error("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: "
                       f"{call.config.limits.max_file_size}")
     replaced = "" if same else await layout.parts_of_current(call, call.key)
-    made = await call.done("PUT", call.bucket, call.key, await _headers(call, source, found, directive), query=source.query)
+    headers = await _headers(call, source, found, directive) | await of_new(call)
+    made = await call.done("PUT", call.bucket, call.key, headers, query=source.query)
     if replaced:
         await layout.drop_parts(call, replaced)
     return result("CopyObjectResult", made, found)
@@ -87,6 +90,7 @@ async def look(call: Call, source: Source) -> Response:
 async def _headers(call: Call, source: Source, found: Response, directive: str) -> dict[str, str]:
     """Those of the PUT: with REPLACE what the request says, otherwise the source's own, and its tags unless there are new ones."""
     headers = {"x-copy-from": quote(f"{source.bucket}/{source.key}", errors="surrogateescape"), "if-match": found.header("etag")}
+    headers |= {RETENTION: "", HOLD: ""}    # a lock is a version's, and does not go with its copies
     said = metadata.written(call)
     if directive == "REPLACE":
         headers |= said | {"x-fresh-metadata": "true"}

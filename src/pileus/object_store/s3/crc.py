@@ -48,7 +48,7 @@ class Tables:
     def __init__(self, bits: int, polynomial: int):
         self.kind: Any = np.uint32 if bits == 32 else np.uint64
         self.octets = bits // 8
-        table = np.arange(256, dtype=self.kind)
+        table: Any = np.arange(256, dtype=self.kind)
         for _ in range(8):
             table = np.where(table & self.kind(1), (table >> self.kind(1)) ^ self.kind(polynomial), table >> self.kind(1))
         self.table = table
@@ -58,7 +58,7 @@ class Tables:
     def _steps(self, bits: int) -> list[Any]:
         """For LANE bytes, and each doubling of them: the table that moves a CRC on over zeros."""
         basis = np.left_shift(self.kind(1), np.arange(bits, dtype=self.kind))
-        image = basis.copy()
+        image: Any = basis.copy()
         for _ in range(LANE):
             image = self.table[image & self.kind(0xFF)] ^ (image >> self.kind(8))
         steps = []

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from pileus.object_store.pipeline.versioning.names import DELETED
+from pileus.object_store.pipeline.versioning.names import DELETED, NULL, container_of, version_name
 from pileus.object_store.s3 import acl, copying, metadata, payload, versioning
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.lock import guard
+from pileus.object_store.s3.lock import headers as lock_headers
 from pileus.object_store.s3.multipart import layout
-from pileus.object_store.wire.message import Response, is_true
+from pileus.object_store.wire.message import ALLOWS_RESERVED, Response, is_true
 from pileus.object_store.wire.ranges import parse as parse_ranges
 
 
@@ -18,7 +20,7 @@ async def put(call: Call) -> Response:
     if "x-amz-copy-source" in call.req.headers:
         return await copying.copy(call)
     acl.check_object(call)
-    headers = metadata.written(call) | preconditions(call)
+    headers = metadata.written(call) | await lock_headers.of_new(call) | preconditions(call)
     replaced = await layout.parts_of_current(call, call.key)
     made = await store(call, headers, (call.bucket, call.key))
     if replaced:
@@ -47,13 +49,13 @@ async def store(call: Call, headers: dict[str, str], to: tuple[str, str]) -> Res
 
 async def get(call: Call) -> Response:
     got = await read(call, "GET")
-    return Response(got.status, metadata.shown(call, got) | of_version(got), got.body)
+    return Response(got.status, _shown(call, got), got.body)
 
 
 async def head(call: Call) -> Response:
     """With a range the answer says how long the piece would be, as that of GET does."""
     got = await read(call, "HEAD")
-    headers = metadata.shown(call, got) | of_version(got)
+    headers = _shown(call, got)
     size = int(headers.get("content-length") or 0)
     if got.status == 200 and (pieces := parse_ranges(call.header("range"), size)) is not None and len(pieces) < 2:
         if not pieces:
@@ -62,6 +64,10 @@ async def head(call: Call) -> Response:
         headers |= {"content-length": str(length), "content-range": f"bytes {start}-{start + length - 1}/{size}"}
         return Response(206, headers)
     return Response(got.status, headers)
+
+
+def _shown(call: Call, got: Response) -> dict[str, str]:
+    return metadata.shown(call, got) | of_version(got) | lock_headers.shown(got.headers)
 
 
 async def read(call: Call, method: str) -> Response:
@@ -118,17 +124,17 @@ async def refusal(call: Call, got: Response, key: str, version: str) -> S3Error:
 
 
 async def change(call: Call, headers: dict[str, str]) -> None:
-    """Change what S3 keeps of an object besides its body; all other metadata stays as it is."""
+    """Change what S3 keeps of an object, or of one version of it, besides its body; all other metadata stays as it is."""
     found = await read(call, "HEAD")
-    if (version := call.params.get("versionId", "")) and version != found.header("x-object-version-id", "null"):
-        raise S3Error("NoSuchVersion", Key=call.key, VersionId=version)
-    current = await call.done("HEAD", call.bucket, call.key)
-    if version and current.header("x-object-version-id", "null") != version:
-        raise S3Error("NotImplemented", "Only the current version of an object can be changed.")
-    known = {n: v for n, v in current.headers.items() if n in metadata.SAME or n.startswith((metadata.SWIFT_META, metadata.CHANGEABLE))}
-    if delete_at := current.header("x-delete-at"):
+    known = {n: v for n, v in found.headers.items() if n in metadata.SAME or n.startswith((metadata.SWIFT_META, metadata.CHANGEABLE))}
+    if delete_at := found.header("x-delete-at"):
         known["x-delete-at"] = delete_at
-    await call.done("POST", call.bucket, call.key, known | headers)
+    place, version = (call.bucket, call.key), found.header("x-object-version-id", NULL)
+    if call.params.get("versionId") and version != NULL:
+        current = await call.ask("HEAD", call.bucket, call.key)
+        if current.header("x-object-version-id") != version:     # the store's own API changes current versions only
+            place, known[ALLOWS_RESERVED] = (container_of(call.bucket), version_name(call.key, version)), "true"
+    await call.done("POST", *place, known | headers)
 
 
 async def delete(call: Call) -> Response:
@@ -147,7 +153,7 @@ async def remove(call: Call, key: str, version: str = "") -> dict[str, str]:
     upload = layout.upload_of(found)
     if found.ok and is_true(found.header("x-static-large-object")) and not upload:
         query = f"{query}&multipart-manifest=delete".lstrip("&")
-    gone = await call.ask("DELETE", call.bucket, key, query=query)
+    gone = await call.ask("DELETE", call.bucket, key, query=query, facts={guard.BYPASS: True} if lock_headers.bypasses(call) else None)
     if gone.status != 404 and not gone.ok:
         raise await refusal(call, gone, key, version)
     await gone.close()

@@ -9,6 +9,7 @@ from pileus.object_store.s3 import acl, buckets, labels, listing, multi_delete, 
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lifecycle import documents as lifecycle
+from pileus.object_store.s3.lock import documents as lock
 from pileus.object_store.s3.multipart import complete, parts, uploads
 from pileus.object_store.s3.policy import enforce as policy
 from pileus.object_store.wire.message import Response
@@ -31,6 +32,8 @@ BUCKET: dict[str, Methods] = {
     "location": {"GET": (buckets.location, "s3:GetBucketLocation")},
     "logging": {"GET": (stubs.logging, "s3:GetBucketLogging"), "PUT": (stubs.not_implemented, "s3:PutBucketLogging")},
     "notification": {"GET": (stubs.notification, "s3:GetBucketNotification"), "PUT": (stubs.not_implemented, "s3:PutBucketNotification")},
+    "object-lock": {"GET": (lock.show_bucket, "s3:GetBucketObjectLockConfiguration"),
+                    "PUT": (lock.change_bucket, "s3:PutBucketObjectLockConfiguration")},
     "policy": {"GET": (policy.show, "s3:GetBucketPolicy"), "PUT": (policy.change, "s3:PutBucketPolicy"),
                "DELETE": (policy.remove, "s3:DeleteBucketPolicy")},
     "requestPayment": {"GET": (stubs.request_payment, "s3:GetBucketRequestPayment"),
@@ -45,6 +48,8 @@ OBJECT: dict[str, Methods] = {
     ITSELF: {"GET": (objects.get, "s3:GetObject"), "HEAD": (objects.head, "s3:GetObject"), "PUT": (objects.put, "s3:PutObject"),
              "DELETE": (objects.delete, "s3:DeleteObject")},
     "acl": {"GET": (acl.show, "s3:GetObjectAcl"), "PUT": (acl.change, "s3:PutObjectAcl")},
+    "legal-hold": {"GET": (lock.show_hold, "s3:GetObjectLegalHold"), "PUT": (lock.change_hold, "s3:PutObjectLegalHold")},
+    "retention": {"GET": (lock.show_retention, "s3:GetObjectRetention"), "PUT": (lock.change_retention, "s3:PutObjectRetention")},
     "tagging": {"GET": (labels.show_object, "s3:GetObjectTagging"), "PUT": (labels.tag_object, "s3:PutObjectTagging"),
                 "DELETE": (labels.untag_object, "s3:DeleteObjectTagging")},
     "uploads": {"POST": (uploads.create, "s3:PutObject")},

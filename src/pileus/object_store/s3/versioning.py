@@ -13,6 +13,7 @@ from pileus.object_store.pipeline.versioning.names import DELETED, ENABLED, NULL
 from pileus.object_store.s3 import listing, views, xml
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.lock.model import LOCKS
 from pileus.object_store.wire.message import Response, is_true
 
 STATES = {"Enabled": "true", "Suspended": "false"}
@@ -31,6 +32,9 @@ async def change(call: Call) -> Response:
     status = document.value("Status")
     if status not in STATES:
         raise S3Error("MalformedXML")
+    if status == "Suspended" and (await call.bucket_info()).sysmeta("container", LOCKS) == "true":
+        raise S3Error("InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning state cannot be "
+                                            "changed.")
     await call.done("POST", call.bucket, headers={"x-versions-enabled": STATES[status]})
     return Response(200)
 

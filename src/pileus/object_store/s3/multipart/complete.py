@@ -15,13 +15,14 @@ import msgspec
 from pileus.object_store.s3 import metadata, objects, xml
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.lock.model import HOLD, RETENTION
 from pileus.object_store.s3.multipart import layout
 from pileus.object_store.s3.names import segments
 from pileus.object_store.wire.body import stream
 from pileus.object_store.wire.message import Response
 
 #: Headers of the upload that the object gets.
-GIVEN = (*metadata.SAME, metadata.REDIRECT, metadata.TAGGING)
+GIVEN = (*metadata.SAME, metadata.REDIRECT, metadata.TAGGING, RETENTION, HOLD)
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pileus.object_store.s3 import listing, metadata, views, xml
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.lock.headers import of_new
 from pileus.object_store.s3.multipart import layout
 from pileus.object_store.s3.names import segments
 from pileus.object_store.wire.message import Response
@@ -23,7 +24,8 @@ async def create(call: Call) -> Response:
     upload = call.feature.store.ids.hex()
     if len(layout.upload_name(call.key, upload).encode("utf-8", "surrogateescape")) > call.config.limits.max_object_name_length:
         raise S3Error("KeyTooLongError")
-    await call.done("PUT", container, layout.upload_name(call.key, upload), metadata.written(call))
+    await call.done("PUT", container, layout.upload_name(call.key, upload),
+                    metadata.written(call) | await of_new(call))
     return answer("InitiateMultipartUploadResult", xml.tag("Bucket", call.bucket), xml.tag("Key", call.key), xml.tag("UploadId", upload))
 
 
@@ -64,7 +66,7 @@ def _after(key: str, upload: str) -> str:
 
 async def _page(call: Call, marker: str, within: tuple[str, str], most: int) -> tuple[list[tuple[str, str, str]], list[str], bool]:
     """Uploads (key, id, begun), what is rolled up, and whether there are more."""
-    (prefix, delimiter), uploads, folders = within, [], dict[str, None]()
+    (prefix, delimiter), uploads, folders = within, list[tuple[str, str, str]](), dict[str, None]()
     async for row in layout.rows(call, segments(call.bucket), layout.UPLOADS + prefix, marker):
         key, upload = layout.parse_upload(row["name"])
         at = key.find(delimiter, len(prefix)) if delimiter else -1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from pileus.object_store.s3.errors import S3Error
@@ -81,7 +82,8 @@ def _check_life(text: str, made: datetime, now: datetime) -> None:
     if made - now > SKEW:
         raise S3Error("AccessDenied", "Request is not valid yet")
     if now > made + timedelta(seconds=life):
-        raise S3Error("AccessDenied", "Request has expired", **{"X-Amz-Expires": life, "ServerTime": now.strftime("%Y-%m-%dT%H:%M:%SZ")})
+        fields: dict[str, Any] = {"X-Amz-Expires": life, "ServerTime": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        raise S3Error("AccessDenied", "Request has expired", **fields)
 
 
 def _given(authorization: str) -> dict[str, str]:
