@@ -14,7 +14,9 @@ from pileus.object_store.pipeline.feature import Feature
 from pileus.object_store.s3 import errors, names, routes, signatures
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import MARK, S3Error
+from pileus.object_store.s3.form import upload
 from pileus.object_store.s3.policy import enforce as policy
+from pileus.object_store.s3.signatures.claim import Claim
 from pileus.object_store.wire.asgi import ClientGone
 from pileus.object_store.wire.body import drain
 from pileus.object_store.wire.message import Request, Response, Stop
@@ -57,6 +59,8 @@ class S3(Feature):
     async def _answered(self, req: Request) -> Response:
         bucket, key = names.split(req, self.store.config.s3.storage_domains)
         call = Call(self, req, bucket, key)
+        if upload.is_form(call):
+            return await upload.upload(call)        # it has its signature inside
         await self.authenticate(call)
         names.check(call)
         handler, action = routes.find(call)
@@ -70,6 +74,10 @@ class S3(Feature):
                                 self.store.config.s3.regions)
         if claim is None:
             raise S3Error("AccessDenied")
+        await self.admit(call, claim)
+
+    async def admit(self, call: Call, claim: Claim) -> None:
+        """Raises S3Error unless somebody has the key that is claimed, and signed with it."""
         assert self.store.signers is not None
         signer = await self.store.signers(claim.access, request_id=call.req.id)
         if signer is None:

@@ -51,7 +51,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 def mismatch(claim: Claim, text: str, signature: str) -> S3Error:
     """Tells what was signed here, as Amazon does: it is no secret, and the only way to find a client's mistake."""
-    fields: dict[str, Any] = {"AWSAccessKeyId": claim.access, "StringToSign": text, "SignatureProvided": signature, "StringToSignBytes": octets(text)}
+    fields: dict[str, Any] = {"AWSAccessKeyId": claim.access, "StringToSign": text, "SignatureProvided": signature,
+                              "StringToSignBytes": octets(text)}
     if claim.scope:
         fields |= {"CanonicalRequest": claim.canonical, "CanonicalRequestBytes": octets(claim.canonical)}
     return S3Error("SignatureDoesNotMatch", **fields)

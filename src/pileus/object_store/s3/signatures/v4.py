@@ -28,7 +28,7 @@ KNOWN = (UNSIGNED, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SH
 def by_header(req: Request, now: datetime, regions: list[str]) -> Claim:
     given = _given(req.header("authorization"))
     malformed = "AuthorizationHeaderMalformed"
-    access, scope = _scope(given.get("Credential", ""), regions, malformed)
+    access, scope = scope_of(given.get("Credential", ""), regions, malformed)
     if not given.get("SignedHeaders") or not given.get("Signature"):
         raise S3Error(malformed)
     made = moment(req.header("x-amz-date")) or moment(req.header("date")) or http_moment(req.header("date"))
@@ -57,7 +57,7 @@ def by_query(req: Request, now: datetime, regions: list[str]) -> Claim:
         if not params.get(name):
             raise S3Error(malformed, "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
                                      "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.")
-    access, scope = _scope(params["X-Amz-Credential"], regions, malformed)
+    access, scope = scope_of(params["X-Amz-Credential"], regions, malformed)
     made, stamp = moment(params["X-Amz-Date"]), params["X-Amz-Date"]
     if made is None:
         raise S3Error(malformed, 'X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd\'T\'HHmmss\'Z\'"')
@@ -91,7 +91,7 @@ def _given(authorization: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in parts)}
 
 
-def _scope(credential: str, regions: list[str], malformed: str) -> tuple[str, tuple[str, ...]]:
+def scope_of(credential: str, regions: list[str], malformed: str) -> tuple[str, tuple[str, ...]]:
     """The access key, and what the key that signs is good for. An access key may have slashes in it."""
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or not all(parts):
