@@ -6,6 +6,7 @@ import pytest
 
 from pileus.image.api import API
 from pileus.image.api.patch import OLD
+from pileus.image.errors import ContentRefused
 from tests.image.formats import images as samples
 from tests.image.service import BINARY, ROOT, glance
 
@@ -58,6 +59,20 @@ async def test_ossa_2016_012_a_bomb_is_refused_by_its_header():
     await assert_refused("qcow2", samples.qcow2(size=1 << 60, l1_size=(1 << 31) - 1))
     await assert_refused("vmdk", samples.vmdk(capacity=1 << 50))
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("written", [samples.qcow2(backing=PASSWD), samples.qcow2(incompatible=4), samples.vmdk(FLAT), samples.vdi()])
+async def test_row_5_ossa_2016_001_and_2013_037_a_header_that_a_guest_wrote_onto_its_raw_disk(written):
+    """Nobody guesses what the disk is: it was raw, so its snapshot is, or there is none."""
+    async def disk():
+        yield written
+
+    async with glance() as g:
+        id = g.kit.ids.uuid()
+        await g.images.snapshots.begin(id, name="snapshot", owner="p1", disk_format="raw")
+        with pytest.raises(ContentRefused):
+            await g.images.snapshots.fill(id, disk())
+        assert (await g.show(id))["status"] == "queued" and g.files() == []
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "filesystem:///etc/shadow", "http://169.254.169.254/", "swift+config://x/y"])

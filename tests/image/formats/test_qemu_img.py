@@ -87,7 +87,7 @@ def test_create_resize_convert_info(tmp_path):
 
 @needs_qemu_img
 def test_cve_2026_24708_a_raw_disk_with_a_header_in_it_stays_raw(tmp_path):
-    """A guest wrote a qcow2 header with a backing file over its raw disk: no command may believe it."""
+    """Row 6, OSSA-2026-002: a guest wrote a qcow2 header with a backing file over its raw disk: no command may believe it."""
     disk, copy = tmp_path / "disk", tmp_path / "copy"
     disk.write_bytes(images.qcow2(backing=b"/etc/passwd"))
 

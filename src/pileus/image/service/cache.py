@@ -90,7 +90,8 @@ class Cache:
         """The bytes of an image for whoever opens a copy of them: a distant store may have other ones by now.
 
         Raises BlobMissing behind the last byte when they were not the image."""
-        digest = hashlib.new(image.os_hash_algo) if image.os_hash_algo in hashlib.algorithms_available else None
+        algorithm = image.os_hash_algo or ""
+        digest = hashlib.new(algorithm) if algorithm in hashlib.algorithms_available else None
         async with aclosing(self.reading.blocks(image)) as blocks:
             async for block in blocks:
                 if digest is not None:

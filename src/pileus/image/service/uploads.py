@@ -53,7 +53,7 @@ class Upload:
     """One upload of this process, to one store, or (without one) of bytes that stay where they are; a staged one is kept until it is
     imported."""
 
-    def __init__(self, image: Image, blob: str, store: str | None, *, staged: bool = False, algorithm: str = "sha512"):
+    def __init__(self, image: Image, blob: str, store: str, *, staged: bool = False, algorithm: str = "sha512"):
         self.image, self.blob, self.store, self.staged, self.algorithm, self.size = image, blob, store, staged, algorithm, 0
         self.gone = False
         self.deadline: asyncio.Timeout = asyncio.timeout(None)
@@ -113,7 +113,7 @@ class Uploads:
 
     async def look(self, image: Image, blob: str, data: AsyncIterator[bytes], algorithm: str) -> Received:
         """What bytes are that stay where they are. Repeatable."""
-        upload = Upload(image, blob, None, algorithm=algorithm)
+        upload = Upload(image, blob, "", algorithm=algorithm)
         self.going[image.id] = upload
         try:
             return await self._keep(upload, data, None, False)
@@ -134,7 +134,7 @@ class Uploads:
         try:
             async with (upload.deadline, aclosing(self._watched(upload, data)) as chunks, aclosing(blocks(chunks)) as whole,
                         aclosing(meter.through(whole)) as metered):
-                if upload.store is None:
+                if not upload.store:
                     async for _ in metered:
                         pass
                 else:
