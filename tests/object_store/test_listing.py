@@ -16,7 +16,8 @@ def fetching(names, asked):
         asked.append(limit)
         tests = {">": lambda a, b: a > b, ">=": lambda a, b: a >= b, "<": lambda a, b: a < b}
         conditions = [part.split()[1] for part in bounds.split(" AND ")] if bounds else []
-        return [(n,) for n in sorted(names, reverse=reverse) if all(tests[c](n, v) for c, v in zip(conditions, values, strict=True))][:limit]
+        there = [n for n in sorted(names, reverse=reverse) if all(tests[c](n, v) for c, v in zip(conditions, values, strict=True))]
+        return [(n,) for n in there[:limit]]
 
     return fetch
 

@@ -229,6 +229,11 @@ async def test_only_who_manages_accounts_may_order_it():
         assert len(shards(store)) == 3 and len(await alice.names("/c")) == 24
 
 
+def test_options_that_would_go_round_in_circles():
+    with pytest.raises(msgspec.ValidationError, match="merge_below"):
+        make(threshold=10, merge_below=10)
+
+
 NAMES = st.sampled_from(["", "b", "d", "f", "h", "j"])
 RANGES = st.builds(lambda a, b, handed, state: ShardRange(name=f".s/{a}{b}", lower=min(a, b), upper=max(a, b), state=state, changed_at="1",
                                                           handed=handed),

@@ -136,6 +136,10 @@ class ShardingConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     merge_below: int = 750_000              # unless both together have more than this
     batch: int = 2                          # ranges that are handed over in one pass
 
+    def __post_init__(self) -> None:
+        if self.merge_below >= self.threshold:
+            raise ValueError("merge_below has to be less than threshold, or shards are made and merged again and again")
+
 
 class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store]"""

@@ -87,6 +87,7 @@ class ContainerUpdater(Daemon):
         part = ring.partition(account)
         headers = {"x-put-timestamp": info["put_timestamp"], "x-delete-timestamp": info["delete_timestamp"],
                    "x-object-count": str(info["object_count"]), "x-bytes-used": str(info["bytes_used"]),
+                   "x-counted-at": self.store.proxy.stamp(),
                    "x-backend-storage-policy-index": str(info["storage_policy_index"])}
         heard = 0
         primaries = ring.primaries(part)

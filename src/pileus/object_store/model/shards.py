@@ -72,7 +72,8 @@ def spans(ranges: Iterable[ShardRange]) -> list[Span]:
 def merged(known: ShardRange | None, told: ShardRange) -> ShardRange:
     """Of both what is newer; `handed` stays one's own."""
     if known is None:
-        return msgspec.structs.replace(told, handed=False)
+        # What nobody has counted yet is the sum of what a replica itself has handed over.
+        return msgspec.structs.replace(told, handed=False, **({} if told.counted_at else {"object_count": 0, "bytes_used": 0}))
     newer = told if (told.changed_at, told.deleted) > (known.changed_at, known.deleted) else known
     counted = told if told.counted_at > known.counted_at else known
     return msgspec.structs.replace(newer, object_count=counted.object_count, bytes_used=counted.bytes_used, counted_at=counted.counted_at,

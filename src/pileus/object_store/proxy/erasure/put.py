@@ -80,7 +80,7 @@ class Writing:
         if self.enough(self.putters):
             return None
         # Some have it newer: then this one was overwritten before it was there.
-        return next((r for r in refusals if r.status == 409), None) or best(refusals, len(refusals))
+        return next((r for r in refusals if r.status == 409), None) or best(refusals, self.erasure.places)
 
     def headers(self, number: int) -> dict[str, str]:
         """What a device gets to know with its fragment. What is of the whole body is not of the fragment."""

@@ -93,13 +93,14 @@ class Survey:
         if not answer.ok:
             self.deleted = max(self.deleted, answer.header("x-backend-timestamp"))
             return
-        known, at = self.shown.get(answer.header("x-backend-data-timestamp")), answer.header("x-backend-timestamp")
-        if known is None or known.header("x-backend-timestamp") < at:
-            self.shown[answer.header("x-backend-data-timestamp")] = answer
+        timestamp, changed = answer.header("x-backend-data-timestamp"), answer.header("x-backend-timestamp")
+        self.durable.add(timestamp)
+        if timestamp not in self.shown or self.shown[timestamp].header("x-backend-timestamp") < changed:
+            self.shown[timestamp] = answer
 
     def refusal(self) -> Response:
         """The answer when nothing can be read: 404 only if those who are silent cannot have what would make it readable."""
-        hidden = [t for t in self.durable if t > self.deleted and len(self.held[t]) + self.silent >= self.erasure.data]
+        hidden = [t for t in self.durable if t > self.deleted and len(self.held.get(t, ())) + self.silent >= self.erasure.data]
         if hidden or self.silent > self.erasure.data:
             return plain(503)
         return plain(404, headers={"x-backend-timestamp": self.deleted} if self.deleted else None)

@@ -55,7 +55,8 @@ class AccountServer(DatabaseServer[AccountBroker]):
         count = number_of(req, "x-object-count")
         broker.merge([{"name": target.container, "put_timestamp": put, "delete_timestamp": delete, "object_count": count,
                        "bytes_used": number_of(req, "x-bytes-used"), "deleted": int(delete > put and not count),
-                       "storage_policy_index": number_of(req, "x-backend-storage-policy-index")}])
+                       "storage_policy_index": number_of(req, "x-backend-storage-policy-index"),
+                       "counted_at": req.header("x-counted-at") or max(put, delete)}])
         return plain(201 if put > delete else 204)
 
     async def post(self, req: Request, target: Target) -> Response:

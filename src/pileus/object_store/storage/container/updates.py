@@ -21,6 +21,7 @@ async def tell_accounts(transport: Transport, req: Request, target: Target, info
     partition = req.header("x-account-partition")
     headers = {"x-put-timestamp": info["put_timestamp"], "x-delete-timestamp": info["delete_timestamp"],
                "x-object-count": str(info["object_count"]), "x-bytes-used": str(info["bytes_used"]),
+               "x-counted-at": req.header("x-timestamp"),
                "x-backend-storage-policy-index": str(info["storage_policy_index"])}
     if req.header("x-account-override-deleted"):
         headers["x-account-override-deleted"] = req.header("x-account-override-deleted")

@@ -9,7 +9,7 @@ from typing import Any
 from pileus.object_store.storage.database.broker import Broker, row_hash
 from pileus.object_store.storage.database.listing import Page, walk
 
-COLUMNS = ("name", "put_timestamp", "delete_timestamp", "object_count", "bytes_used", "deleted", "storage_policy_index")
+COLUMNS = ("name", "put_timestamp", "delete_timestamp", "object_count", "bytes_used", "deleted", "storage_policy_index", "counted_at")
 
 
 class AccountBroker(Broker):
@@ -18,7 +18,7 @@ class AccountBroker(Broker):
 CREATE TABLE container (
     ROWID INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, put_timestamp TEXT NOT NULL, delete_timestamp TEXT NOT NULL,
     object_count INTEGER NOT NULL, bytes_used INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0,
-    storage_policy_index INTEGER NOT NULL DEFAULT 0);
+    storage_policy_index INTEGER NOT NULL DEFAULT 0, counted_at TEXT NOT NULL);
 CREATE UNIQUE INDEX container_by_name ON container (deleted, name);
 CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, container_count INTEGER NOT NULL, object_count INTEGER NOT NULL,
     bytes_used INTEGER NOT NULL);
@@ -56,7 +56,7 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, container_co
                     db.execute("DELETE FROM container WHERE ROWID=?", old[:1])
                     digest ^= row_hash(*old[1:6])
                     self._count(db, old[1:], -1)
-                db.execute(f"INSERT INTO container ({', '.join(COLUMNS)}) VALUES (?,?,?,?,?,?,?)", merged)
+                db.execute(f"INSERT INTO container ({', '.join(COLUMNS)}) VALUES (?,?,?,?,?,?,?,?)", merged)
                 digest ^= row_hash(*merged[:5])
                 self._count(db, merged, 1)
                 changed += 1
@@ -86,12 +86,10 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, container_co
 
 
 def _newest(old: tuple | None, new: tuple) -> tuple:
-    """The newer put and the newer delete; the counts come from whoever knows of the newer of either."""
-    if old is None:
-        name, put, delete, count, used, _, policy = new
-    else:
-        newer = (new[1], new[2]) >= (old[1], old[2]) if max(new[1:3]) == max(old[1:3]) else max(new[1:3]) > max(old[1:3])
-        name, put, delete = new[0], max(old[1], new[1]), max(old[2], new[2])
-        count, used, policy = (new if newer else old)[3], (new if newer else old)[4], (new if newer else old)[6]
+    """The newer put and the newer delete; the counts come from whoever counted last: one who had not heard of everything counts again."""
+    name, put, delete, *_ = new
+    if old is not None:
+        put, delete = max(old[1], new[1]), max(old[2], new[2])
+    count, used, _, policy, at = (new if old is None or (new[7], new[3:5]) > (old[7], old[3:5]) else old)[3:]
     gone = delete > put and not count
-    return (name, put, delete, 0 if gone else count, 0 if gone else used, int(gone), policy)
+    return (name, put, delete, 0 if gone else count, 0 if gone else used, int(gone), policy, at)

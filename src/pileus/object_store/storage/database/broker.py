@@ -68,7 +68,7 @@ class Broker:
         db = sqlite3.connect(beside, isolation_level=None)
         try:
             db.execute("PRAGMA journal_mode=WAL")
-            db.executescript(INFO + cls.schema)
+            db.executescript("PRAGMA synchronous=NORMAL; BEGIN;" + INFO + cls.schema + "COMMIT;")
             db.execute("INSERT INTO info (account, container, id, created_at, put_timestamp, status_changed_at, storage_policy_index)"
                        " VALUES (?,?,?,?,?,?,?)", (account, container, id, timestamp, timestamp, timestamp, policy))
         finally:

@@ -24,11 +24,14 @@ class Databases(Generic[B]):
         self.open: OrderedDict[str, tuple[int, B]] = OrderedDict()
 
     def path(self, device: Path, partition: int, hash: str) -> Path:
-        return device / self.place / folder(partition, hash) / f"{hash}.db"
+        return Path(self._path(device, partition, hash))
+
+    def _path(self, device: Path, partition: int, hash: str) -> str:
+        return f"{device}/{self.place}/{folder(partition, hash)}/{hash}.db"
 
     def get(self, device: Path, partition: int, hash: str) -> B:
         """The database. Raises Absent when there is none."""
-        path = str(self.path(device, partition, hash))
+        path = self._path(device, partition, hash)
         try:
             inode = os.stat(path).st_ino
         except FileNotFoundError:
