@@ -1,6 +1,6 @@
 """Rebuild a server: a fresh disk of an image under the same id, with the same ports, addresses and host.
 
-What was on the disk is lost with the first step, so there is nothing to undo: a rebuild that fails leaves an ERROR, from which
+What was on the disk is lost with the second step, so there is nothing to undo: a rebuild that fails leaves an ERROR, from which
 it can be ordered again.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pileus.compute.errors import NoValidHost
 from pileus.compute.hypervisor.base import Power
 from pileus.compute.interface import Build, ImageRef
 from pileus.compute.model.server import ACTIVE, STOPPED
@@ -25,6 +26,20 @@ class Rebuild(msgspec.Struct, kw_only=True):
     admin_pass: str | None = None
     files: dict[str, bytes] = {}
     stopped: bool = False                   # it was off, and is off again afterwards
+    old_image_id: str | None = None         # when the image is another one
+    old_metadata: dict[str, str] = {}       # and the system metadata of that time
+
+
+async def check_image(s: Rebuild, c: Conductor) -> None:
+    """Another image may be one that its host must not have: then nothing is touched, and it has its old one."""
+    server = await in_task(s.server_id, c, "rebuilding")
+    if s.old_image_id is None:
+        return
+    try:
+        await c.scheduling.admit_image(server)
+    except NoValidHost:
+        await c.servers.update(server.id, c.now(), image_id=s.old_image_id, system_metadata=s.old_metadata)
+        raise
 
 
 async def end_old(s: Rebuild, c: Conductor) -> None:
@@ -56,6 +71,7 @@ async def failed(s: Rebuild, c: Conductor, error: CloudError) -> None:
 
 
 REBUILD = Saga(name="server.rebuild", state=Rebuild, failed=failed, abortable=True, steps=[
+    Step(check_image),
     Step(end_old),
     Step(start_new),
     Step(finish),

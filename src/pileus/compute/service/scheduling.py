@@ -11,6 +11,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from pileus.compute.config import ComputeConfig
 from pileus.compute.errors import NoValidHost, PciAliasUnknown
 from pileus.compute.hypervisor.limits import traits_for
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from pileus.compute.scheduler.plugins import Plugins
     from pileus.compute.scheduler.rank import Choice
     from pileus.compute.scheduler.request import PciRequest, ServerRequest
+
+#: What is asked again when a server gets another image.
+OF_IMAGES = frozenset({"AggregateImagePropertiesIsolation", "ImagePropertiesFilter", "IsolatedHostsFilter"})
 
 log = Log("pileus.compute.scheduling")
 
@@ -91,6 +96,19 @@ class Scheduling:
             steps = ", ".join(f"{name} removed {count}" for name, count in found.removed.items())
             raise NoValidHost(reason=f"There are not enough hosts available. ({len(snapshot)} hosts: {steps or 'none'})")
         return [found.chosen[0], *found.alternates[0]]
+
+    async def admit_image(self, server: Server) -> None:
+        """Ask the filters that look at images whether a server may stay where it is with its new one (OSSA-2017-005).
+
+        It takes nothing: what the server holds it holds already. Raises NoValidHost."""
+        from pileus.compute.scheduler.rank import rank
+
+        snapshot = await self.snapshot.current()
+        request = await self._request(server, None, requested_destination=server.host)
+        filters = tuple(name for name in self._filters if name in OF_IMAGES)
+        if not rank(snapshot, msgspec.structs.replace(request, candidates=None), chance=self.kit.ids.random, filters=filters,
+                    weighers=self._weighers, plugins=self._plugins, n=1, alternates=0).chosen:
+            raise NoValidHost(reason="The server's host does not take its new image.")
 
     async def explain(self, server: Server) -> Explanation:
         """Where a server like this one could go now, host by host: the filter that says no, or the weights."""

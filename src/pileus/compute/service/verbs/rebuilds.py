@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
+from pileus.compute.errors import NumaInvalid
 from pileus.compute.model import hardware
+from pileus.compute.model.numa import guest_cells
 from pileus.compute.model.order import RebuildOrder
 from pileus.compute.model.server import STOPPED, Server
-from pileus.compute.sagas.guest import image_properties, image_ref, remembered
+from pileus.compute.sagas.guest import image_properties, image_ref, properties_of, remembered
 from pileus.compute.sagas.rebuild import REBUILD, Rebuild
 from pileus.compute.service.servers import Servers, check_fits
 from pileus.core.context import Context
@@ -28,6 +30,7 @@ class Rebuilds:
             raise Conflict(f"Instance {server_id} is not ready")
         image = await self.servers.image(who, order.image_id)
         check_fits(image, server.flavor)
+        self._check_cells(server, image_properties(image))
         hardware.properties(image_properties(image), server.flavor.extra_specs, server.flavor.vcpus, server.flavor.memory_mb)
         changes = order.changes | await self._key(server, order)
         if "metadata" in changes:
@@ -38,8 +41,17 @@ class Rebuilds:
                                             progress=0, **changes)
             await self.kit.sagas.begin(REBUILD, server.id, Rebuild(
                 server_id=server.id, request_id=who.request_id, image=image_ref(image), admin_pass=order.admin_pass, files=order.files,
-                stopped=server.vm_state == STOPPED))
+                stopped=server.vm_state == STOPPED, old_image_id=server.image_id if server.image_id != image.id else None,
+                old_metadata=server.system_metadata))
         return await self.servers.get(server_id, who)
+
+    def _check_cells(self, server: Server, wanted: dict[str, str]) -> None:
+        """Where on its host a server is stays as it is. Raises Invalid for an image that asks for another place."""
+        flavor = server.flavor
+        now, then = (guest_cells(flavor.vcpus, flavor.memory_mb, flavor.extra_specs, properties)
+                     for properties in (properties_of(server), wanted))
+        if now != then:
+            raise NumaInvalid(why="The image's NUMA topology is not the server's: a rebuild cannot change it.")
 
     async def _key(self, server: Server, order: RebuildOrder) -> dict[str, Any]:
         if order.key_name is msgspec.UNSET:
