@@ -91,14 +91,17 @@ class ServerNew(Closed):
     hostname: Annotated[Hostname | None, since(2, 90)] = None
 
 
+ServerId = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$")]
+
+
 class Hints(msgspec.Struct, kw_only=True):
     """Scheduler hints; operators' own filters may take others, so unknown ones are let through."""
 
     group: str | None = None
-    same_host: str | list[str] | None = None
-    different_host: str | list[str] | None = None
-    build_near_host_ip: str | None = None
-    cidr: str | None = None
+    same_host: ServerId | Annotated[list[ServerId], Meta(max_length=128)] | None = None
+    different_host: ServerId | Annotated[list[ServerId], Meta(max_length=128)] | None = None
+    build_near_host_ip: Annotated[str, Meta(pattern=r"^[0-9a-fA-F.:]{2,45}$")] | None = None
+    cidr: Annotated[str, Meta(pattern=r"^/[0-9a-fA-F.:]{1,45}$")] | None = None
     query: str | dict[str, Any] | None = None
     target_cell: str | None = None
     different_cell: list[str] | None = None
