@@ -20,7 +20,7 @@ Node = Annotated[Path, Parameter(name="--state", help="The node's folder.")]
 HERE = STATE / "object_store"
 
 
-def run(*names: str, state: Node = HERE, once: bool = False) -> int:
+def run(*names: str, state: Node = HERE, once: bool = False, take_over: bool = False) -> int:
     """Run servers and daemons in this process, in the foreground.
 
     Parameters
@@ -29,6 +29,8 @@ def run(*names: str, state: Node = HERE, once: bool = False) -> int:
         proxy-server, storage-server, and daemons by name.
     once
         Run the daemons once and end.
+    take_over
+        Serve beside the process that runs, and be its successor when that ends.
     """
     from pileus.core import log as logs
     from pileus.object_store.cluster.manager import Marker
@@ -37,7 +39,7 @@ def run(*names: str, state: Node = HERE, once: bool = False) -> int:
     logs.setup(as_json=False, level="INFO")
     marks = []
     try:
-        marks = [] if once else [Marker(state, name) for name in names]
+        marks = [] if once else [Marker(state, name, take_over=take_over) for name in names]
     except BlockingIOError:
         print(f"{' '.join(names)}: already running", file=sys.stderr)
         return 1
@@ -141,8 +143,8 @@ ACTIONS = {
     "once": "Run daemons once and wait for them.",
     "stop": "Stop servers when what they are doing is done.",
     "restart": "Stop servers, and start them again.",
-    "reload": "Stop and start servers one after another.",
-    "force-reload": "Stop and start servers one after another.",
+    "reload": "Start servers anew, one after another, without turning a request away.",
+    "force-reload": "Start servers anew, one after another, without turning a request away.",
     "kill": "End servers at once.",
 }
 status, start, no_wait, once_, stop_, restart, reload, force_reload, kill = (_managed(action) for action in ACTIONS)

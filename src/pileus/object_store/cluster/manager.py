@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -115,11 +116,30 @@ class Manager:
         return left
 
     async def reload(self, names: Sequence[str]) -> int:
-        """Stop and start anew, one after another: each is back before the next goes."""
+        """Start anew, one after another: each is back before the next goes. No request of a server's is turned away meanwhile."""
         failed = 0
         for name in names:
-            failed += await self.stop([name]) or await self.start([name])
+            if name in MAIN and (pid := self.pid(name)) is not None:
+                failed += not await self._replace(name, pid)
+            else:
+                failed += await self.stop([name]) or await self.start([name])
         return failed
+
+    async def _replace(self, name: str, pid: int) -> bool:
+        """Have a successor listen on the same sockets, and only then end the old process: it finishes what it has begun."""
+        beside = self.state / "run" / f"{name}.beside"
+        beside.unlink(missing_ok=True)
+        self.say(f"Reloading {name} ({pid})")
+        self.signal(pid, signal.SIGUSR1)
+        if not await self.until(lambda: beside.exists() or self.pid(name) != pid, START_S) or self.pid(name) != pid:
+            self.say(f"the new {name} does not come up; the old one goes on. See {self.state / 'log' / (name + '.log')}")
+            return False
+        self.signal(pid, signal.SIGTERM)
+        if not await self.until(lambda: self.pid(name) not in (None, pid), STOP_S):
+            self.say(f"{name} does not end; killing {pid}")
+            self.signal(pid, signal.SIGKILL)
+        serves = self.state / "run" / f"{name}.ready"
+        return await self.until(lambda: self.pid(name) not in (None, pid) and serves.exists(), STOP_S)
 
     def up(self, name: str, process: subprocess.Popen) -> bool:
         """Whether it serves, or never will."""
@@ -144,19 +164,35 @@ class Manager:
 
 
 class Marker:
-    """The file that says that a server runs; held for as long as the process lives."""
+    """The file that says that a server runs; held for as long as the process lives. Raises BlockingIOError when another runs.
 
-    def __init__(self, state: Path, name: str):
+    With `take_over` it becomes this process's when the other has ended.
+    """
+
+    def __init__(self, state: Path, name: str, *, take_over: bool = False):
         path = state / "run" / f"{name}.pid"
         path.parent.mkdir(parents=True, exist_ok=True)
         self.file = open(path, "a+")        # noqa: SIM115 held until the process ends
-        fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.serving, self.beside, self.take_over = path.with_suffix(".ready"), path.with_suffix(".beside"), take_over
+        if not take_over:
+            self._take(fcntl.LOCK_NB)
+
+    def _take(self, how: int = 0) -> None:
+        fcntl.flock(self.file, fcntl.LOCK_EX | how)
         self.file.truncate(0)
         self.file.write(str(os.getpid()))
         self.file.flush()
-        self.serving = path.with_suffix(".ready")
         self.serving.unlink(missing_ok=True)
 
     def ready(self) -> None:
         """It serves now."""
+        if self.take_over:
+            self.beside.touch()
+            threading.Thread(target=self._succeed, daemon=True).start()
+        else:
+            self.serving.touch()
+
+    def _succeed(self) -> None:
+        self._take()
+        self.beside.unlink(missing_ok=True)
         self.serving.touch()

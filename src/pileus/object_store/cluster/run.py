@@ -13,6 +13,7 @@ from pileus.core.clock import Clock
 from pileus.core.http.server import Server
 from pileus.core.ids import Ids
 from pileus.core.log import Log
+from pileus.object_store.cluster.listeners import Listeners
 from pileus.object_store.config import ObjectStoreConfig
 from pileus.object_store.daemons import DAEMONS
 from pileus.object_store.daemons.daemon import Daemon
@@ -33,6 +34,7 @@ class Process:
         if config.identity_url:
             self.store.store.identify = RemoteIdentity(config.identity_url, self.store.client, self.store.clock)
         self.servers: list[Server] = []
+        self.listeners = Listeners()
         self.daemons: list[Daemon] = [DAEMONS[name](self.store) for name in self.names if name in DAEMONS]
 
     async def run(self, until: asyncio.Event, ready: Callable[[], Any] = lambda: None) -> None:
@@ -45,7 +47,7 @@ class Process:
         for name, app, at in (("proxy-server", self.store.app, self.config.proxy_listen),
                               ("storage-server", self.store.node_app, self.config.storage_listen)):
             if name in self.names:
-                server = Server(app, *address(at))
+                server = Server(app, *address(at), self.listeners.at(at))
                 await server.start()
                 self.servers.append(server)
                 await server.listening()
@@ -57,18 +59,21 @@ class Process:
         await asyncio.gather(*tasks, return_exceptions=True)
         for server in self.servers:
             await server.stop()
+        self.listeners.close()
         await self.store.stop()
 
 
 async def run(config: ObjectStoreConfig, state: Path, names: Sequence[str], *, once: bool = False,
               ready: Callable[[], Any] = lambda: None) -> None:
-    """Run a process until SIGTERM or SIGINT."""
-    until = asyncio.Event()
+    """Run a process until SIGTERM or SIGINT; at SIGUSR1 it starts its successor."""
+    until, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, until.set)
+        loop.add_signal_handler(number, until.set)
 
     def up() -> None:
         log.info("ready", servers=" ".join(names))
         ready()
 
-    await Process(config, state, names, once=once).run(until, up)
+    process = Process(config, state, names, once=once)
+    loop.add_signal_handler(signal.SIGUSR1, process.listeners.spawn_successor)
+    await process.run(until, up)
