@@ -152,6 +152,14 @@ async def test_hashing_leaves_the_loop_alone_and_its_queue_has_an_end():
     hasher.close()
 
 
+@pytest.mark.parametrize(("processors", "wanted", "made"), [(1, 2, 1), (2, 2, 1), (4, 2, 2), (4, 8, 3), (None, 2, 1)])
+def test_hashing_leaves_a_processor_to_everything_else(monkeypatch, processors, wanted, made):
+    monkeypatch.setattr("os.cpu_count", lambda: processors)
+    hasher = passwords(hash_threads=wanted)
+    assert hasher.pool._max_workers == made
+    hasher.close()
+
+
 async def test_long_passwords_over_http(keystone):
     """Row 28: OSSA-2012-002: a very long password is refused at once where it is set, and is just wrong where it is offered."""
     admin = await keystone.as_()

@@ -64,7 +64,8 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     scrypt_cost: Annotated[int, Meta(ge=4, le=18)] = 16
     # Rounds of pbkdf2_sha512.
     pbkdf2_rounds: Annotated[int, Meta(ge=1000, le=9_999_999)] = 210_000
-    # Threads that hash passwords; 0 hashes in the event loop, which is only good for tests in virtual time.
+    # Threads that hash passwords, never more than all processors but one; 0 hashes in the event loop, which is only good for
+    # tests in virtual time.
     hash_threads: Annotated[int, Meta(ge=0)] = 2
     # Logins that may wait for a hashing thread; more are refused with 503.
     hash_queue: Annotated[int, Meta(ge=1)] = 500

@@ -31,7 +31,7 @@ class Passwords:
     def __init__(self, config: IdentityConfig, ids: Ids):
         self.recipe, self.longest = recipe(config), config.password_max_length
         self.ids = ids
-        self.pool = ThreadPoolExecutor(config.hash_threads, "hashing", _yield_to_others) if config.hash_threads else None
+        self.pool = ThreadPoolExecutor(threads(config), "hashing", _yield_to_others) if config.hash_threads else None
         self.waiting, self.most_waiting = 0, config.hash_queue
         self.secret = ids.secret()
         self.verified: dict[bytes, None] = {}
@@ -91,6 +91,11 @@ class Passwords:
             return await asyncio.get_running_loop().run_in_executor(self.pool, job)
         finally:
             self.waiting -= 1
+
+
+def threads(config: IdentityConfig) -> int:
+    """As many as are wanted, but the event loop keeps a processor: a thread that hashes gives one back late, even a polite one."""
+    return min(config.hash_threads, max(1, (os.cpu_count() or 1) - 1))
 
 
 def recipe(config: IdentityConfig) -> Recipe:
