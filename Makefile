@@ -45,6 +45,7 @@ bench: install
 	$(PY) -m benchmarks.run --save benchmarks/results/api.json $(ARGS)
 	$(PY) -m benchmarks.run --save benchmarks/results/rally.json --hosts 1000 boot-and-delete
 	$(PY) -m benchmarks.identity --save benchmarks/results/identity.json
+	$(PY) -m benchmarks.images --save benchmarks/results/images.json
 	$(PY) -m benchmarks.objects --save benchmarks/results/objects.json
 	$(PY) -m benchmarks.listings --save benchmarks/results/listings.json
 	$(PY) -m benchmarks.scheduler > benchmarks/results/scheduler.txt

@@ -19,7 +19,8 @@ BUSY = 0.7
 
 
 def main() -> None:
-    text = "\n".join(line for section in (head, api, rally, identity, objects, listings, start, scheduler, real) for line in section())
+    sections = head, api, rally, identity, images, objects, listings, start, scheduler, real
+    text = "\n".join(line for section in sections for line in section())
     (HERE / "figures.md").write_text(text.rstrip() + "\n")
 
 
@@ -130,6 +131,27 @@ def objects() -> Iterator[str]:
         yield "| " + " | ".join(cells) + " |"
     yield ""
     yield f"Of Pileus {found['version']}, at a load of {found['load']} before."
+    yield ""
+
+
+def images() -> Iterator[str]:
+    found = load("images")
+    if not found:
+        return
+    rows = [
+        (f"upload of {found['image_mib']:.0f} MiB, beside its digests alone", f"{found['upload_times_hashing']:.2f} times", "1.0"),
+        ("the same beside `cp` with fsync", f"{found['upload_times_cp']:.1f} times", ""),
+        ("download, of what a server reaches that does nothing but `sendfile`", f"{found['download_of_plain_server']:.2f}", "≥ 0.7"),
+        (f"memory above idle with {found['parallel']:.0f} transfers at once", f"{found['parallel_mib_above_idle']:.0f} MiB", "≤ 64 MiB"),
+        ("a page of 25 of 10,000 images, for an administrator", f"{found['admin_page_ms']:.1f} ms CPU", "< 5 ms"),
+        ("the same for a member who may see nearly none of them", f"{found['member_page_ms']:.1f} ms CPU", "< 5 ms"),
+    ]
+    yield "## Images"
+    yield ""
+    yield "| | Pileus | aim |"
+    yield "| --- | ---: | ---: |"
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
     yield ""
 
 
