@@ -26,6 +26,11 @@ MODULES = (
     "federation",
     "lists",
     "oauth2",
+    "sealing",
+    "federated_users",
+    "remote",
+    "factors",
+    "redelegation",
     "bad_input",
 )
 
