@@ -168,8 +168,8 @@ class Directories:
 
 
 def public_id(domain_id: str, local_id: str, kind: str = "user") -> str:
-    """What somebody of a directory is called here, always the same."""
-    return hashlib.sha256(f"{domain_id}{local_id}{kind}".encode()).hexdigest()
+    """What somebody of a directory is called here, always the same: as Keystone calls them in a domain of this id."""
+    return hashlib.sha256(f"{domain_id}{kind}{local_id}".encode()).hexdigest()
 
 
 def _is_of_a_directory(id: str) -> bool:
