@@ -41,7 +41,7 @@ async def store(call: Call, headers: dict[str, str], to: tuple[str, str]) -> Res
         raise S3Error("InvalidArgument", (await made.read()).decode("utf-8", "replace"))
     if not made.ok:
         raise await call.error(made, *to)
-    told = {"etag": metadata.quoted(made.header("etag"))}
+    told = {"etag": metadata.quoted(made.header("etag")), "last-modified": made.header("last-modified")}
     if body.checksum is not None:
         told[f"x-amz-checksum-{body.checksum.name}"] = body.checksum.made
     return Response(200, told | of_version(made))

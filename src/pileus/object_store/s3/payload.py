@@ -16,6 +16,7 @@ from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.checksums import PREFIX, Checksum
 from pileus.object_store.s3.chunked import Chunks, Signer
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.numbers import is_number
 from pileus.object_store.s3.signatures.v4 import STREAMING, UNSIGNED
 from pileus.object_store.wire.body import stream
 
@@ -117,7 +118,7 @@ async def read(call: Call, most: int, *, checked: bool = True) -> bytes:
 
 def _length(call: Call, streaming: bool) -> int:
     told, length = call.header("x-amz-decoded-content-length"), call.req.length
-    if call.header("x-amz-content-sha256").startswith(STREAMING) and not (told.isascii() and told.isdigit()):
+    if call.header("x-amz-content-sha256").startswith(STREAMING) and not is_number(told):
         raise S3Error("MissingContentLength")
     if streaming:
         return int(told)

@@ -8,6 +8,7 @@ from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lifecycle import rules
 from pileus.object_store.s3.lifecycle.rules import NAME, Rule
+from pileus.object_store.s3.numbers import is_number
 from pileus.object_store.wire.message import Response
 
 MOST_RULES, LONGEST_ID = 1000, 255
@@ -84,7 +85,7 @@ def _number(node: xml.Node | None, name: str, least: int = 1) -> int | None:
     if node is None or node.find(name) is None:
         return None
     text = node.value(name)
-    if not (text.isascii() and text.isdigit() and least <= int(text) < 1 << 40):
+    if not (is_number(text) and least <= int(text) < 1 << 40):
         raise S3Error("InvalidArgument", f"'{name}' must be an integer of at least {least}", ArgumentName=name, ArgumentValue=text)
     return int(text)
 

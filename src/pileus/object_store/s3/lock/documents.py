@@ -12,6 +12,7 @@ from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lock import headers as lock_headers
 from pileus.object_store.s3.lock.headers import NAME, NOT_LOCKING
 from pileus.object_store.s3.lock.model import COMPLIANCE, GOVERNANCE, HOLD, LOCKS, RETENTION, Default, is_held, may_change, retention_of
+from pileus.object_store.s3.numbers import is_number
 from pileus.object_store.wire.message import Response, is_true
 
 LONGEST_DAYS, LONGEST_YEARS = 36_500, 100
@@ -51,7 +52,7 @@ def _default(node: xml.Node | None) -> Default:
     text, most = (days, LONGEST_DAYS) if days else (years, LONGEST_YEARS)
     if bool(days) == bool(years):
         raise S3Error("MalformedXML")
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= most):
+    if not (is_number(text) and 0 < int(text) <= most):
         raise S3Error("InvalidArgument", "Default retention period must be a positive integer value", ArgumentValue=text)
     return Default(mode=node.value("Mode"), days=int(days or 0), years=int(years or 0))
 

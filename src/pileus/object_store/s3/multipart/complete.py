@@ -18,6 +18,7 @@ from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lock.model import HOLD, RETENTION
 from pileus.object_store.s3.multipart import layout
 from pileus.object_store.s3.names import segments
+from pileus.object_store.s3.numbers import is_number
 from pileus.object_store.wire.body import stream
 from pileus.object_store.wire.message import Response
 
@@ -63,7 +64,7 @@ def _parts(call: Call, document: xml.Node) -> list[Part]:
     parts: list[Part] = []
     for node in document.all("Part"):
         number, etag = node.value("PartNumber"), node.value("ETag").strip('"')
-        if not (number.isascii() and number.isdigit()) or node.find("ETag") is None:
+        if not is_number(number) or node.find("ETag") is None:
             raise S3Error("MalformedXML")
         if parts and int(number) <= parts[-1].number:
             raise S3Error("InvalidPartOrder", UploadId=call.params["uploadId"])

@@ -15,6 +15,7 @@ from pileus.object_store.s3 import metadata
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.names import segments
+from pileus.object_store.s3.numbers import is_number
 from pileus.object_store.wire.message import Response, is_true
 
 UPLOADS, PARTS = "uploads/", "parts/"
@@ -41,7 +42,7 @@ def part_name(upload: str, number: int) -> str:
 
 def part_number(call: Call) -> int:
     text, most = call.params.get("partNumber", ""), call.s3.max_upload_part_num
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= most):
+    if not (is_number(text) and 0 < int(text) <= most):
         raise S3Error("InvalidArgument", f"Part number must be an integer between 1 and {most}, inclusive", ArgumentName="partNumber",
                       ArgumentValue=text)
     return int(text)

@@ -45,7 +45,7 @@ async def list_uploads(call: Call) -> Response:
     prefix, delimiter = call.params.get("prefix", ""), call.params.get("delimiter", "")
     key_marker, upload_marker = call.params.get("key-marker", ""), call.params.get("upload-id-marker", "")
     uploads, folders, more = await _page(call, _after(key_marker, upload_marker), (prefix, delimiter), most)
-    key, upload, _ = uploads[-1] if more and uploads else ("", "", "")
+    key, upload, _ = uploads[-1] if uploads and (more or len(uploads) > 1) else ("", "", "")
     described = [xml.tag("Bucket", call.bucket), xml.tag("KeyMarker", coded(key_marker)), xml.tag("UploadIdMarker", upload_marker),
                  xml.tag("NextKeyMarker", coded(key)), xml.tag("NextUploadIdMarker", upload)]
     described += [xml.tag(name, coded(value)) for name, value in (("Delimiter", delimiter), ("Prefix", prefix)) if value]

@@ -7,6 +7,7 @@ from datetime import datetime
 from urllib.parse import parse_qsl, quote
 
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.numbers import is_number
 from pileus.object_store.s3.signatures.claim import Claim, check_skew, moment
 from pileus.object_store.wire.conditional import moment as http_moment
 from pileus.object_store.wire.message import Request
@@ -37,7 +38,7 @@ def by_query(req: Request, now: datetime) -> Claim:
     access, signature, expires = (params.get(name, "") for name in ("AWSAccessKeyId", "Signature", "Expires"))
     if not access or not signature or not expires:
         raise S3Error("AccessDenied", "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters")
-    if not expires.isascii() or not expires.isdigit() or int(expires) >= 1 << 32:
+    if not is_number(expires) or int(expires) >= 1 << 32:
         raise S3Error("AccessDenied", "Invalid date (should be seconds since epoch): " + expires)
     if int(expires) < now.timestamp():
         raise S3Error("AccessDenied", "Request has expired", Expires=expires, ServerTime=now.strftime("%Y-%m-%dT%H:%M:%SZ"))

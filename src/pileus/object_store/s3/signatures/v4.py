@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.numbers import is_number
 from pileus.object_store.s3.signatures.claim import SKEW, Claim, check_skew, moment
 from pileus.object_store.wire.conditional import moment as http_moment
 from pileus.object_store.wire.message import Request
@@ -71,10 +72,9 @@ def by_query(req: Request, now: datetime, regions: list[str]) -> Claim:
 
 def _check_life(text: str, made: datetime, now: datetime) -> None:
     malformed = "AuthorizationQueryParametersError"
-    try:
-        life = int(text)
-    except ValueError:
-        raise S3Error(malformed, "X-Amz-Expires should be a number") from None
+    if not is_number(text.removeprefix("-")) or int(text) >= 1 << 63:
+        raise S3Error(malformed, "X-Amz-Expires should be a number")
+    life = int(text)
     if life < 0:
         raise S3Error(malformed, "X-Amz-Expires must be non-negative")
     if life > LONGEST_S:
