@@ -47,3 +47,15 @@ async def test_a_store_that_is_only_read():
         store.config.read_only = False
         await root.post("//v1/AUTH_alice", X_Account_Read_Only="true")
         assert (await alice.put("/c/q", b"")).status == 405
+
+
+async def test_a_device_that_takes_no_more_is_passed_over_and_not_blamed():
+    config = {"by_method": {"GET": 1.0}, "burst_s": 0.0}
+    async with TestStore(backend_rate_limit=config, replicas=2, devices=2) as store:
+        alice = store.as_("alice")
+        await alice.put("/c")
+        await alice.put("/c/o", b"x")
+        assert [(await alice.get("/c/o")).status for _ in range(3)] == [200, 200, 503]
+        await store.clock.sleep(1.0)
+        assert (await alice.get("/c/o")).status == 200
+        assert not store.objects.proxy.health.errors

@@ -45,6 +45,14 @@ class DomainRemapConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     mangle_client_paths: bool = False       # take the root off paths that begin with it all the same
 
 
+class BackendRateLimitConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.backend_rate_limit]"""
+
+    requests_per_device_per_second: float = 0.0  # requests that one device takes a second; 0: any number
+    by_method: dict[str, float] = {}        # method → how many of those
+    burst_s: float = 1.0                    # what was not used of so many seconds may be used at once
+
+
 class EncryptionConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store.encryption]"""
 
@@ -182,6 +190,9 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     read_only: bool = False                 # whether nothing may be written, except in accounts of which an administrator says so
     read_only_allow_deletes: bool = False   # whether it may be deleted then
     list_endpoints_path: str = ""           # where anybody may ask on which servers something is, as /endpoints/; empty: nowhere
+    access_log: bool = False                # whether each request has its line in the log
+    #: How many requests the devices of this process take.
+    backend_rate_limit: BackendRateLimitConfig = msgspec.field(default_factory=BackendRateLimitConfig)
     #: How often may be written.
     rate_limit: RateLimitConfig = msgspec.field(default_factory=RateLimitConfig)
     #: Encryption at rest.

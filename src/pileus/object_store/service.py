@@ -25,6 +25,7 @@ from pileus.object_store.proxy.proxy import Proxy
 from pileus.object_store.ring import file, simple
 from pileus.object_store.ring.device import Device
 from pileus.object_store.ring.rings import Rings
+from pileus.object_store.storage.rate_limit import BackendRateLimit
 from pileus.object_store.transport import Address, Network, address
 from pileus.object_store.wire.asgi import Application
 from pileus.object_store.wire.client import Client
@@ -55,13 +56,14 @@ class ObjectStore:
         self.node = StorageNode(self.devices, self.hashing, self.policies, self.transport, clock, ids, rings=self.rings,
                                 threads=config.threads, fsync=config.fsync == "always", mount_check=config.mount_check,
                                 reclaim_age_s=config.reclaim_age_s)
+        guarded = BackendRateLimit(self.node, config.backend_rate_limit, clock)
         if serves_storage:
-            local[self.address] = self.node
+            local[self.address] = guarded
         self.proxy = Proxy(config.proxy, config.limits, self.policies, self.rings, self.transport, clock, ids)
         self.store = Store(config, self.proxy, clock, ids, identify, signers, self.hashing)
         pipeline.build(self.store)
         self.app = Application(self.store.pipeline)
-        self.node_app = Application(received(self.node))
+        self.node_app = Application(received(guarded))
 
     async def stop(self) -> None:
         await self.transport.close()

@@ -29,7 +29,8 @@ class Server:
         """Have Granian listen on a socket of ours instead of one that it makes."""
         from granian._granian import SocketHolder
 
-        holder = SocketHolder(os.dup(listener.fileno()), False, 2048)
+        # Its stubs do not tell: a descriptor, whether it is a Unix socket, how many may wait.
+        holder: Any = SocketHolder(os.dup(listener.fileno()), False, 2048)  # type: ignore[call-arg]
 
         def shared() -> None:
             self.granian._ssp, self.granian._shd = None, holder

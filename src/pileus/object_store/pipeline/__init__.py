@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pileus.object_store.pipeline.access_log import AccessLog
 from pileus.object_store.pipeline.archives import ExtractArchive
 from pileus.object_store.pipeline.auth import Auth
 from pileus.object_store.pipeline.bulk import BulkDelete
@@ -42,6 +43,7 @@ from pileus.object_store.wire.message import Handler
 
 #: All features, the outermost first: a request passes them downwards, its answer upwards.
 PIPELINE: list[type[Feature]] = [
+    AccessLog,      # knows what became of it
     CatchErrors,
     Gatekeeper,
     S3,             # its buckets may be called like any path; what it asks passes all the others

@@ -11,6 +11,7 @@ from pileus.core.log import Log
 from pileus.object_store.proxy.best import quorum
 from pileus.object_store.proxy.nodes import Nodes
 from pileus.object_store.ring.device import Node
+from pileus.object_store.storage.rate_limit import REFUSED
 from pileus.object_store.wire.message import Request, Response, is_true
 from pileus.object_store.wire.status import plain
 
@@ -41,7 +42,7 @@ async def one(proxy: Proxy, kind: str, node: Node, part: int, req: Request, path
     response.facts[NODE] = node
     if response.status == 507:
         proxy.health.failed(node.device, badly=True)
-    elif response.status >= 500:
+    elif response.status >= 500 and response.status != REFUSED:
         proxy.health.failed(node.device)
     return response
 

@@ -139,7 +139,7 @@ async def of_account(feature: Feature, req: Request, account: str) -> Response:
     if not response.ok or not response.header("content-type").startswith("application/json"):
         return response
     params = req.params
-    asked = {key: params[key] for key in ("limit", "reverse") if key in params}
+    asked: dict[str, str] = {key: params[key] for key in ("limit", "reverse") if key in params}
     asked |= {key: reserved("versions", params[key]) for key in ("marker", "end_marker") if params.get(key)}
     asked["prefix"] = reserved("versions", params.get("prefix", ""))
     more = await feature.app(request(req, "GET", f"/v1/{account}", query=urlencode(asked, errors="surrogateescape")))

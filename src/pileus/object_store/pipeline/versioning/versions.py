@@ -54,7 +54,8 @@ async def _put(feature: Feature, req: Request, where: Where, version: str) -> Re
     """Make an old version the current one again."""
     if req.length is None and req.header("transfer-encoding") != "chunked":
         return plain(411, "Missing Content-Length header.")
-    if req.length or (req.body is not None and await anext(req.body, b"")):
+    first: bytes = await anext(req.body, b"") if req.body is not None and not req.length else b""
+    if req.length or first:
         return plain(400, "PUT version-id requests require a zero byte body")
     await admit(feature, req, where.account, where.container, "x-container-write")
     found = await feature.app(request(req, "HEAD", where.version_path(version), query="symlink=get"))
