@@ -45,8 +45,14 @@ allowed_digests = ["sha1", "sha256", "sha512"]
 [image]
 web_hosts = ["127.0.0.1"]
 web_ports = []
+default_store = "file"
 [image.stores.file]
 type = "file"
+weight = 2
+[image.stores.second]
+type = "file"
+folder = "images-2"
+weight = 1
 [image.stores.web]
 type = "http"
 """

@@ -66,7 +66,11 @@ def test_stores_are_configured_by_type(text):
         msgspec.toml.decode(text, type=ImageConfig)
 
 
-@pytest.mark.parametrize("stores, default", [({"os_glance_x": FileConfig()}, ""), ({"a,b": FileConfig()}, ""), ({"a": FileConfig()}, "b")])
+@pytest.mark.parametrize("stores, default", [
+    ({"os_glance_x": FileConfig()}, ""), ({"a,b": FileConfig()}, ""), ({"a": FileConfig()}, "b"),
+    ({"a": FileConfig(), "b": FileConfig()}, ""), ({"a": FileConfig(), "b": FileConfig(folder="images/b")}, ""),
+    ({"a": FileConfig(folder="x", more_folders=("y", "x"))}, ""),
+])
 async def test_a_store_that_cannot_be_is_refused_at_the_start(stores, default):
     with pytest.raises(ConfigInvalid):
         async with glance(stores=stores, default_store=default):
@@ -158,7 +162,7 @@ async def test_a_store_that_fails(method, broken, must):
 
 
 async def test_an_image_is_read_from_where_it_can_be():
-    stores = {"spare": FileConfig(folder="/nowhere", weight=-1)}
+    stores = {"spare": FileConfig(folder="spare", weight=-1)}
     async with glance(files=("fast", "cheap"), stores=stores) as g:
         g.images.stores.writable["spare"].folders = [g.folder.parent / "cheap"]
         id = await staged(g)

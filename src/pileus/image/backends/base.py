@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -52,6 +52,8 @@ class BlobStore(Blobs, Protocol):
 @runtime_checkable
 class LocalBlobs(Protocol):
     """A store whose blobs are files of this host."""
+
+    folders: Sequence[Path]
 
     def start(self) -> None:
         """Make room for them."""

@@ -25,7 +25,7 @@ class StoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag_
 class FileConfig(StoreConfig, tag="file"):
     """Files of folders of this host, or of a file system that all hosts share."""
 
-    folder: str = ""                        # where the bytes are; empty: images in the state folder
+    folder: str = ""                        # where the bytes are, from the state folder on; empty: images
     more_folders: tuple[str, ...] = ()      # further folders; an image goes where most space is left
 
     def properties(self) -> dict[str, Any]:

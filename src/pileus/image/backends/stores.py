@@ -33,7 +33,7 @@ class Around(NamedTuple):
 def file(config: FileConfig, around: Around) -> BlobStore:
     from pileus.image.backends.file import FileStore
 
-    return FileStore([Path(config.folder) if config.folder else around.state / "images", *map(Path, config.more_folders)], around.workers)
+    return FileStore([around.state / folder for folder in (config.folder or "images", *config.more_folders)], around.workers)
 
 
 def swift(config: SwiftConfig, around: Around) -> BlobStore:
@@ -69,6 +69,7 @@ class Stores:
                 raise ConfigInvalid(path="[image.stores]", why=f"{id!r} is not the name of a store")
         self.configured = configured
         self.writable = {id: DRIVERS[type(config)](config, around) for id, config in configured.items() if type(config) in DRIVERS}
+        _apart([folder.resolve() for blobs in self.local.values() for folder in blobs.folders])
         readable = {id: READERS[type(config)](config, around) for id, config in configured.items() if type(config) in READERS}
         self.all: dict[str, Blobs] = {**self.writable, **readable}
         self.default = default or next(iter(self.writable), "")
@@ -95,3 +96,11 @@ class Stores:
     def ordered(self, ids: Iterable[str]) -> list[str]:
         """The preferred ones first."""
         return sorted(ids, key=lambda id: (-self.configured[id].weight if id in self.configured else 0, id))
+
+
+def _apart(folders: list[Path]) -> None:
+    """Raises ConfigInvalid when a folder is another one or in it: what is one store's, the other would sweep away."""
+    for at, folder in enumerate(folders):
+        for other in folders[:at]:
+            if folder.is_relative_to(other) or other.is_relative_to(folder):
+                raise ConfigInvalid(path="[image.stores]", why=f"the folders {other} and {folder} are not apart")
