@@ -45,6 +45,7 @@ allowed_digests = ["sha1", "sha256", "sha512"]
 [image]
 web_hosts = ["127.0.0.1"]
 web_ports = []
+import_methods = ["glance-direct", "web-download", "copy-image", "glance-download"]
 default_store = "file"
 [image.stores.file]
 type = "file"

@@ -50,25 +50,25 @@ async def test_an_image_comes_with_what_is_said_of_it():
         for same in ("disk_format", "size", "checksum", "os_hash_value", "virtual_size", "hw_disk_bus", "os_distro"):
             assert found[same] == theirs[same]
         assert found["mine"] == "yes" and "private_note" not in found and found["name"] == image["name"]
-        assert (await ours.member().get(f"{ROOT}/{image['id']}/file")).data == DISK and not ours.images.imports.tokens
+        assert (await ours.member().get(f"{ROOT}/{image['id']}/file")).data == DISK and not ours.images.imports.waiting
         assert other.member().token not in str(task)
 
 
-@pytest.mark.parametrize("change", [{"region": "nowhere"}, {"region": None}, {"image_id": None}, {"image_id": "../../v3/users"},
-                                    {"image_id": "x" * 36}, {"glance_service_interface": "internal"}, {"glance_service_interface": "x"}])
+@pytest.mark.parametrize("change", [{"region": None}, {"image_id": None}, {"image_id": "../../v3/users"}, {"image_id": "x" * 36},
+                                    {"image_id": "6f70656e-7374-4163-8b21-000000000000\n"}, {"region": 5}])
 async def test_orders_that_are_refused(change):
     async with clouds() as (ours, other):
         image, theirs = await ours.make(), await other.filled()
         assert (await order(ours, image["id"], **({"image_id": theirs["id"]} | change))).status == 400
-        assert (await ours.show(image["id"]))["status"] == "queued" and not ours.images.imports.tokens
+        assert (await ours.show(image["id"]))["status"] == "queued" and not ours.images.imports.waiting
 
 
-async def fails(ours, image_id, why, region="other", caller=None):
+async def fails(ours, image_id, why, region="other", **more):
     image = await ours.make()
-    assert (await order(ours, image["id"], image_id, region)).status == 202
+    assert (await order(ours, image["id"], image_id, region, **more)).status == 202
     found, task = await done(ours, image["id"])
     assert (found["status"], found["size"], task["status"]) == ("queued", None, "failure") and ours.files() == []
-    assert why in task["message"] and not ours.images.imports.tokens
+    assert why in task["message"] and not ours.images.imports.waiting
 
 
 async def test_what_the_other_cloud_does_not_give():
@@ -76,7 +76,10 @@ async def test_what_the_other_cloud_does_not_give():
         foreign = await other.filled(caller=other.member("p2"))
         await fails(ours, foreign["id"], "answered 404")
         await fails(ours, (await other.make())["id"], "is queued")
-        await fails(ours, (await other.filled())["id"], "cannot be reached", region="far")
+        theirs = (await other.filled())["id"]
+        await fails(ours, theirs, "cannot be reached", region="far")
+        await fails(ours, theirs, "no public image service in the region nowhere", region="nowhere")
+        await fails(ours, theirs, "no internal image service", glance_service_interface="internal")
 
 
 async def test_bytes_that_are_not_what_was_said_are_refused():
@@ -132,7 +135,7 @@ async def test_a_crash_finishes_it_or_leaves_nothing(cut):
         arm(ours.kit.sagas, IMPORT_IMAGE, cut)
         await order(ours, image["id"], theirs["id"])
         await asyncio.wait(list(ours.kit.sagas.running.values()))
-        ours.images.imports.tokens.clear()
+        ours.images.imports.waiting.clear()
         await settle(ours.kit.sagas)
         found, task = await done(ours, image["id"])
         if cut.step == 0:

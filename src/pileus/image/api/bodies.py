@@ -11,7 +11,8 @@ from msgspec import Meta
 from pileus.core.errors import Invalid
 
 Text = Annotated[str, Meta(max_length=255)]
-Id = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$", max_length=36)]
+ID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+Id = Annotated[str, Meta(pattern=ID, max_length=36)]
 Size = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]
 Value = Annotated[str, Meta(max_length=65535)]
 DiskFormat = Literal["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop", "luks", "gpt"]

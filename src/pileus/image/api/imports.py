@@ -3,26 +3,29 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Any
 
 import msgspec
 
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
-from pileus.image.api.bodies import Id
+from pileus.image.api.bodies import ID
 from pileus.image.api.data import STORE, announced, binary
 from pileus.image.api.targets import of_image, target
 from pileus.image.api.views import task_view
 from pileus.image.model import RemoteImage
 from pileus.image.service.imports import COPY, REMOTE, Order
 
+UUID = re.compile(ID)
+
 
 class Method(msgspec.Struct):
     name: str
     uri: str | None = None
     glance_region: str | None = None
-    glance_image_id: Id | None = None
-    glance_service_interface: Literal["public", "internal", "admin"] | None = None
+    glance_image_id: str | None = None
+    glance_service_interface: str | None = None
 
 
 class ImportOrder(msgspec.Struct):
@@ -85,4 +88,6 @@ def _remote(method: Method) -> RemoteImage | None:
         return None
     if method.glance_region is None or method.glance_image_id is None:
         raise Invalid("'glance_region' and 'glance_image_id' need to be set for the import method glance-download.")
+    if not UUID.fullmatch(method.glance_image_id):
+        raise Invalid(f"Remote image id does not look like a UUID: {method.glance_image_id}")
     return RemoteImage(region=method.glance_region, interface=method.glance_service_interface or "public", image_id=method.glance_image_id)

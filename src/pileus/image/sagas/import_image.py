@@ -12,7 +12,7 @@ import msgspec
 
 from pileus.core.errors import CloudError
 from pileus.core.saga import Saga, Step
-from pileus.image.model import Described, Received, Source
+from pileus.image.model import Described, Received, RemoteImage, Source
 from pileus.image.sagas.state import Spread
 
 if TYPE_CHECKING:
@@ -27,10 +27,11 @@ class Refined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportImage(Spread, kw_only=True):
-    """Without `uri` or `source` the bytes are in the store `staged` already, which need not be one of those they are to be in.
+    """Without `uri` or `remote` the bytes are in the store `staged` already, which need not be one of those they are to be in.
     `made`: the image was made for this import."""
 
     uri: str | None = None
+    remote: RemoteImage | None = None
     source: Source | None = None
     described: Described | None = None
     staged: str | None = None
@@ -41,8 +42,8 @@ class ImportImage(Spread, kw_only=True):
 
 
 async def download(state: ImportImage, imports: Imports) -> None:
-    if state.source is not None:
-        state.described = await imports.describe(state)
+    if state.remote is not None:
+        state.source, state.described = await imports.find_remote(state, state.remote)
     if state.uri is not None or state.source is not None:
         state.received = await imports.download(state)
 

@@ -59,8 +59,8 @@ class Imports:
                  refining: Refining, remote: Remote):
         self.kit, self.config, self.store, self.uploads, self.copies, self.tasks = kit, config, store, uploads, copies, copies.tasks
         self.stores, self.refining, self.remote = uploads.stores, refining, remote
-        #: Tokens of those who wait for a download from another cloud, by task. Never stored: after a crash there are none.
-        self.tokens: dict[str, str] = {}
+        #: Those who wait for a download from another cloud, by task. Their tokens are never stored: after a crash there are none.
+        self.waiting: dict[str, Context] = {}
         #: What gets the bytes of an address.
         self.fetch: Callable[[str, ImageConfig], AsyncGenerator[bytes, None]] = web.fetch
         kit.sagas.register(IMPORT_IMAGE, self)
@@ -84,14 +84,13 @@ class Imports:
         if order.method == WEB:
             web.check(order.uri or "", self.config)
         stores = self._stores(order)
-        source = await self.remote.source(who, order.remote) if order.remote is not None else None
         async with self.kit.db.transaction():
             found = await self.store.find(image.id, EVERYONE, lock=True)
             if found is None:
                 raise ImageNotFound(id=image.id)
             if order.method == COPY:
                 return await self._begin_copy(who, found, order, stores)
-            return await self._begin_import(who, found, order, stores, source)
+            return await self._begin_import(who, found, order, stores)
 
     async def expire(self) -> str | None:
         gone = await self.tasks.expire(self.kit.clock.now())
@@ -113,9 +112,11 @@ class Imports:
                 await self.copies.arrived(state, store)
                 return received
 
-    async def describe(self, state: ImportImage) -> Described:
-        """What the other cloud says of the image. Raises DownloadFailed."""
-        return await self.remote.describe(_source(state), self._token(state))
+    async def find_remote(self, state: ImportImage, wanted: RemoteImage) -> tuple[Source, Described]:
+        """Where another cloud's image is, and what that cloud says of it. Raises RegionUnknown or DownloadFailed."""
+        who = self._who(state)
+        source = await self.remote.source(who, wanted)
+        return source, await self.remote.describe(source, who.token)
 
     async def activate(self, state: ImportImage, values: dict[str, Any]) -> None:
         """Repeatable: an image that is active by now is left as it is."""
@@ -178,7 +179,7 @@ class Imports:
                 raise StoreAbsent(store=store)
         return stores
 
-    async def _begin_import(self, who: Context, image: Image, order: Order, stores: list[str], source: Source | None) -> Task:
+    async def _begin_import(self, who: Context, image: Image, order: Order, stores: list[str]) -> Task:
         """Make the image importing. Bytes that are still being staged are none."""
         allowed, to = TRANSITIONS[ACTIONS[order.method]]
         if image.status not in allowed or (order.method == DIRECT and not image.places):
@@ -190,12 +191,12 @@ class Imports:
                                       coming=[store for store in stores if store not in image.stores])
         task = await self._task(who, image, order)
         await self.kit.sagas.begin(IMPORT_IMAGE, image.id, ImportImage(
-            image_id=image.id, task_id=task.id, blob=blob, stores=stores, must_succeed=order.must_succeed, source=source,
+            image_id=image.id, task_id=task.id, blob=blob, stores=stores, must_succeed=order.must_succeed, remote=order.remote,
             uri=order.uri if order.method == WEB else None,
             staged=image.stores[0] if order.method == DIRECT else None,
             inject=self.refining.injected(who), made=order.made))
-        if source is not None:
-            self.tokens[task.id] = who.token
+        if order.remote is not None:
+            self.waiting[task.id] = who
         return task
 
     async def _begin_copy(self, who: Context, image: Image, order: Order, stores: list[str]) -> Task | None:
@@ -234,32 +235,31 @@ class Imports:
             raise DownloadFailed(why="other bytes came than the other cloud has")
         return received
 
-    def _token(self, state: ImportImage) -> str:
-        if state.task_id not in self.tokens:
+    def _who(self, state: ImportImage) -> Context:
+        if state.task_id not in self.waiting:
             raise DownloadFailed(why="it was interrupted, and the token for the other cloud is not kept; import the image again")
-        return self.tokens[state.task_id]
+        return self.waiting[state.task_id]
+
+    def _data(self, state: ImportImage) -> AsyncGenerator[bytes, None]:
+        if state.source is not None:
+            return self.remote.blocks(state.source, self._who(state).token)
+        return self.fetch(state.uri or "", self.config)
 
     async def _ended(self, task_id: str, status: str, why: str = "", result: dict[str, Any] | None = None) -> None:
-        self.tokens.pop(task_id, None)
+        self.waiting.pop(task_id, None)
         now = self.kit.clock.now()
         await self.tasks.update(task_id, now, status=status, message=why, result=result,
                                 expires_at=now + timedelta(days=self.config.task_days))
 
     async def _noted(self, state: ImportImage) -> AsyncGenerator[bytes, None]:
         got = noted = 0
-        found = self.fetch(state.uri, self.config) if state.uri is not None else self.remote.blocks(_source(state), self._token(state))
-        async with aclosing(found) as blocks:
+        async with aclosing(self._data(state)) as blocks:
             async for block in blocks:
                 got += len(block)
                 if got - noted >= NOTE:
                     noted = got
                     await self.tasks.update(state.task_id, self.kit.clock.now(), message=f"Copied {got >> 20} MiB")
                 yield block
-
-
-def _source(state: ImportImage) -> Source:
-    assert state.source is not None
-    return state.source
 
 
 def _same(received: Received, described: Described) -> bool:
