@@ -54,6 +54,14 @@ async def test_an_image_comes_with_what_is_said_of_it():
         assert other.member().token not in str(task)
 
 
+async def test_it_is_inspected_as_what_the_other_cloud_says_it_is():
+    async with clouds() as (ours, other):
+        theirs, image = await other.filled(b"any bytes", container_format="ova"), await ours.make(disk_format="iso", container_format="ovf")
+        await order(ours, image["id"], theirs["id"])
+        found, task = await done(ours, image["id"])
+        assert (found["status"], found["disk_format"], found["container_format"]) == ("active", "raw", "ova"), task
+
+
 @pytest.mark.parametrize("change", [{"region": None}, {"image_id": None}, {"image_id": "../../v3/users"}, {"image_id": "x" * 36},
                                     {"image_id": "6f70656e-7374-4163-8b21-000000000000\n"}, {"region": 5}])
 async def test_orders_that_are_refused(change):

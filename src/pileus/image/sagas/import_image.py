@@ -12,7 +12,7 @@ import msgspec
 
 from pileus.core.errors import CloudError
 from pileus.core.saga import Saga, Step
-from pileus.image.model import Described, Received, RemoteImage, Source
+from pileus.image.model import Described, Image, Received, RemoteImage, Source
 from pileus.image.sagas.state import Spread
 
 if TYPE_CHECKING:
@@ -39,6 +39,13 @@ class ImportImage(Spread, kw_only=True):
     refined: Refined | None = None
     inject: dict[str, str] = {}
     made: bool = False
+
+
+def described(image: Image, state: ImportImage) -> Image:
+    """The image as it will be: with the formats of the other cloud's, which it gets when it is active."""
+    if state.described is None:
+        return image
+    return msgspec.structs.replace(image, disk_format=state.described.disk_format, container_format=state.described.container_format)
 
 
 async def download(state: ImportImage, imports: Imports) -> None:

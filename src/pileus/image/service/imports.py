@@ -27,7 +27,7 @@ from pileus.image.errors import (
 )
 from pileus.image.model import ACTIVE, IMAGE_IMPORT, IMPORT, TRANSITIONS, Action, Described, Image, Received, RemoteImage, Source, Task
 from pileus.image.sagas.copy_image import COPY_IMAGE, CopyImage
-from pileus.image.sagas.import_image import IMPORT_IMAGE, ImportImage
+from pileus.image.sagas.import_image import IMPORT_IMAGE, ImportImage, described
 from pileus.image.service.copies import NOTE, Copies
 from pileus.image.service.refining import Refining
 from pileus.image.service.remote import Remote
@@ -226,11 +226,9 @@ class Imports:
 
     async def _pour(self, image: Image, state: ImportImage, store: str) -> Received:
         """What is downloaded goes to a store. Of another cloud's image it must be what that cloud says it is."""
-        if (described := state.described) is not None:
-            image = msgspec.structs.replace(image, disk_format=described.disk_format, container_format=described.container_format)
         async with aclosing(self._noted(state)) as data:
-            received = await self.uploads.pour(image, state.blob, store, data, packed=True)
-        if described is not None and not _same(received, described):
+            received = await self.uploads.pour(described(image, state), state.blob, store, data, packed=True)
+        if state.described is not None and not _same(received, state.described):
             await self.stores.discard(store, state.blob)
             raise DownloadFailed(why="other bytes came than the other cloud has")
         return received
@@ -262,8 +260,8 @@ class Imports:
                 yield block
 
 
-def _same(received: Received, described: Described) -> bool:
+def _same(received: Received, told: Described) -> bool:
     """Whether the bytes are those of the other cloud, as far as it says."""
-    if described.os_hash_algo == received.os_hash_algo and described.os_hash_value != received.os_hash_value:
+    if told.os_hash_algo == received.os_hash_algo and told.os_hash_value != received.os_hash_value:
         return False
-    return received.size == described.size
+    return received.size == told.size

@@ -24,7 +24,7 @@ from pileus.image.config import ImageConfig
 from pileus.image.errors import ContentRefused, ImageDataTooLarge
 from pileus.image.model import OPAQUE_CONTAINERS, Image
 from pileus.image.plugins import conversion, decompression
-from pileus.image.sagas.import_image import IMPORT_IMAGE, ImportImage, Refined
+from pileus.image.sagas.import_image import IMPORT_IMAGE, ImportImage, Refined, described
 from pileus.image.service.copies import Copies
 from pileus.image.service.signatures import signed
 from pileus.image.service.uploads import Uploads
@@ -53,7 +53,7 @@ class Refining:
         """Make the file that is to be the image; None when the bytes stay as they came. Repeatable.
 
         Raises what the plug-ins raise, or ContentRefused for packed bytes that no plug-in unpacks any more."""
-        image = await self.copies.get(state.image_id)
+        image = described(await self.copies.get(state.image_id), state)
         made: Refined | None = None
         if image.container_format not in OPAQUE_CONTAINERS and not signed(image):
             for name in self.config.import_plugins:
@@ -67,7 +67,7 @@ class Refining:
     async def replace(self, state: ImportImage, made: Refined) -> None:
         """The file that was made becomes the bytes of the image, inspected and hashed like what came, in the store that those are in.
         Repeatable."""
-        image = msgspec.structs.replace(await self.copies.get(state.image_id), disk_format=made.disk_format)
+        image = msgspec.structs.replace(described(await self.copies.get(state.image_id), state), disk_format=made.disk_format)
         async with aclosing(self.work.read(made.key)) as data:
             state.received = await self.uploads.pour(image, state.blob, image.stores[0], data)
 
