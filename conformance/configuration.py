@@ -6,7 +6,7 @@ import string
 from pathlib import Path
 
 from conformance.cloud import Cloud
-from conformance.prepare import Prepared, prepare
+from conformance.prepare import OTHER_IMAGE_SERVICE, Prepared, prepare
 from conformance.web import Web
 
 TEMPLATE = Path(__file__).resolve().parent / "tempest.conf.in"
@@ -33,7 +33,7 @@ def configuration(auth: dict[str, str], found: Prepared, web: Web, workspace: Pa
         workspace=workspace, identity_url=auth["auth_url"],
         admin_username=auth["username"], admin_password=auth["password"].replace("$", "$$"),
         admin_project_name=auth["project_name"],
-        http_image=web.raw, http_qcow2_image=web.qcow2,
+        other_image_service=OTHER_IMAGE_SERVICE, http_image=web.raw, http_qcow2_image=web.qcow2,
         image=found.images[0], image_alt=found.images[1], flavor=found.flavors[0], flavor_alt=found.flavors[1],
         public_network=found.public_network, network_extensions=",".join(found.extensions),
         compute_nodes=found.compute_nodes, many_hosts=str(found.compute_nodes > 1).lower(),

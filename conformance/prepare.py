@@ -12,6 +12,8 @@ FLAVORS = [
 ]
 IMAGES = ["conformance-1", "conformance-2"]
 IMAGE_BYTES = 1 << 20
+#: The image service by another name: the suite stages an image with one and imports or deletes it with the other.
+OTHER_IMAGE_SERVICE = "image-remote"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +29,10 @@ class Prepared:
 
 
 def prepare(identity_url: str, auth: dict[str, str]) -> Prepared:
-    """Make two flavors and two public images, and look up what else the suite has to be told."""
+    """Make two flavors, two public images and a second endpoint, and look up what else the suite has to be told."""
     with httpx.Client(timeout=60) as http:
         catalog = log_in(http, identity_url, auth)
+        make_service(http, identity_url, OTHER_IMAGE_SERVICE, catalog["image"])
         return Prepared(
             images=[make_image(http, catalog["image"], name) for name in IMAGES],
             flavors=[make_flavor(http, catalog["compute"], flavor) for flavor in FLAVORS],
@@ -70,6 +73,12 @@ def make_image(http: httpx.Client, image_url: str, name: str) -> str:
         content=bytes(IMAGE_BYTES), headers={"Content-Type": "application/octet-stream"},
     ).raise_for_status()
     return image["id"]
+
+
+def make_service(http: httpx.Client, identity_url: str, kind: str, url: str) -> None:
+    service = http.post(f"{identity_url}/services", json={"service": {"type": kind, "name": kind}}).raise_for_status().json()["service"]
+    endpoint = {"service_id": service["id"], "interface": "public", "region_id": "RegionOne", "url": url}
+    http.post(f"{identity_url}/endpoints", json={"endpoint": endpoint}).raise_for_status()
 
 
 def make_flavor(http: httpx.Client, compute_url: str, flavor: dict[str, str | int]) -> str:
