@@ -75,3 +75,20 @@ async def test_nonsense_is_refused_and_never_an_error_of_ours(keystone):
             wrong.append((method, path[:120], str(body)[:120], got.status))
     assert sent > 3000 and not wrong, wrong[:20]
     assert await keystone.works(admin.token)
+
+
+BOMB = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "%s"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY p SYSTEM "file:///etc/passwd">]><x>&b;&p;</x>'
+
+
+async def test_OSSA_2013_004_nobody_reads_XML(keystone):
+    """Row 57 of the list of advisories: no route that takes a body looks into entities, whatever it is told the body is."""
+    known = await ids(keystone)
+    admin = await keystone.as_()
+    taking = [r for r in API.routes if r.body is not None]
+    assert len(taking) > 40
+    for route in taking:
+        for kind in ("application/xml", "text/xml", "application/json", "text/plain"):
+            headers = {"Content-Type": kind, "X-Subject-Token": admin.token}
+            path = "/identity" + re.sub(r"{(\w+)}", lambda m: known.get(m[1], "x"), route.path)
+            got = await admin.request(route.method, path, body=BOMB % (b"a" * 10_000), headers=headers)
+            assert got.status in (400, 403, 404, 415) and "root:" not in got.text, (route.method, route.path, kind, got.text)

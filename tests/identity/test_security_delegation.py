@@ -28,6 +28,15 @@ async def signer_of(keystone):
     return ann, key["user_id"], Caller(keystone.app, got.headers["x-subject-token"])
 
 
+async def application_of(keystone):
+    """(the administrator, their id, a caller with what they lent to an OAuth 1.0a application)"""
+    from tests.identity.test_oauth1 import authorized, mine
+
+    application = await authorized(keystone)
+    token = (await application.log_in()).headers["x-subject-token"]
+    return await keystone.as_(), await mine(keystone), Caller(keystone.app, token)
+
+
 @pytest.mark.parametrize("unrestricted", [False, True])
 async def test_CVE_2026_43000_no_application_credential_has_to_do_with_trusts(keystone, unrestricted):
     """Row 20: with somebody's stolen or forged credential one would make a trust that outlives it, with roles it lacks."""
@@ -44,7 +53,10 @@ async def test_CVE_2026_43000_no_application_credential_has_to_do_with_trusts(ke
     assert len((await ann.get(f"{PATH}?trustor_user_id={user}")).json["trusts"]) == 1
 
 
-@pytest.mark.parametrize("by", ["trust", "application credential", "unrestricted application credential", "EC2 keys"])
+DELEGATED = ["trust", "application credential", "unrestricted application credential", "EC2 keys", "access token"]
+
+
+@pytest.mark.parametrize("by", DELEGATED)
 async def test_CVE_2026_90460_no_delegated_token_reads_or_changes_credentials(keystone, by):
     """Rows 17 and 25: seeds of one-time passwords are the user's own, and no credential moves to another project."""
     if by == "trust":
@@ -52,6 +64,8 @@ async def test_CVE_2026_90460_no_delegated_token_reads_or_changes_credentials(ke
         user, ann, caller = p.ann, p.trustor, Caller(keystone.app, await p.token(await p.create()))
     elif by == "EC2 keys":
         ann, user, caller = await signer_of(keystone)
+    elif by == "access token":
+        ann, user, caller = await application_of(keystone)
     else:
         user, _, ann, caller = await robot_of(keystone, unrestricted=by.startswith("un"))
     _, other = await keystone.member("ann", "other")
