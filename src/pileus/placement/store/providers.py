@@ -24,11 +24,20 @@ SIGNED_PROVIDERS = sa.select(sa.func.count(), sa.func.sum(P.generation), sa.func
 SIGNED_USE = sa.select(sa.func.sum(I.used))
 STATES = sa.select(P.id, P.generation, P.updated_at, P.root_id)
 USE = sa.select(I.provider_id, sa.func.sum(I.used)).group_by(I.provider_id)
+#: By the first digits of their ids providers are in a few hundred heaps, of which a change touches few.
+HEAP, HEAP_OF_USE = sa.func.substr(P.id, 1, 2), sa.func.substr(I.provider_id, 1, 2)
+HEAPS = sa.select(HEAP, sa.func.count(), sa.func.sum(P.generation), sa.func.max(P.updated_at)).group_by(HEAP)
+USE_OF_HEAPS = sa.select(HEAP_OF_USE, sa.func.sum(I.used)).group_by(HEAP_OF_USE)
 
 
 def among(column: sa.Column, ids: Collection[str] | None) -> sa.ColumnElement[bool]:
     """Rows of these providers; None: of all."""
     return sa.true() if ids is None else column.in_(list(ids))
+
+
+def _in(column: sa.Column, heaps: Collection[str]) -> sa.ColumnElement[bool]:
+    """As ranges, for which there is an index: behind the first digits of an id comes another hexadecimal digit."""
+    return sa.or_(sa.false(), *(sa.and_(column >= heap, column < heap + "g") for heap in heaps))
 
 
 class Providers:
@@ -78,10 +87,16 @@ class Providers:
         """Changes whenever a provider, an inventory or an allocation does."""
         return (*(await self.db.rows(SIGNED_PROVIDERS))[0], await self.db.scalar(SIGNED_USE))
 
-    async def states(self) -> dict[str, tuple]:
-        """provider → what changes whenever something of it does."""
-        used = {id: amount for id, amount in await self.db.rows(USE)}
-        return {id: (generation, updated, root, used.get(id, 0)) for id, generation, updated, root in await self.db.rows(STATES)}
+    async def heaps(self) -> dict[str, tuple]:
+        """heap → what changes whenever one of its providers, an inventory or an allocation there does."""
+        used = {heap: amount for heap, amount in await self.db.rows(USE_OF_HEAPS)}
+        return {heap: (*sums, used.get(heap)) for heap, *sums in await self.db.rows(HEAPS)}
+
+    async def states(self, heaps: Collection[str] | None = None) -> dict[str, tuple]:
+        """provider → what changes whenever something of it does; of all, or of those in these heaps."""
+        found, use = (STATES, USE) if heaps is None else (STATES.where(_in(P.id, heaps)), USE.where(_in(I.provider_id, heaps)))
+        used = {id: amount for id, amount in await self.db.rows(use)}
+        return {id: (generation, updated, root, used.get(id, 0)) for id, generation, updated, root in await self.db.rows(found)}
 
     async def list(self, filters: Filters) -> list[Provider]:
         stmt = sa.select(PROVIDERS)
