@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from tests.object_store.harness import TestStore
-from tests.object_store.s3 import boto
+from tests.object_store.s3 import Boto, boto
 
 pytestmark = pytest.mark.realtime
 
@@ -135,3 +135,15 @@ def test_crcs_against_known_values():
         for at in range(0, len(data), 777):
             parts.update(data[at : at + 777])
         assert parts.digest() == whole.digest()
+
+
+async def test_users_of_the_stores_own_have_keys_too():
+    users = [{"account": "test", "user": "admin", "key": "secret", "groups": [".admin"]}, {"account": "test", "user": "other", "key": "k"}]
+    async with TestStore(real_time=True, temp_auth={"users": users}) as store:
+        s3, other = Boto(store, "test:admin", "secret", "s3v4"), Boto(store, "test:other", "k", "s3v4")
+        await s3("create_bucket", Bucket="photos")
+        await s3("put_object", Bucket="photos", Key="o", Body=b"x")
+        assert (await s3("get_object", Bucket="photos", Key="o"))["Body"] == b"x"
+        assert await other.refused("get_object", Bucket="photos", Key="o") == "AccessDenied"
+        assert await Boto(store, "test:admin", "wrong", "s3v4").refused("list_buckets") == "SignatureDoesNotMatch"
+        assert await Boto(store, "nobody", "k", "s3v4").refused("list_buckets") == "InvalidAccessKeyId"

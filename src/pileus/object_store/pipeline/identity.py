@@ -20,6 +20,8 @@ class Signer(msgspec.Struct, frozen=True, kw_only=True):
 
     secret: str
     who: Context
+    token: str = ""                         # what says further in who asks; empty: `who` does
+    prefix: str | None = None               # what the account begins with; None: as those of projects do
 
     def __repr__(self) -> str:
         return f"<Signer {self.who.user_id}>"

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pileus.core.context import Context
 from pileus.object_store.config import S3Config
+from pileus.object_store.pipeline.identity import Signer
 from pileus.object_store.proxy.info import Info
 from pileus.object_store.s3 import xml
 from pileus.object_store.s3.errors import MARK, S3Error
@@ -32,21 +33,28 @@ LONGEST_DOCUMENT = 2 << 20
 class Call:
     """`bucket` and `key` are empty where there is none. `params`: the query, blank values included."""
 
-    __slots__ = ("account", "bucket", "claim", "feature", "key", "params", "req", "secret", "trusted", "who")
+    __slots__ = ("account", "bucket", "claim", "feature", "key", "params", "req", "secret", "token", "trusted", "who")
 
     def __init__(self, feature: S3, req: Request, bucket: str, key: str):
         self.feature, self.req, self.bucket, self.key = feature, req, bucket, key
         self.params = req.params
         self.claim: Claim | None = None
-        self.secret = ""
+        self.secret = self.token = ""
         self.trusted = False                # the store's own, on nobody's behalf
         self.who = Context()
         self.account = ""
 
-    def owned_by(self, who: Context, claim: Claim | None, secret: str) -> None:
-        """From now on the call is made on behalf of `who`: buckets are those of that project."""
-        self.who, self.claim, self.secret = who, claim, secret
-        self.account = f"{self.config.reseller_prefix}{who.project_id}"
+    def owned_by(self, signer: Signer, claim: Claim) -> None:
+        """From now on the call is made on behalf of who signed it: buckets are those of that project."""
+        self.who, self.claim, self.secret, self.token = signer.who, claim, signer.secret, signer.token
+        prefix = self.config.reseller_prefix if signer.prefix is None else signer.prefix
+        self.account = f"{prefix}{signer.who.project_id}"
+
+    def about(self, key: str, req: Request | None = None) -> Call:
+        """A call of the same caller about another object of the bucket."""
+        made = Call(self.feature, req or self.req, self.bucket, key)
+        made.who, made.claim, made.secret, made.token, made.account = self.who, self.claim, self.secret, self.token, self.account
+        return made
 
     @property
     def config(self):
@@ -65,7 +73,10 @@ class Call:
         """The store's answer to a request of its own API, with the caller's rights. Raises S3Error from a body that is wrong."""
         path = f"/v1/{self.account}" + (f"/{container}" if container else "") + (f"/{obj}" if obj else "")
         sent = Request(method, path, headers, query=query, body=body, id=self.req.id)
-        sent.who = self.who
+        if self.token:
+            sent.headers["x-auth-token"] = self.token
+        else:
+            sent.who = self.who
         known = {name: self.req.facts[name] for name in ("client", "scheme") if name in self.req.facts}
         sent.facts = known | {"source": "S3", OWN: True, **(facts or {})} | ({"auth.trusted": True} if self.trusted else {})
         if method in ("PUT", "POST") and body is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pileus.core.log import Log
 from pileus.object_store.pipeline.feature import Feature
+from pileus.object_store.pipeline.temp_auth import TempAuth
 from pileus.object_store.s3 import errors, names, routes, signatures
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import MARK, S3Error
@@ -29,15 +30,20 @@ FORGIVEN = "s3.forgiven"
 
 class S3(Feature):
     def info(self) -> dict[str, Any]:
-        if self.store.signers is None:
+        if not self.enabled:
             return {}
         config = self.store.config.s3
         return {"s3api": {"max_bucket_listing": config.max_bucket_listing, "max_parts_listing": config.max_parts_listing,
                           "max_upload_part_num": config.max_upload_part_num, "max_multi_delete_objects": config.max_multi_delete_objects,
                           "allow_multipart_uploads": True, "min_segment_size": config.min_segment_size, "s3_acl": False}}
 
+    @property
+    def enabled(self) -> bool:
+        """Whether anybody can have a key."""
+        return self.store.signers is not None or bool(self.store.config.temp_auth.users)
+
     async def __call__(self, req: Request) -> Response:
-        if self.store.signers is None or not names.is_ours(req):
+        if not self.enabled or not names.is_ours(req):
             return await self.app(req)
         try:
             response = await self._answered(req)
@@ -78,13 +84,16 @@ class S3(Feature):
 
     async def admit(self, call: Call, claim: Claim) -> None:
         """Raises S3Error unless somebody has the key that is claimed, and signed with it."""
-        assert self.store.signers is not None
-        signer = await self.store.signers(claim.access, request_id=call.req.id)
+        users = self.store.features[TempAuth.__name__]
+        assert isinstance(users, TempAuth)
+        signer = users.signer(claim.access)
+        if signer is None and self.store.signers is not None:
+            signer = await self.store.signers(claim.access, request_id=call.req.id)
         if signer is None:
             raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=claim.access)
         claim.check(signer.secret)
         call.req.facts[FORGIVEN] = KNOWN_FORGIVEN
-        call.owned_by(signer.who, claim, signer.secret)
+        call.owned_by(signer, claim)
 
 
 async def _drained(req: Request) -> None:

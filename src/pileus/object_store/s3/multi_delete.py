@@ -55,8 +55,7 @@ def _wanted(call: Call, document: xml.Node) -> list[Wanted]:
 async def _one(call: Call, wanted: Wanted) -> str:
     """What became of one object."""
     named = [xml.tag("Key", wanted.key)] + ([xml.tag("VersionId", wanted.version)] if wanted.version else [])
-    one = Call(call.feature, call.req, call.bucket, wanted.key)
-    one.owned_by(call.who, call.claim, call.secret)
+    one = call.about(wanted.key)
     try:
         await policy.enforce(one, "s3:DeleteObjectVersion" if wanted.version else "s3:DeleteObject")
         done = await objects.remove(one, wanted.key, wanted.version)

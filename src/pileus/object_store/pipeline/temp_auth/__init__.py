@@ -15,6 +15,7 @@ from pileus.core.context import Context
 from pileus.object_store.config import TempUser
 from pileus.object_store.pipeline import acl
 from pileus.object_store.pipeline.feature import Feature
+from pileus.object_store.pipeline.identity import Signer
 from pileus.object_store.pipeline.temp_auth import account_acl
 from pileus.object_store.pipeline.temp_auth.tokens import Bearer, Tokens
 from pileus.object_store.wire.message import Request, Response, Stop
@@ -74,16 +75,28 @@ class TempAuth(Feature):
         return self._let_in(req, known)
 
     def _let_in(self, req: Request, user: TempUser) -> Response:
+        token = self._token(user)
+        here = f"{req.facts.get('scheme', 'http')}://{req.header('host')}"
+        url = user.storage_url.replace("$HOST", here) or f"{here}/v1/{self.prefixes[0]}{user.account}"
+        return Response(200, {"x-auth-token": token, "x-storage-token": token, "x-storage-url": url, "content-type": "text/plain",
+                              "x-auth-token-expires": str(int(self.config.token_life_s))})
+
+    def _token(self, user: TempUser) -> str:
         name = f"{user.account}:{user.user}"
         groups = [user.account, name, *(group for group in user.groups if group != ADMIN)]
         if ADMIN in user.groups:
             groups += [prefix + user.account for prefix in self.prefixes]
         now = self.store.clock.now().timestamp()
-        token = self.tokens.make(Bearer(user=name, groups=tuple(groups), expires=now + self.config.token_life_s))
-        here = f"{req.facts.get('scheme', 'http')}://{req.header('host')}"
-        url = user.storage_url.replace("$HOST", here) or f"{here}/v1/{self.prefixes[0]}{user.account}"
-        return Response(200, {"x-auth-token": token, "x-storage-token": token, "x-storage-url": url, "content-type": "text/plain",
-                              "x-auth-token-expires": str(int(self.config.token_life_s))})
+        return self.tokens.make(Bearer(user=name, groups=tuple(groups), expires=now + self.config.token_life_s))
+
+    def signer(self, access: str) -> Signer | None:
+        """Whose access key of S3's it is: a user's is ACCOUNT:USER, and the secret is the key that logs in."""
+        user = self.users.get(access)
+        if user is None:
+            return None
+        roles = frozenset(role.lower() for role in self.store.config.operator_roles) if ADMIN in user.groups else frozenset[str]()
+        who = Context(user_id=access, user_name=user.user, project_id=user.account, project_name=user.account, roles=roles)
+        return Signer(secret=user.key, who=who, token=self._token(user), prefix=self.prefixes[0])
 
     # ---- rights ------------------------------------------------------------------------------------------------------
     def _keep_lists(self, req: Request) -> None:

@@ -111,9 +111,7 @@ def _call(call: Call, fields: dict[str, str]) -> Call:
         raise S3Error("InvalidArgument", "Fields must not have line breaks.")
     sent = Request("PUT", call.req.path, headers, id=call.req.id)
     sent.facts = call.req.facts
-    made = Call(call.feature, sent, call.bucket, fields["key"])
-    made.owned_by(call.who, call.claim, call.secret)
-    return made
+    return call.about(fields["key"], sent)
 
 
 async def _measured(body: AsyncIterator[bytes], agreed: FormPolicy, limit: int) -> AsyncIterator[bytes]:
