@@ -30,7 +30,8 @@ POLICY = {"check": "pileus.cli.policy:check"}
 OBJECT_STORE = {name: f"pileus.cli.object_store:{function}" for name, function in (
     ("run", "run"), ("no-daemon", "run"), ("dev-cluster", "dev_cluster"), ("status", "status"), ("start", "start"), ("no-wait", "no_wait"),
     ("once", "once_"), ("stop", "stop_"), ("shutdown", "stop_"), ("restart", "restart"), ("reload", "reload"),
-    ("force-reload", "force_reload"), ("kill", "kill"))}
+    ("force-reload", "force_reload"), ("kill", "kill"), ("dispersion-populate", "dispersion_populate"),
+    ("dispersion-report", "dispersion_report"))}
 RING = {name: f"pileus.cli.ring:{name.replace('-', '_')}" for name in (
     "create", "add", "set-weight", "remove", "set-info", "set-replicas", "set-overload", "set-min-part-hours",
     "pretend-min-part-hours-passed", "rebalance", "write-ring", "validate", "dispersion", "show")}

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from cyclopts import Parameter
@@ -15,6 +16,9 @@ from cyclopts import Parameter
 from pileus.cli.options import STATE
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
+
+if TYPE_CHECKING:
+    from pileus.object_store.proxy.proxy import Proxy
 
 Node = Annotated[Path, Parameter(name="--state", help="The node's folder.")]
 HERE = STATE / "object_store"
@@ -96,6 +100,60 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
     if not stop and not failed:
         print("ready: " + ", ".join(f"http://{place.config.proxy_listen}/v1" for place in places))
     return 1 if failed else 0
+
+
+def dispersion_populate(*, state: Node = HERE, coverage: float = 0.01) -> int:
+    """Put something on a part of all partitions, for `dispersion-report`.
+
+    Parameters
+    ----------
+    coverage
+        How large a part: 1 is all of them.
+    """
+    from pileus.object_store.cluster import dispersion
+
+    async def act(proxy: Proxy) -> int:
+        for ring, count in (await dispersion.populate(proxy, coverage)).items():
+            print(f"{ring}: {count} partitions are covered")
+        return 0
+
+    return _with_proxy(state, act)
+
+
+def dispersion_report(*, state: Node = HERE, json: bool = False) -> int:
+    """Say how much of what `dispersion-populate` put is where it should be."""
+    from pileus.object_store.cluster import dispersion
+
+    async def act(proxy: Proxy) -> int:
+        reports = await dispersion.report(proxy)
+        if json:
+            print(msgspec.json.encode(reports).decode())
+            return 0
+        for found in reports:
+            print(f"{found.ring}: {found.percent:.2f} % of {found.expected} copies found, {found.partitions} partitions looked at")
+            for missing, partitions in sorted(found.missing.items()):
+                print(f"  {partitions} partitions miss {missing}")
+        return 0
+
+    return _with_proxy(state, act)
+
+
+def _with_proxy(state: Path, act: Callable[[Proxy], Awaitable[int]]) -> int:
+    """Do something by way of a node's proxy, in this process."""
+    from pileus.object_store.service import ObjectStore
+
+    async def run_() -> int:
+        config = configuration(state)
+        store = ObjectStore(config, state, Clock(), Ids(), serves_storage=not config.ring_folder)
+        try:
+            return await act(store.proxy)
+        except OSError as problem:
+            print(problem, file=sys.stderr)
+            return 1
+        finally:
+            await store.stop()
+
+    return asyncio.run(run_())
 
 
 def _managed(action: str):
