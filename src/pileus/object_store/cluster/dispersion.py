@@ -50,11 +50,11 @@ async def populate(proxy: Proxy, coverage: float = 0.01) -> dict[str, int]:
 async def _cover(proxy: Proxy, ring: Ring, above: tuple[str, ...], prefix: str, coverage: float) -> int:
     wanted, number, seen = max(1, round(ring.partitions * coverage)), 0, set[int]()
     while len(seen) < wanted:
-        name = f"{prefix}{number}"
+        names: tuple[str, ...] = (*above, f"{prefix}{number}")
         number += 1
-        if (part := ring.partition(*above, name)) not in seen:
+        if (part := ring.partition(*names)) not in seen:
             seen.add(part)
-            await _put(proxy, "/v1/" + "/".join((*above, name)), {})
+            await _put(proxy, "/v1/" + "/".join(names), {})
     return len(seen)
 
 
