@@ -1,9 +1,11 @@
 """Containers with many objects have shards: nobody who lists them ever notices."""
 
 import asyncio
+import json
 import os
 import random
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import urlencode
 
 import msgspec
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pileus.cli import shard_ranges
 from pileus.object_store.daemons import DAEMONS
 from pileus.object_store.daemons.sharder import promoted
 from pileus.object_store.model.shards import ShardRange, covers, merged, spans
@@ -227,6 +230,32 @@ async def test_only_who_manages_accounts_may_order_it():
         for _ in range(6):
             await run(store)
         assert len(shards(store)) == 3 and len(await alice.names("/c")) == 24
+
+
+async def test_an_operator_chooses_the_ranges(capsys, tmp_path):
+    async with make(**LARGER, auto=False, batch=10) as store:
+        alice = await fill(store, 12)
+        first = roots(store)[0].path
+        assert shard_ranges.find(Path(first), 5) == 0
+        listed = capsys.readouterr().out
+        parts = [(r["lower"], r["upper"], r["object_count"]) for r in json.loads(listed)]
+        assert parts == [("", "o004", 5), ("o004", "o009", 5), ("o009", "", 2)]
+        (tmp_path / "cuts.json").write_text(listed)
+        assert shard_ranges.replace(Path(first), tmp_path / "cuts.json") == 0
+        assert shard_ranges.replace(Path(first), tmp_path / "cuts.json") == 1 and "already" in capsys.readouterr().err
+        assert shard_ranges.delete(Path(first)) == 0 and shard_ranges.find_and_replace(Path(first), 4, enable=True) == 0
+        for _ in range(3):
+            await run(store)
+        assert len(shards(store)) == 3 and await alice.names("/c") == [f"o{n:03}" for n in range(12)]
+        assert shard_ranges.delete(Path(first)) == 1
+        capsys.readouterr()
+        assert shard_ranges.show(Path(first), includes="o005") == 0
+        shown, = json.loads(capsys.readouterr().out)
+        assert (shown["lower"], shown["upper"], shown["state"]) == ("o003", "o007", "active")
+        assert shard_ranges.info(Path(first)) == 0 and "active: 3" in capsys.readouterr().out
+        assert shard_ranges.info(tmp_path / "none.db") == 1
+        (tmp_path / "bad.db").write_bytes(b"rotten" * 1000)
+        assert shard_ranges.show(tmp_path / "bad.db") == 1
 
 
 def test_options_that_would_go_round_in_circles():

@@ -32,6 +32,9 @@ OBJECT_STORE = {name: f"pileus.cli.object_store:{function}" for name, function i
     ("once", "once_"), ("stop", "stop_"), ("shutdown", "stop_"), ("restart", "restart"), ("reload", "reload"),
     ("force-reload", "force_reload"), ("kill", "kill"), ("dispersion-populate", "dispersion_populate"),
     ("dispersion-report", "dispersion_report"))}
+#: What `swift-manage-shard-ranges` does.
+SHARD_RANGES = {name: f"pileus.cli.shard_ranges:{name.replace('-', '_')}" for name in (
+    "find", "replace", "find-and-replace", "show", "info", "enable", "delete")}
 RING = {name: f"pileus.cli.ring:{name.replace('-', '_')}" for name in (
     "create", "add", "set-weight", "remove", "set-info", "set-replicas", "set-overload", "set-min-part-hours",
     "pretend-min-part-hours-passed", "rebalance", "write-ring", "validate", "dispersion", "show")}
@@ -67,6 +70,10 @@ def main() -> None:
     objects = cyclopts.App(name="object-store", help="The object store's servers and daemons.")
     for name, target in OBJECT_STORE.items():
         objects.command(target, name=name)
+    shards = cyclopts.App(name="shard-ranges", help="The shards of a large container, by its database.")
+    for name, target in SHARD_RANGES.items():
+        shards.command(target, name=name)
+    objects.command(shards)
     app.command(objects)
     ring = cyclopts.App(name="ring", help="The rings of an object store.")
     for name, target in RING.items():

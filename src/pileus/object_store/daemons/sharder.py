@@ -20,6 +20,7 @@ import msgspec
 from pileus.object_store.daemons.daemon import Daemon
 from pileus.object_store.daemons.db_replicator import hashes_of
 from pileus.object_store.model.shards import PREFIX, ShardRange, clipped, covers
+from pileus.object_store.model.timestamp import after
 from pileus.object_store.proxy import container as containers
 from pileus.object_store.proxy.ask import anyone
 from pileus.object_store.ring.device import Node
@@ -120,8 +121,13 @@ class ContainerSharder(Daemon):
                     self.did["created"] += 1
 
     async def change(self, job: Job, each: ShardRange, **changes: Any) -> None:
-        changed = msgspec.structs.replace(each, changed_at=self.store.proxy.stamp(), **changes)
-        await job.run(job.broker.shards.merge, [changed])
+        # Later than what is changed, whatever clock that was written by.
+        at = self.later([each])
+        await job.run(job.broker.shards.merge, [msgspec.structs.replace(each, changed_at=at, **changes)])
+
+    def later(self, known: Iterable[ShardRange]) -> str:
+        """A moment after all that is known."""
+        return max(self.store.proxy.stamp(), *(after(r.changed_at) for r in known))
 
     # ---- rows on their way -------------------------------------------------------------------------------------------
     async def hand_over(self, job: Job, each: ShardRange) -> None:
@@ -242,7 +248,7 @@ class ContainerSharder(Daemon):
         for name, children in theirs.items():
             if covers(children):
                 current = {r.name: r for r in await job.run(job.broker.shards.current)}
-                await job.run(job.broker.shards.merge, promoted(current, current[name], children, self.store.proxy.stamp()))
+                await job.run(job.broker.shards.merge, promoted(current, current[name], children, self.later(current.values())))
                 self.did["promoted"] += 1
 
     async def shrink(self, job: Job, states: dict[str, str]) -> None:
