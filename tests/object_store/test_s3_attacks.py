@@ -259,7 +259,8 @@ def test_a_secret_is_not_shown():
     assert "hidden" not in repr(Signer(secret="hidden", who=Context(user_id="alice")))
 
 
-@pytest.mark.parametrize("query", ["max-keys=" + "9" * 5000, "partNumber=" + "9" * 5000, "partNumber=٣", "uploadId=x&partNumber=1_0", "max-keys=1_0",
+@pytest.mark.parametrize("query", ["max-keys=" + "9" * 5000, "partNumber=" + "9" * 5000, "partNumber=٣", "max-keys=1_0",
+                                   "uploadId=x&partNumber=1_0",
                                    "versionId=" + "9" * 5000, "max-uploads=" + "9" * 5000 + "&uploads=", "encoding-type=x",
                                    "continuation-token=%FF&list-type=2", "part-number-marker=-" + "9" * 5000 + "&uploadId=x"])
 async def test_numbers_that_are_none(query):

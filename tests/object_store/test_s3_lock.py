@@ -25,10 +25,11 @@ async def test_a_version_is_locked_until_its_date():
     async with TestStore(real_time=True) as store:
         s3, alice = await locking(store), store.as_("alice")
         assert (await s3("get_bucket_versioning", Bucket="photos"))["Status"] == "Enabled"
-        made = await s3("put_object", Bucket="photos", Key="o", Body=b"x", ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=later())
+        until = later()
+        made = await s3("put_object", Bucket="photos", Key="o", Body=b"x", ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until)
         version = {"Bucket": "photos", "Key": "o", "VersionId": made["VersionId"]}
         shown = await s3("head_object", **version)
-        assert (shown["ObjectLockMode"], shown["ObjectLockRetainUntilDate"]) == ("COMPLIANCE", later())
+        assert (shown["ObjectLockMode"], shown["ObjectLockRetainUntilDate"]) == ("COMPLIANCE", until)
         assert await s3.refused("delete_object", **version) == "AccessDenied"
         assert await s3.refused("delete_object", BypassGovernanceRetention=True, **version) == "AccessDenied"
         done = await s3("delete_objects", Bucket="photos", Delete={"Objects": [{"Key": "o", "VersionId": made["VersionId"]}]})

@@ -11,8 +11,9 @@ from typing import Any
 
 from pileus.core.log import Log
 from pileus.object_store.pipeline.feature import Feature
+from pileus.object_store.pipeline.identity import Signer
 from pileus.object_store.pipeline.temp_auth import TempAuth
-from pileus.object_store.s3 import errors, names, routes, signatures
+from pileus.object_store.s3 import cors, errors, names, routes, signatures
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import MARK, S3Error
 from pileus.object_store.s3.form import upload
@@ -45,8 +46,9 @@ class S3(Feature):
     async def __call__(self, req: Request) -> Response:
         if not self.enabled or not names.is_ours(req):
             return await self.app(req)
+        call = Call(self, req, *names.split(req, self.store.config.s3.storage_domains))
         try:
-            response = await self._answered(req)
+            response = await self._answered(call)
         except Stop as stop:
             response = stop.response
         except ClientGone:
@@ -58,32 +60,35 @@ class S3(Feature):
             response.body = b"" if req.method == "HEAD" else errors.body(error, req.id)
             if req.body is not None and "expect" not in req.headers and (req.length or 0) <= req.facts.get(FORGIVEN, UNKNOWN_FORGIVEN):
                 await _drained(req)
+        await cors.expose(call, response)
         response.headers |= {"x-amz-request-id": req.id, "x-amz-id-2": req.id}
         response.headers.setdefault("content-type", "text/html; charset=UTF-8")
         return response
 
-    async def _answered(self, req: Request) -> Response:
-        bucket, key = names.split(req, self.store.config.s3.storage_domains)
-        call = Call(self, req, bucket, key)
+    async def _answered(self, call: Call) -> Response:
         if upload.is_form(call):
             return await upload.upload(call)        # it has its signature inside
-        await self.authenticate(call)
+        claim = self._claim(call)
+        if call.req.method == "OPTIONS" and call.bucket:
+            call.owned_by(await self._signer(call, claim), claim)   # browsers ask before they sign: only what sites may do is told
+            return await cors.preflight(call)
+        await self.admit(call, claim)
         names.check(call)
         handler, action = routes.find(call)
         if action:
             await policy.enforce(call, action)
         return await handler(call)
 
-    async def authenticate(self, call: Call) -> None:
-        """Raises S3Error unless the request is signed with a key that somebody has."""
-        claim = signatures.read(names.signed_form(call.req, self.store.config.s3.storage_domains), self.store.clock.now(),
-                                self.store.config.s3.regions)
+    def _claim(self, call: Call) -> Claim:
+        """Raises S3Error unless the request claims to be somebody's."""
+        config = self.store.config.s3
+        claim = signatures.read(names.signed_form(call.req, config.storage_domains), self.store.clock.now(), config.regions)
         if claim is None:
             raise S3Error("AccessDenied")
-        await self.admit(call, claim)
+        return claim
 
-    async def admit(self, call: Call, claim: Claim) -> None:
-        """Raises S3Error unless somebody has the key that is claimed, and signed with it."""
+    async def _signer(self, call: Call, claim: Claim) -> Signer:
+        """Raises S3Error when nobody has the key that is claimed."""
         users = self.store.features[TempAuth.__name__]
         assert isinstance(users, TempAuth)
         signer = users.signer(claim.access)
@@ -91,6 +96,11 @@ class S3(Feature):
             signer = await self.store.signers(claim.access, request_id=call.req.id)
         if signer is None:
             raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=claim.access)
+        return signer
+
+    async def admit(self, call: Call, claim: Claim) -> None:
+        """Raises S3Error unless somebody has the key that is claimed, and signed with it."""
+        signer = await self._signer(call, claim)
         claim.check(signer.secret)
         call.req.facts[FORGIVEN] = KNOWN_FORGIVEN
         call.owned_by(signer, claim)

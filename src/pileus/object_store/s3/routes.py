@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from pileus.object_store.s3 import acl, buckets, labels, listing, multi_delete, objects, service, stubs, versioning
+from pileus.object_store.s3 import acl, buckets, cors, labels, listing, multi_delete, objects, service, stubs, versioning
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lifecycle import documents as lifecycle
@@ -26,6 +26,7 @@ BUCKET: dict[str, Methods] = {
     "accelerate": {"GET": (stubs.accelerate, "s3:GetAccelerateConfiguration"),
                    "PUT": (stubs.not_implemented, "s3:PutAccelerateConfiguration")},
     "acl": {"GET": (acl.show, "s3:GetBucketAcl"), "PUT": (acl.change, "s3:PutBucketAcl")},
+    "cors": {"GET": (cors.show, "s3:GetBucketCORS"), "PUT": (cors.change, "s3:PutBucketCORS"), "DELETE": (cors.remove, "s3:PutBucketCORS")},
     "delete": {"POST": (multi_delete.delete, "")},      # each object is looked at by itself
     "lifecycle": {"GET": (lifecycle.show, "s3:GetLifecycleConfiguration"), "PUT": (lifecycle.change, "s3:PutLifecycleConfiguration"),
                   "DELETE": (lifecycle.remove, "s3:PutLifecycleConfiguration")},
