@@ -118,3 +118,22 @@ async def test_two_levels_are_not_begun_over_a_deeper_tree(tmp_path):
         assert (await (await keystone.as_()).delete(f"{V3}/projects/{below}")).status == 204
     async with booted(url, limit_enforcement_model="strict_two_level") as keystone:
         assert await keystone.as_()
+
+
+async def test_two_levels_hold_whatever_changes_above():
+    """A default that is lowered, or a domain's limit that is taken away, may leave no project with more than its domain."""
+    async with booted(limit_enforcement_model="strict_two_level") as keystone:
+        admin = await keystone.as_()
+        _, project = await keystone.member("ann")
+        registered = (await _register(admin))["id"]
+        assert (await _limit(admin, 20, domain_id="default")).status == 201
+        domain = (await admin.get(f"{V3}/limits?domain_id=default")).json["limits"][0]["id"]
+        assert (await _limit(admin, 15, project_id=project)).status == 201
+        assert (await admin.delete(f"{V3}/limits/{domain}")).status == 403  # the default is 10
+        path = f"{V3}/registered_limits/{registered}"
+        assert (await admin.patch(path, {"registered_limit": {"default_limit": 5}})).status == 200, "the domain has its own"
+        assert (await admin.patch(path, {"registered_limit": {"default_limit": 15}})).status == 200
+        assert (await admin.delete(f"{V3}/limits/{domain}")).status == 204
+        assert (await admin.patch(path, {"registered_limit": {"default_limit": 14}})).status == 403
+        assert (await admin.get(path)).json["registered_limit"]["default_limit"] == 15
+        assert (await admin.patch(path, {"registered_limit": {"default_limit": -1}})).status == 200

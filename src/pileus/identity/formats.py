@@ -11,13 +11,15 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from pileus.identity.keys import Keys
 from pileus.identity.payload import DOMAIN, METHODS, PROJECT, SYSTEM, UNSCOPED, Payload, pack, unpack
-from pileus.identity.signing_keys import SigningKeys
+
+if TYPE_CHECKING:
+    from pileus.identity.signing_keys import SigningKeys
 
 #: No token of ours is longer; what is longer is not even looked at.
 LONGEST = 2048

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -53,8 +53,10 @@ from pileus.identity.service.throttle import Throttle
 from pileus.identity.service.tokens import Tokens
 from pileus.identity.service.trusts import Trusts
 from pileus.identity.service.users import Groups, Users
-from pileus.identity.signing_keys import SigningKeys
 from pileus.identity.sources import Sources
+
+if TYPE_CHECKING:
+    from pileus.identity.signing_keys import SigningKeys
 
 
 class Identity:
@@ -124,6 +126,8 @@ class Identity:
         config = self.core.config
         if config.token_provider != "jws":
             return None
+        from pileus.identity.signing_keys import SigningKeys  # elliptic curves take a while to load
+
         return SigningKeys(_folder(config.jws_key_repository, state, "jws-keys"), config, self.core.clock, self.core.ids)
 
     def _saml_key(self, state: Path | None) -> SamlKey:

@@ -79,7 +79,9 @@ class Limits:
             moved = _resource(wanted) != _resource(limit)
             if moved and await self.store.of_registered(id):
                 raise RegisteredLimitInUse(id=id)
-            return await self.registered.change(limit, values)
+            changed = await self.registered.change(limit, values)
+            await self._check_default(changed)
+            return changed
 
     async def delete_registered(self, id: str) -> None:
         async with self.db.transaction():
@@ -147,7 +149,11 @@ class Limits:
         return changed, registered
 
     async def delete(self, id: str) -> None:
-        await self.store.remove(id)
+        """The default is in force instead. Raises LimitInvalid when a project of the domain has more than that."""
+        async with self.db.transaction():
+            _, registered = await self.get(id)
+            await self.store.remove(id)
+            await self._check_default(registered)
 
     async def _check_hierarchy(self, limit: Limit, registered: RegisteredLimit) -> None:
         """Raise LimitInvalid when a project would have more than its domain. -1 is more than any number."""
@@ -163,6 +169,18 @@ class Limits:
         for below in await self.core.store.projects.ids_in_domain(target.id):
             if below in others and _more(others[below], limit.resource_limit):
                 raise LimitInvalid(why=f"the limit of domain {target.id} is smaller than that of project {below}")
+
+    async def _check_default(self, registered: RegisteredLimit) -> None:
+        """Raise LimitInvalid when a project has more than the default, in a domain that has no limit of its own."""
+        if self.core.config.limit_enforcement_model == "flat":
+            return
+        limits = await self.store.of_registered(registered.id)
+        own = {x.target_id for x in limits if x.of_domain}
+        for x in limits:
+            if x.of_domain or not _more(x.resource_limit, registered.default_limit):
+                continue
+            if (await self.core.store.projects.get(x.target_id)).domain_id not in own:
+                raise LimitInvalid(why=f"the default ({registered.default_limit}) is smaller than the limit of project {x.target_id}")
 
 
 def _more(one: int, other: int) -> bool:
