@@ -122,3 +122,35 @@ async def test_recon_shows_what_daemons_did(store):
     assert (await store.objects.node(Request("GET", "/recon/other"))).status == 404
     for page in ("version", "diskusage", "unmounted", "quarantined", "load", "mem"):
         assert (await store.objects.node(Request("GET", f"/recon/{page}"))).status == 200
+
+
+@pytest.mark.parametrize("action", ["log", "quarantine", "delete"])
+async def test_objects_that_no_container_lists(action):
+    async with TestStore(replicas=3, devices=5, part_power=4, dark_data={"action": action, "grace_s": 100.0}) as store:
+        alice = store.as_("alice")
+        await alice.put("/c")
+        for name in ("dark", "lit", "dar"):
+            await alice.put(f"/c/{name}", b"x")
+        ring = store.objects.rings["container"]
+        part, hash = ring.partition("AUTH_alice", "c"), store.objects.hashing.hash("AUTH_alice", "c")
+        brokers = [store.objects.node.containers.get(store.objects.devices / n.device.device, part, hash) for n in ring.primaries(part)]
+        for broker in brokers[:2]:
+            broker.db.execute("DELETE FROM object WHERE name='dark'")
+        assert "dark" not in (await run(store, "object-auditor"))[0]
+        await asyncio.sleep(200)
+        assert "dark" not in (await run(store, "object-auditor"))[0]            # one of them lists it
+        brokers[2].db.execute("DELETE FROM object WHERE name='dark'")
+        away = store.folder / "devices" / ring.primaries(part)[2].device.device
+        through = store.objects.proxy.transport
+
+        async def parted(to, req):
+            if req.path.startswith(f"/container/{away.name}/"):
+                raise ConnectionError("silent")
+            return await through(to, req)
+
+        store.objects.proxy.transport = parted
+        assert "dark" not in (await run(store, "object-auditor"))[0]            # one of them might
+        store.objects.proxy.transport = through
+        assert (await run(store, "object-auditor"))[0]["dark"] == 3
+        assert len(store.files()) == (9 if action == "log" else 6) and len(store.files("ts")) == (3 if action == "delete" else 0)
+        assert (await alice.get("/c/lit")).data == b"x" and (await alice.get("/c/dar")).data == b"x"

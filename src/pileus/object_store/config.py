@@ -149,6 +149,14 @@ class ShardingConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             raise ValueError("merge_below has to be less than threshold, or shards are made and merged again and again")
 
 
+class DarkDataConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.dark_data]"""
+
+    #: What the auditor does with objects that no container lists; with anything but "nothing" it asks for each of them.
+    action: Literal["nothing", "log", "quarantine", "delete"] = "nothing"
+    grace_s: float = 604_800.0              # how old such an object has to be
+
+
 class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store]"""
 
@@ -207,6 +215,8 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     bulk: BulkConfig = msgspec.field(default_factory=BulkConfig)
     #: The API of Amazon's S3.
     s3: S3Config = msgspec.field(default_factory=S3Config)
+    #: Objects that no container lists.
+    dark_data: DarkDataConfig = msgspec.field(default_factory=DarkDataConfig)
     #: Shards of large containers.
     sharding: ShardingConfig = msgspec.field(default_factory=ShardingConfig)
     #: What names and metadata may be.

@@ -9,6 +9,7 @@ from hashlib import md5
 from pathlib import Path
 from typing import ClassVar
 
+from pileus.object_store.daemons import dark_data
 from pileus.object_store.daemons.daemon import Daemon, partitions
 from pileus.object_store.daemons.db_replicator import hashes_of
 from pileus.object_store.model.policy import StoragePolicy
@@ -40,6 +41,8 @@ class ObjectAuditor(Daemon):
                 for hash in await run(files.suffix, part, suffix):
                     async with self.piece():
                         await run(self.audit, files, part, hash)
+                        if self.store.config.dark_data.action != "nothing":
+                            await dark_data.watch(self, run, files, part, hash)
 
     def audit(self, files: Files, part: int, hash: str) -> None:
         try:
