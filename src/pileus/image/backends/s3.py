@@ -23,6 +23,8 @@ from pileus.image.wire import Answer, ask
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 FULL = ("EntityTooLarge", "QuotaExceeded", "InsufficientStorage")
+#: The region that is not named when a bucket is made.
+FIRST_REGION = "us-east-1"
 #: S3 takes 10,000 parts: so many of one size come before the next ones are larger by that size.
 ALIKE = 500
 
@@ -124,7 +126,9 @@ class S3Store:
             async with self._ask("HEAD", "", {}, b"") as answer:
                 missing = answer.status == 404
             if missing:
-                await self._done("PUT", "")
+                where = f"<LocationConstraint>{self.config.region}</LocationConstraint>"
+                body = f"<CreateBucketConfiguration>{where}</CreateBucketConfiguration>".encode()
+                await self._done("PUT", "", body=b"" if self.config.region == FIRST_REGION else body)
             self.ready = True
 
     async def _quietly(self, method: str, path: str, query: Mapping[str, str]) -> None:
