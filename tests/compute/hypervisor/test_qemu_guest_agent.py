@@ -17,6 +17,7 @@ from pileus.compute.hypervisor.qemu.guest import Guest, Settings
 from pileus.compute.hypervisor.qemu.layout import Folder, Record
 from pileus.compute.hypervisor.qemu.pins import Pins
 from pileus.compute.hypervisor.qemu.probe import Abilities
+from pileus.compute.hypervisor.qemu.shares import Shares
 from tests.compute.hypervisor.tiny_guest import make_spec
 
 pytestmark = pytest.mark.realtime
@@ -28,7 +29,8 @@ async def guest_with(folder: Path, play):
     server = await asyncio.start_unix_server(play, folder / "agent.sock")
     record = Record(spec=make_spec(folder, 1, properties={"hw_qemu_guest_agent": "yes"}))
     try:
-        yield Guest(Folder(folder), record, Settings(host=Abilities(binary="qemu", version=(7, 2, 0)), home=folder, pins=Pins(None)))
+        host = Abilities(binary="qemu", version=(7, 2, 0))
+        yield Guest(Folder(folder), record, Settings(host=host, home=folder, pins=Pins(None), shares=Shares(folder)))
     finally:
         server.close()
 
