@@ -19,10 +19,12 @@ class Database:
     def __init__(self, refuses: str = ""):
         self.written: list[list[str]] = []
         self.refuses = refuses
+        self.begun = asyncio.Event()
 
     async def write(self, target, rows):
         names = [row["name"] for row in rows]
         self.written.append(names)
+        self.begun.set()
         await asyncio.sleep(0)
         if self.refuses in names:
             raise OSError("no room")
@@ -33,8 +35,7 @@ async def test_what_comes_while_one_is_written_goes_in_together_and_in_order():
     database = Database()
     rows = Rows(database.write)
     first = asyncio.ensure_future(rows.add(TARGET, {"name": "0"}))
-    while not database.written:
-        await asyncio.sleep(0)
+    await database.begun.wait()
     answers = await asyncio.gather(*(rows.add(TARGET, {"name": str(n)}) for n in range(1, 10)))
     assert {answer.status for answer in (await first, *answers)} == {201}
     assert database.written == [["0"], [str(n) for n in range(1, 10)]]
