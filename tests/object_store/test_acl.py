@@ -93,3 +93,8 @@ def test_names_count_in_the_default_domain_only():
     allowed = acl.parse("shop:bob")
     assert allowed.lets_in_user(who, by_name=True) and not allowed.lets_in_user(who, by_name=False)
     assert acl.parse("p1:u1").lets_in_user(who, by_name=False)
+
+
+async def test_ossa_2014_020_the_realm_of_a_challenge_cannot_carry_headers(store):
+    got = await store.anonymous().get("//v1/AUTH_x%22%0AContent-Length:%201%0A%0A%3Cb%3E")
+    assert got.status == 401 and got.headers["www-authenticate"] == 'Swift realm="AUTH_x%22%0AContent-Length%3A%201%0A%0A%3Cb%3E"'

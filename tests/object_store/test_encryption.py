@@ -126,3 +126,13 @@ def _encryption(store):
     while not isinstance(app, Encryption):
         app = app.app
     return app
+
+
+async def test_what_is_kept_aside_is_listed_in_the_clear(store):
+    alice = store.as_("alice")
+    await alice.put("/old")
+    await alice.put("/c", X_Versions_Location="old")
+    await alice.put("/c/o", b"first")
+    await alice.put("/c/o", b"second")
+    row, = (await alice.get("/old?format=json")).json
+    assert row["hash"] == md5(b"first").hexdigest()

@@ -43,3 +43,34 @@ async def test_where_something_is():
 
 async def test_nobody_is_told_where_things_are_unless_that_is_wanted(store):
     assert (await store.anonymous().get("//endpoints/v1/AUTH_alice/c/o")).status in (401, 404)
+
+
+async def test_what_has_no_type_gets_the_one_that_its_name_tells(store):
+    alice = store.as_("alice")
+    await alice.put("/c")
+    await alice.put("/v", X_Versions_Enabled="true")
+    for path in ("/c/a.txt", "/v/a.txt"):
+        await alice.put(path, b"x")
+        assert (await alice.head(path)).headers["content-type"] == "text/plain"
+    await alice.put("/c/b.html", b"x", Content_Type="text/odd", X_Detect_Content_Type="true")
+    assert (await alice.head("/c/b.html")).headers["content-type"] == "text/html"
+    await alice.put("/c/c.html", b"x", Content_Type="text/odd")
+    assert (await alice.head("/c/c.html")).headers["content-type"] == "text/odd"
+
+
+async def test_listings_of_accounts_name_policies_and_containers_show_when_they_were_changed():
+    policies = [{"index": 0, "name": "gold", "default": True}, {"index": 1, "name": "silver"}]
+    async with TestStore(policies=policies) as store:
+        alice = store.as_("alice")
+        await alice.put("/a")
+        await alice.put("/b", X_Storage_Policy="silver")
+        rows = (await alice.get("?format=json")).json
+        assert [(row["name"], row["storage_policy"]) for row in rows] == [("a", "gold"), ("b", "silver")]
+        assert "storage_policy_index" not in rows[0] and "<storage_policy>silver</storage_policy>" in (await alice.get("?format=xml")).text
+        before = (await alice.head("/a")).headers["last-modified"]
+        await store.clock.sleep(2)
+        await alice.post("/a", X_Container_Meta_Colour="blue")
+        changed = (await alice.head("/a")).headers["last-modified"]
+        await store.clock.sleep(2)
+        await alice.put("/a/o", b"x")
+        assert before != changed == (await alice.head("/a")).headers["last-modified"]

@@ -8,6 +8,7 @@ users cannot touch what a service keeps for them. Everybody else needs an access
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from pileus.core.context import Context
 from pileus.core.errors import Unauthenticated
@@ -106,7 +107,7 @@ class Auth(Feature):
 
     def challenge(self, req: Request) -> Response:
         account = _account(req) or "unknown"
-        return plain(401, headers={"www-authenticate": f'Swift realm="{account}"'})
+        return plain(401, headers={"www-authenticate": f'Swift realm="{quote(account, errors="surrogateescape")}"'})
 
 
 def lowered(roles: Iterable[str]) -> frozenset[str]:

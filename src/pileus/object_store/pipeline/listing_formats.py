@@ -100,7 +100,7 @@ def _match(kind: str) -> str | None:
 def xml(name: str, rows: list[dict], *, of_objects: bool) -> bytes:
     """A listing in Swift's XML."""
     outer, inner = ("container", "object") if of_objects else ("account", "container")
-    fields = ("hash", "bytes", "content_type", "last_modified") if of_objects else ("count", "bytes", "last_modified")
+    fields = ("hash", "bytes", "content_type", "last_modified") if of_objects else ("count", "bytes", "last_modified", "storage_policy")
     parts = [f'<?xml version="1.0" encoding="UTF-8"?>\n<{outer} name={quoteattr(name)}>']
     for row in rows:
         if "subdir" in row:

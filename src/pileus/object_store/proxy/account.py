@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pileus.object_store.model.timestamp import normal
 from pileus.object_store.proxy import constraints
 from pileus.object_store.proxy.ask import anyone, everyone
@@ -34,6 +36,8 @@ async def show(proxy: Proxy, req: Request, account: str) -> Response:
             return plain(410)
         if proxy.config.account_autocreate:
             return _empty(req, proxy)
+    if answer.ok and req.method == "GET":
+        await _name_policies(proxy, answer)
     if not req.owner:
         answer.headers = {n: v for n, v in answer.headers.items() if n not in OF_OWNERS}
     return counted_by_policy(proxy, answer)
@@ -116,6 +120,17 @@ def check_limit(req: Request, most: int) -> None:
     text = req.params.get("limit", "")
     if text.isascii() and text.isdigit() and int(text) > most:
         raise Stop(plain(412, f"Maximum limit is {most}"))
+
+
+async def _name_policies(proxy: Proxy, answer: Response) -> None:
+    """In the listing, the policies of containers by their names."""
+    rows = msgspec.json.decode(await answer.read())
+    for row in rows:
+        policy = proxy.policies.get(row.pop("storage_policy_index", 0))
+        if policy is not None and "name" in row:
+            row["storage_policy"] = policy.name
+    answer.body = msgspec.json.encode(rows)
+    answer.headers["content-length"] = str(len(answer.body))
 
 
 def counted_by_policy(proxy: Proxy, answer: Response) -> Response:

@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Mapping
 
 from pileus.object_store.model.limits import Limits
 from pileus.object_store.model.names import RESERVED
-from pileus.object_store.wire.message import Request, Stop
+from pileus.object_store.wire.message import Request, Stop, is_true
 from pileus.object_store.wire.status import plain
 
 
@@ -24,6 +25,12 @@ def check_name(kind: str, name: str, most: int) -> None:
     if size(name) > most and not name.startswith(RESERVED):
         text = f"{kind} name length of {size(name)} longer than {most}"
         raise Stop(plain(400, text, {"content-type": "text/html; charset=UTF-8"}))
+
+
+def settle_type(req: Request) -> None:
+    """Give an object that has none the type that its name tells; any, when the client wants it told by the name."""
+    if not req.header("content-type") or is_true(req.headers.pop("x-detect-content-type", "")):
+        req.headers["content-type"] = mimetypes.guess_type(req.path)[0] or "application/octet-stream"
 
 
 def check_metadata(req: Request, kind: str, limits: Limits) -> None:

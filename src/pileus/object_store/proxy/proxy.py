@@ -52,7 +52,7 @@ class Proxy:
         try:
             version, *names = req.split(2, 4)
         except ValueError:
-            return plain(412 if req.path.count("/") == 1 else 404)
+            return plain(412, "Bad URL") if req.path.count("/") == 1 else plain(404)
         if version not in ("v1", "v1.0"):
             return plain(404)
         methods = CONTROLLERS[1 + sum(name is not None for name in names)]

@@ -33,8 +33,6 @@ async def put(proxy: Proxy, req: Request, place: Place) -> Response:
     replicas = len(nodes.primaries)
     queues = expiry.told_queues(proxy, req, replicas)
     headers = [h | q | place.own(req) | {"x-timestamp": at} for h, q in zip(place.told_containers(replicas), queues, strict=True)]
-    for own in headers:
-        own.setdefault("content-type", "application/octet-stream")
     if len(nodes.primaries) == 1:
         answer = await _to_one(proxy, req, place, nodes, headers[0])
     else:
@@ -64,6 +62,7 @@ def check(proxy: Proxy, req: Request) -> None:
     if "if-none-match" in req.headers and req.header("if-none-match") != "*":
         raise Stop(plain(400, "If-None-Match only supports *"))
     constraints.check_metadata(req, "object", limits)
+    constraints.settle_type(req)
     expiry.settle(proxy, req)
     if not constraints.is_text(req.header("content-type")):
         raise Stop(plain(400, "Please specify Content-Type in UTF-8"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pileus.object_store.pipeline.encryption import cipher
 from pileus.object_store.pipeline.encryption.cipher import Sealed, Undecipherable, opened, secret_of
 from pileus.object_store.pipeline.encryption.keys import masked
-from pileus.object_store.pipeline.encryption.names import BODY, ETAG, ETAG_MAC, META, OF_BODY, OF_METADATA, SHOWN
+from pileus.object_store.pipeline.encryption.names import BODY, ETAG, ETAG_MAC, LISTED, META, OF_BODY, OF_METADATA, SHOWN
 from pileus.object_store.wire import conditional, multipart, ranges
 from pileus.object_store.wire.body import Body, stream
 from pileus.object_store.wire.message import Request, Response
@@ -48,6 +48,8 @@ def _asking(feature: Encryption, req: Request, path: str) -> Request:
 def _open(feature: Encryption, response: Response, path: str) -> Response:
     """An answer in the clear, without what belongs to the encryption. Raises Undecipherable."""
     keys, headers = feature.keys, response.headers
+    if (listed := headers.get(LISTED)) is not None and (secret := secret_of(listed)) is not None:
+        headers[LISTED] = opened(listed, keys.key("/".join(path.split("/", 3)[:3]), secret))
     kept = {name: value for name, value in headers.items() if name.startswith((OF_BODY, OF_METADATA))}
     if not kept:
         return response

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pileus.object_store.pipeline import report
 from pileus.object_store.pipeline.slo import manifest
 from pileus.object_store.pipeline.slo.manifest import Entry, Wanted
+from pileus.object_store.proxy.constraints import settle_type
 from pileus.object_store.wire import ranges
 from pileus.object_store.wire.body import stream
 from pileus.object_store.wire.conditional import moment
@@ -123,11 +124,11 @@ async def _store(slo: StaticLargeObjects, req: Request, entries: list[Entry]) ->
         return plain(422)
     stored_etag = manifest.md5(body, usedforsecurity=False).hexdigest()
     override = "x-object-sysmeta-container-update-override-"
+    settle_type(req)
     listed = req.header(f"{override}etag", stored_etag)
     headers = {n: v for n, v in req.headers.items() if n not in ("transfer-encoding", "content-length")} | {
         "content-length": str(len(body)), "etag": stored_etag, "x-static-large-object": "True", "x-object-sysmeta-slo-etag": etag,
         "x-object-sysmeta-slo-size": str(size), f"{override}etag": f"{listed}; slo_etag={etag}", f"{override}size": str(size)}
-    headers.setdefault("content-type", "application/octet-stream")
     sent = req.child("PUT", None, headers, body=stream(body), source="SLO")
     response = await slo.app(sent)
     if response.ok:

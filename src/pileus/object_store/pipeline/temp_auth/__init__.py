@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 from typing import Any
+from urllib.parse import quote
 
 from pileus.core.context import Context
 from pileus.object_store.config import TempUser
@@ -71,7 +72,7 @@ class TempAuth(Feature):
         known = self.users.get(user)
         right = known is not None and hmac.compare_digest(known.key.encode(), key.encode("utf-8", "surrogateescape"))
         if known is None or not right or known.account != account:
-            return plain(401, headers={"www-authenticate": f'Swift realm="{account or "unknown"}"'})
+            return plain(401, headers={"www-authenticate": f'Swift realm="{quote(account) or "unknown"}"'})
         return self._let_in(req, known)
 
     def _let_in(self, req: Request, user: TempUser) -> Response:

@@ -12,6 +12,7 @@ from pileus.object_store.model.timestamp import after, normal
 from pileus.object_store.pipeline.feature import Feature
 from pileus.object_store.pipeline.versioning.hidden import admit, at_name, keep, request, written
 from pileus.object_store.pipeline.versioning.names import DELETED, LINK, NULL, Where, quoted
+from pileus.object_store.proxy.constraints import settle_type
 from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
@@ -47,7 +48,7 @@ async def _put(feature: Feature, req: Request, where: Where) -> Response:
     await _keep_current(feature, req, where)
     at = feature.store.proxy.stamp()
     if "x-symlink-target" not in req.headers:
-        req.headers.setdefault("content-type", "application/octet-stream")
+        settle_type(req)                    # while the name is the client's
     counter = Counted(req.body)
     headers = {n: v for n, v in req.headers.items() if n not in EXPIRY and n != "if-none-match"}
     sent = request(req, "PUT", where.version_path(at), headers, body=counter if req.body is not None else None, at=at)

@@ -72,6 +72,7 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
     def _post(self, req: Request, target: Target) -> Response:
         at = stamp_of(req)
         broker = self.alive(target)
+        broker.put(at)                          # what is changed is modified: clients see when
         broker.update_metadata(self.metadata(req, at, PLAIN))
         return plain(204)
 
