@@ -21,13 +21,14 @@ async def run(store, *names):
 
 
 class Parted:
-    """Container servers of some devices do not answer."""
+    """Container servers of some devices do not answer when they are asked for the container."""
 
     def __init__(self, store, devices):
         self.store, self.devices, self.through = store, devices, store.objects.proxy.transport
 
     async def __call__(self, to, req):
-        if req.path.split("/")[1:3] in [["container", device] for device in self.devices]:
+        kind, device, _, *names = req.path.split("/")[1:6]
+        if kind == "container" and device in self.devices and names == ["AUTH_alice", "c"]:
             raise ConnectionError("parted")
         return await self.through(to, req)
 
@@ -90,6 +91,23 @@ async def test_what_was_put_since_is_not_overwritten(store):
     assert (await alice.delete("/c/both")).status == 204
     await heal(store)
     assert (await alice.get("/c/b")).data == b"newest" and await alice.names("/c") == ["a", "b"]
+
+
+async def test_manifests_and_links_move_as_they_are(store):
+    alice, devices = store.as_("alice"), holders(store)
+    await alice.put("/segments")
+    await alice.put("/segments/1", b"first")
+    with Parted(store, devices[1:]):
+        await alice.put("/c", X_Storage_Policy="gold")
+    with Parted(store, [devices[0], *(d for d in ("d1", "d2", "d3", "d4", "d5") if d not in devices)]):
+        await alice.put("/c", X_Storage_Policy="silver")
+        assert (await alice.put("/c/large?multipart-manifest=put", b'[{"path": "/segments/1"}]')).status == 201
+        assert (await alice.put("/c/link", X_Symlink_Target="segments/1")).status == 201
+    await heal(store)
+    assert {p.parts[-5] for p in store.files()} == {"objects"}
+    for name in ("large", "link"):
+        assert (await alice.get(f"/c/{name}")).data == b"first"
+    assert [(row["name"], row["bytes"]) for row in (await alice.get("/c?format=json")).json] == [("large", 5), ("link", 0)]
 
 
 def test_both_sides_agree():

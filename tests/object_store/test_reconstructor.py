@@ -6,6 +6,9 @@ import os
 import pytest
 
 from pileus.object_store.daemons import DAEMONS
+from pileus.object_store.model.timestamp import after
+from pileus.object_store.wire.body import stream
+from pileus.object_store.wire.message import Request
 from tests.object_store.harness import TestStore
 from tests.object_store.test_erasure import EC, SEGMENT, put
 
@@ -141,3 +144,44 @@ async def test_an_empty_device_is_filled(store):
     await run(store)
     assert {p: p.read_bytes() for p in store.files()} == before
     assert (await alice.get("/c/3")).data == b"3" * 100
+
+
+async def test_what_has_expired_is_rebuilt_too(store):
+    """Until the expirer has been there it is an object like any other."""
+    alice = await put(store, b"body" * SEGMENT, X_Delete_After="10")
+    await asyncio.sleep(20)
+    store.files()[0].unlink()
+    assert (await run(store))["rebuilt"] == 1 and len(store.files()) == 6
+    assert (await alice.get("/c/o")).status == 404
+
+
+async def test_moments_with_an_offset(store):
+    """The reconciler puts objects a little later than they were put: their fragments are found, read and rebuilt."""
+    alice = await put(store, b"old")
+    req = Request("PUT", "/v1/AUTH_alice/c/o", {"content-length": "3"}, body=stream(b"new"))
+    req.facts["timestamp"] = after(store.objects.proxy.stamp(), 2)
+    assert (await store.objects.proxy(req)).status == 201
+    assert (await alice.get("/c/o")).data == b"new" and len(store.files()) == 6
+    store.files()[0].unlink()
+    assert (await run(store))["rebuilt"] == 1 and (await alice.get("/c/o")).data == b"new"
+
+
+async def test_a_newer_one_that_does_not_count_is_not_rebuilt(store):
+    alice = await put(store, b"old" * SEGMENT)
+    through = store.objects.proxy.transport
+
+    async def dying(to, req):
+        if req.method == "COMMIT":
+            raise ConnectionError("gone")
+        return await through(to, req)
+
+    store.objects.proxy.transport = dying
+    assert (await alice.put("/c/o", b"new")).status == 503
+    store.objects.proxy.transport = through
+    for path in [p for p in store.files() if "#0" in p.name]:
+        path.unlink()
+    did = await run(store)
+    assert did["rebuilt"] == 1 and (await alice.get("/c/o")).data == b"old" * SEGMENT
+    await asyncio.sleep(8 * 86_400)
+    await run(store, "object-auditor")
+    assert len(store.files()) == 6 and all("#d" in p.name for p in store.files())

@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
@@ -38,6 +40,7 @@ class Proxy:
         self.stamp = Stamper(clock)
         self.health = Health(clock, limit=config.error_suppression_limit, interval_s=config.error_suppression_interval_s)
         self.cache = InfoCache(clock, config.recheck_s)
+        self.unattended: set[asyncio.Task[Any]] = set()         # questions whose answers nobody waits for any more
         self.codecs = {p.index: Codec(p.erasure) for p in policies if p.erasure is not None}
 
     async def __call__(self, req: Request) -> Response:

@@ -75,10 +75,15 @@ class Survey:
                 self.unasked.remove(node)
                 self.heard(node, answer)
                 if self.settled and not everybody:
+                    # Those who are slower may answer still: their connections are worth more than their answers.
+                    self.proxy.unattended.update(tasks)
                     return
         finally:
             for pending in tasks:
-                pending.cancel()
+                if pending in self.proxy.unattended:
+                    pending.add_done_callback(self.proxy.unattended.discard)
+                else:
+                    pending.cancel()
 
     def heard(self, node: Node, answer: Response) -> None:
         if not answer.ok and answer.status != 404:
