@@ -61,6 +61,8 @@ class Logins:
     async def log_in(self, login: Login) -> Verified:
         """A token. Raises Unauthenticated, Invalid for a request that contradicts itself, TokenNotFound for a token that proves nothing."""
         account = _account(login)
+        if account is None:
+            return await self._log_in(login)
         async with self.throttle.attempt(login.source, account):
             return await self._log_in(login)
 
@@ -232,8 +234,8 @@ class Logins:
         return chain
 
 
-def _account(login: Login) -> Hashable:
-    """What failures are counted by: the account that is meant, as it was named, in whichever case."""
+def _account(login: Login) -> Hashable | None:
+    """What failures are counted by: the account that is meant, as it was named, in whichever case. None: nothing is guessed."""
     if (user := login.password or login.totp) is not None:
         return (user.id, user.name.casefold() if user.name is not None else None, user.domain)
     app_cred = login.application_credential

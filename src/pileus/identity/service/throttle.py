@@ -55,12 +55,9 @@ class Throttle:
         self.trying: Counter[Hashable] = Counter()             # attempts under way, by account and by address
 
     @asynccontextmanager
-    async def attempt(self, source: str, account: Hashable | None) -> AsyncIterator[None]:
-        """One attempt to log in; an Unauthenticated that leaves it is a failure. Raises TooManyFailures for who must wait.
-
-        `account` None: nothing is guessed.
-        """
-        if account is None or not self.per_minute:
+    async def attempt(self, source: str, account: Hashable) -> AsyncIterator[None]:
+        """One attempt to log in; an Unauthenticated that leaves it is a failure. Raises TooManyFailures for who must wait."""
+        if not self.per_minute:
             yield
             return
         key = (source, account)
