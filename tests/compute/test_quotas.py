@@ -1,5 +1,7 @@
 """Quotas: what may be had, and the refusal of more."""
 
+import base64
+
 import pytest
 
 from pileus.compute.config import ComputeConfig, QuotaDefaults
@@ -64,3 +66,17 @@ async def test_unlimited():
     async with compute(CONFIG) as c:
         await c.resources.quotas.set("p1", None, {"instances": -1, "cores": -1, "ram": -1})
         assert await c.resources.quotas.allows("p1", "u", {"instances": 10**6, "cores": 10**6, "ram": 10**9})
+
+
+async def test_files_for_a_server_are_few_and_small(cloud):
+    def files(*sizes: int) -> list[dict]:
+        return [{"path": f"/f{n}", "contents": base64.b64encode(b"x" * size).decode()} for n, size in enumerate(sizes)]
+
+    for refused in (files(1, 1, 1, 1, 1, 1), files(10_241)):
+        got = await cloud.order(version="2.1", personality=refused, networks=[])
+        assert got.status == 403 and "Quota exceeded for injected_file" in got.text, got.text
+    await cloud.assert_clean()
+    id = (await cloud.order(version="2.1", personality=files(10_240, 1, 1, 1, 1), networks=[])).json["server"]["id"]
+    await cloud.settle()
+    got = await cloud.act(id, "rebuild", {"imageRef": await cloud.image(), "personality": files(10_241)}, version="2.1")
+    assert got.status == 403 and (await cloud.show(id))["status"] == "ACTIVE"

@@ -24,6 +24,7 @@ from pileus.compute.interface import ComputeAgent
 from pileus.compute.model import hardware
 from pileus.compute.model.flavor import Flavor
 from pileus.compute.model.order import ServerOrder
+from pileus.compute.model.quota import over
 from pileus.compute.model.server import ACTIONS, BUILDING, DELETING, SOFT_DELETED, Nic, Server
 from pileus.compute.sagas.create_server import CREATE_SERVER, CreateServer
 from pileus.compute.sagas.delete_server import DELETE_SERVER, DeleteServer
@@ -57,6 +58,7 @@ class Servers:
         await self._check_placement(who, order)
         destination = await self._destination(order)
         await self.check_metadata(who, order.metadata)
+        await self.check_files(who, order.files)
         planned = await self.network.plan(who, order.networks, security_groups=order.security_groups)
         if order.max_count > 1 and any(p.port_id or p.fixed_ip for p in planned):
             raise InvalidInput(reason="Multiple servers cannot be created with one port or one fixed address.")
@@ -272,6 +274,17 @@ class Servers:
         most = (await self.resources.quotas.limits(who.project_id or "", who.user_id))["metadata_items"]
         if 0 <= most < len(metadata):
             raise ComputeOverQuota(resource="metadata_items", requested=len(metadata), used=0, limit=most)
+
+    async def check_files(self, who: Context, files: dict[str, bytes]) -> None:
+        """Raises ComputeOverQuota for more, or larger, files than may be put into a server."""
+        if not files:
+            return
+        limits = await self.resources.quotas.limits(who.project_id or "", who.user_id)
+        wanted = {"injected_files": len(files), "injected_file_path_bytes": max(len(path.encode()) for path in files),
+                  "injected_file_content_bytes": max(map(len, files.values()))}
+        for resource, amount in wanted.items():
+            if over(limits[resource], amount):
+                raise ComputeOverQuota(resource=resource, requested=amount, used=0, limit=limits[resource])
 
     async def lock(self, id: str, who: Context, reason: str | None) -> None:
         server = await self.get(id, who)

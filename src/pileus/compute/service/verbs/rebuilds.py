@@ -35,6 +35,7 @@ class Rebuilds:
         changes = order.changes | await self._key(server, order)
         if "metadata" in changes:
             await self.servers.check_metadata(who, changes["metadata"])
+        await self.servers.check_files(who, order.files)
         kept = {k: v for k, v in server.system_metadata.items() if not k.startswith("image_")}
         async with self.servers.entering(server, "rebuild", who):
             await self.servers.store.update(server.id, self.kit.clock.now(), image_id=image.id, system_metadata=kept | remembered(image),
