@@ -1,5 +1,6 @@
 """Multipart uploads of S3's, deletes of many objects, and versions."""
 
+import base64
 import hashlib
 
 import pytest
@@ -183,3 +184,20 @@ async def test_many_are_deleted():
         done = await s3("delete_objects", Bucket="photos", Delete={"Objects": [{"Key": "a"}, {"Key": "b&<"}, {"Key": "never"}]})
         assert sorted(d["Key"] for d in done["Deleted"]) == ["a", "b&<", "never"]
         assert not store.files()
+
+
+async def test_what_is_encrypted_reads_and_lists_the_same():
+    root = base64.b64encode(bytes(32)).decode()
+    async with TestStore(real_time=True, encryption={"root_secrets": {"a": root}, "active_root_secret_id": "a"}, **SMALL) as store:
+        s3 = boto(store)
+        await s3("create_bucket", Bucket="photos")
+        plain = await s3("put_object", Bucket="photos", Key="plain", Body=b"hello", Tagging="a=b", Metadata={"m": "n"})
+        upload, parts = await begun(s3)
+        big = await complete(s3, upload, parts)
+        await s3("copy_object", Bucket="photos", Key="copy", CopySource="photos/plain")
+        assert (await s3("get_object", Bucket="photos", Key="big", IfMatch=big["ETag"]))["Body"] == b"first partsecond partend"
+        assert (await s3("get_object", Bucket="photos", Key="plain", IfMatch=plain["ETag"]))["TagCount"] == 1
+        assert await s3.refused("get_object", Bucket="photos", Key="big", IfMatch=plain["ETag"]) == "PreconditionFailed"
+        listed = {o["Key"]: (o["ETag"], o["Size"]) for o in (await s3("list_objects_v2", Bucket="photos"))["Contents"]}
+        assert listed == {"plain": (plain["ETag"], 5), "copy": (plain["ETag"], 5), "big": (big["ETag"], 24)}
+        assert not any(b"hello" in path.read_bytes() for path in store.files())
