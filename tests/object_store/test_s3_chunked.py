@@ -1,6 +1,7 @@
 """Bodies in chunks, however they are cut on their way."""
 
 import asyncio
+import itertools
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from tests.wire import pieces
 
 def read(body: bytes, cuts: list[int], length: int, *, trailers: bool = False) -> tuple[bytes, dict[str, str]]:
     ends = sorted({min(cut, len(body)) for cut in cuts} | {0, len(body)})
-    chunks = Chunks(pieces(*(body[a:b] for a, b in zip(ends, ends[1:], strict=False))), length, trailers=trailers)
+    chunks = Chunks(pieces(*(body[a:b] for a, b in itertools.pairwise(ends))), length, trailers=trailers)
 
     async def main() -> bytes:
         return b"".join([piece async for piece in chunks])
