@@ -28,7 +28,6 @@ MODULES = (
     "oauth2",
     "sealing",
     "federated_users",
-    "remote",
     "factors",
     "redelegation",
     "bad_input",

@@ -145,3 +145,24 @@ async def test_lists_by_when_passwords_expire(where):
             assert await listed(condition) == (["ann"] if found else []), condition
         for bad in ("soon", "lt:soon", "before:2026-01-01T00:00:00Z", "", "lt:", "<:2026-01-01T00:00:00Z"):
             assert (await admin.get(f"{V3}/{path}?password_expires_at={bad}")).status == 400, bad
+
+
+async def test_a_domains_manager_claims_nobody_of_anothers_provider(keystone):
+    """Else their user would get the groups and roles that the provider's people bring along."""
+    admin = await keystone.as_()
+    await provider(admin, "corp", "saml2")
+    theirs = (await create(admin, "domain", name="theirs"))["id"]
+    made = await admin.put(f"{FED}/identity_providers/own", {"identity_provider": {"enabled": True, "domain_id": theirs}})
+    assert made.status == 201
+    assert (await admin.put(f"{FED}/identity_providers/own/protocols/saml2", {"protocol": {"mapping_id": "m"}})).status == 201
+    boss = (await create(admin, "user", name="boss", domain_id=theirs, password="boss"))["id"]
+    await keystone.identity.assign_role("manager", user_id=boss, domain_id=theirs)
+    manager = await keystone.as_("boss", "boss", domain="theirs", scope={"domain": {"id": theirs}})
+    plain = await create(manager, "user", name="x", domain_id=theirs)
+    one = f"{USERS}/{plain['id']}"
+    for wanted, status in (([federated("corp", saml2="ceo")], 403), ([federated("own", saml2="a"), federated("corp", saml2="ceo")], 403)):
+        got = await manager.post(USERS, {"user": {"name": "y", "domain_id": theirs, "federated": wanted}})
+        assert got.status == (await manager.patch(one, {"user": {"federated": wanted}})).status == status, got.text
+    assert "federated" not in (await manager.get(one)).json["user"] and await names(manager, "?name=y", "users") == []
+    own = [federated("own", saml2="a")]
+    assert (await manager.patch(one, {"user": {"federated": own}})).json["user"]["federated"] == own

@@ -105,7 +105,7 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     oauth1_request_token_duration_s: Annotated[int, Meta(ge=0)] = 28_800
     # How long the consent is good for (0: for ever).
     oauth1_access_token_duration_s: Annotated[int, Meta(ge=0)] = 86_400
-    # The mapping that says which user a client's certificate is of, for OAuth 2.0 with certificates (header SSL-Client-Cert).
+    # The mapping that says which user a client's certificate is of, for OAuth 2.0 with certificates.
     oauth2_cert_dn_mapping_id: str = "oauth2_mapping"
     # Who this cloud is to others that believe its SAML assertions (an address of its own). Empty: it makes none.
     saml_idp_entity_id: str = ""
@@ -129,6 +129,16 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     oidc: dict[str, OidcProvider] = {}
     # Addresses (CIDR) of web servers in front that have identified people (SAML) and say so in headers. Empty: nobody is believed.
     trusted_proxies: tuple[str, ...] = ()
+    # The header in which they name somebody they have identified by themselves. They must let none of this name through from
+    # outside. Empty: nobody logs in that way.
+    remote_user_header: str = ""
+    # The header with the name of that user's domain, kept from outside likewise. Empty: they are of the default domain.
+    remote_domain_header: str = ""
+    # What their word counts as.
+    remote_user_method: Literal["external", "kerberos"] = "external"
+    # The header in which they hand on a client's certificate (PEM) that they have checked, kept from outside likewise.
+    # Empty: there are none.
+    client_certificate_header: str = ""
     # The attribute in which they name the identity provider, unless the protocol has its own: MELLON_IDP, Shib-Identity-Provider.
     remote_id_attribute: str = ""
     # Pages that may be handed a token after a login in the browser, whole: https://host/dashboard/auth/websso/.

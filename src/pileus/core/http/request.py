@@ -148,6 +148,11 @@ class Request:
         return self.falcon.get_header(name, default=default)
 
     @property
+    def headers(self) -> dict[str, str]:
+        """All of them, names in lower case."""
+        return {name.lower(): value for name, value in self.falcon.headers.items()}
+
+    @property
     def origin(self) -> str:
         """scheme://host:port as the client sees it."""
         return f"{self.falcon.forwarded_scheme}://{self.falcon.forwarded_host}"

@@ -19,11 +19,9 @@ def remote_of(req: Request, methods: list[str]) -> tuple[str, UserRef] | None:
     method = next((m for m in methods if m in REMOTE), None)
     if method is None:
         return None
-    headers = {name.lower(): value for name, value in req.falcon.headers.items()}
-    return method, req.services.identity.assertions.remote_user(method, req.falcon.remote_addr, headers)
+    return method, req.services.identity.assertions.remote_user(method, req.falcon.remote_addr, req.headers)
 
 
 async def assertion_of(req: Request, idp_id: str) -> Assertion:
     """Raises Unauthenticated when nobody we believe says anything."""
-    headers = {name.lower(): value for name, value in req.falcon.headers.items()}
-    return await req.services.identity.assertions.read(idp_id, req.falcon.remote_addr, headers)
+    return await req.services.identity.assertions.read(idp_id, req.falcon.remote_addr, req.headers)

@@ -33,6 +33,17 @@ def identities(given: list[FederatedBody] | Any) -> list[FederatedIdentity]:
     ]
 
 
+async def check_reach(req: Request, wanted: list[FederatedIdentity], domain_id: str) -> None:
+    """Raise PolicyForbids unless who manages the domain may say this: its own providers' people, or all of them for administrators.
+
+    Somebody who logs in brings groups and roles along: whoever could claim them for a user of theirs would have these.
+    """
+    for id in sorted({who.idp_id for who in wanted}):
+        idp = await req.services.identity.federation.idps.find(id)
+        if idp is not None and idp.domain_id != domain_id:
+            req.enforce("identity:update_identity_provider", {})
+
+
 async def with_federated(req: Request, user: User, shown: dict[str, Any]) -> dict[str, Any]:
     """The view of one user, completed. Users of no identity provider have no such attribute."""
     found = await req.services.identity.users.federated(user.id)

@@ -12,7 +12,6 @@ from pileus.core.errors import TooLarge, UnsupportedMedia
 from pileus.core.http import Reply, Request, Route
 from pileus.identity.api.assertion import source_of
 from pileus.identity.errors import OAuth2InvalidClient, OAuth2InvalidRequest, OAuth2UnsupportedGrant
-from pileus.identity.federation.assertions import CERTIFICATE
 
 FORM = "application/x-www-form-urlencoded"
 LONGEST = 16_384
@@ -25,7 +24,7 @@ async def create_access_token(req: Request) -> Reply:
     if form["grant_type"] != "client_credentials":
         raise OAuth2UnsupportedGrant(grant=form["grant_type"])
     identity = req.services.identity
-    certificate = identity.assertions.certificate(req.falcon.remote_addr, req.header(CERTIFICATE))
+    certificate = identity.assertions.certificate(req.falcon.remote_addr, req.headers)
     client, secret = _basic(req.header("authorization")) or (form.get("client_id"), form.get("client_secret"))
     if client and certificate is not None and not secret:
         verified = await identity.oauth2.certificate(client, certificate)

@@ -12,7 +12,7 @@ from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.assertion import source_of
 from pileus.identity.api.bodies import Id, Name, UserOptions, changes, parse, required
-from pileus.identity.api.federated import FederatedBody, identities, with_federated
+from pileus.identity.api.federated import FederatedBody, check_reach, identities, with_federated
 from pileus.identity.api.moments import moments
 from pileus.identity.api.projects import show_project
 from pileus.identity.api.views import asked, domain_of, domain_or_own, filters, links, listing, own_domain, own_list_limit
@@ -62,10 +62,12 @@ async def create_user(req: Request, body: UserBody) -> dict[str, Any]:
     required(known.name, "name")
     domain_id = domain_or_own(req, known.domain_id or None)
     req.enforce("identity:create_user", targets.in_domain(domain_id))
+    federated = identities(known.federated)
+    await check_reach(req, federated, domain_id)
     user = await req.services.identity.users.create(
         domain_id=domain_id,
         password=_password(known),
-        federated=identities(known.federated),
+        federated=federated,
         **changes(known, extra, "domain_id", "password", "federated"),
     )
     return {"user": await with_federated(req, user, show_user(req, user))}
@@ -79,12 +81,15 @@ async def get_user(req: Request, user_id: str) -> dict[str, Any]:
 async def update_user(req: Request, user_id: str, body: UserBody) -> dict[str, Any]:
     """A null password takes the password away."""
     known, extra = parse(UserFields, body.user, id=user_id)
+    federated = identities(known.federated)
+    if federated:
+        await check_reach(req, federated, (await req.services.identity.users.get(user_id)).domain_id)
     user = await req.services.identity.users.update(
         user_id,
         changes(known, extra, "password", "federated"),
         password=_password(known),
         no_password=known.password is None,
-        federated=identities(known.federated),
+        federated=federated,
     )
     return {"user": await with_federated(req, user, show_user(req, user))}
 

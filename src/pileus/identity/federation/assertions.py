@@ -16,14 +16,13 @@ from pileus.identity.federation.mapping import Assertion
 from pileus.identity.federation.oidc import OidcClient
 from pileus.identity.model import DEFAULT_DOMAIN, DomainRef, UserRef
 
-#: Where web servers put a client's certificate.
-CERTIFICATE = "ssl-client-cert"
 #: Headers about the request, not about a person.
 _NOT_SAID = frozenset({"authorization", "cookie", "x-auth-token", "x-subject-token", "x-service-token"})
 
 
 class Assertions:
     def __init__(self, config: IdentityConfig, clock: Clock):
+        self.config = config
         self.clients = {id: OidcClient(provider, clock) for id, provider in config.oidc.items()}
         self.proxies = [ipaddress.ip_network(text, strict=False) for text in config.trusted_proxies]
 
@@ -41,14 +40,15 @@ class Assertions:
 
     def remote_user(self, method: str, peer: str | None, headers: Mapping[str, str]) -> UserRef:
         """Whom a web server in front has identified by itself. Raises Unauthenticated when nobody we believe says so."""
-        name, domain = _utf8(headers.get("remote-user", "")), _utf8(headers.get("remote-domain", ""))
-        negotiated = headers.get("auth-type", "").lower() == "negotiate"
-        if not name or not self.believes(peer) or (method == "kerberos" and not negotiated):
+        names = (self.config.remote_user_header.lower(), self.config.remote_domain_header.lower())
+        name, domain = (_utf8(headers.get(header, "")) if header else "" for header in names)
+        if not name or method != self.config.remote_user_method or not self.believes(peer):
             raise Unauthenticated()
         return UserRef(name=name, domain=DomainRef(name=domain) if domain else DomainRef(id=DEFAULT_DOMAIN))
 
-    def certificate(self, peer: str | None, header: str | None) -> Certificate | None:
+    def certificate(self, peer: str | None, headers: Mapping[str, str]) -> Certificate | None:
         """The client's certificate, as a web server in front that is believed hands it on."""
+        header = headers.get(self.config.client_certificate_header.lower(), "")
         return read(header) if header and self.believes(peer) else None
 
     def believes(self, peer: str | None) -> bool:

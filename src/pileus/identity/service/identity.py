@@ -13,7 +13,7 @@ from pileus.core.errors import Unauthenticated
 from pileus.core.kit import Kit
 from pileus.identity.config import IdentityConfig
 from pileus.identity.errors import NotByAccessRules, RoleNotFound
-from pileus.identity.federation.assertions import CERTIFICATE, Assertions
+from pileus.identity.federation.assertions import Assertions
 from pileus.identity.federation.saml_key import NAME, SamlKey
 from pileus.identity.federation.websso import WebSso
 from pileus.identity.formats import Formats
@@ -162,7 +162,7 @@ class Identity:
             raise Unauthenticated()
         who = await self._holder(token, req.header("x-service-token"), req.id)
         if who.certificate is not None:
-            certificate = self.assertions.certificate(req.falcon.remote_addr, req.header(CERTIFICATE))
+            certificate = self.assertions.certificate(req.falcon.remote_addr, req.headers)
             if certificate is None or certificate.thumbprint != who.certificate:
                 raise Unauthenticated()
         if who.app_cred_id is not None:
