@@ -127,7 +127,15 @@ async def test_what_is_damaged_is_refused(data):
 @pytest.mark.parametrize("method", ["glance-direct", "web-download"])
 async def test_an_image_is_converted(method):
     async with glance(hash_threads=1, **CONVERT) as g:
+        told, update = [], g.images.imports.tasks.update
+
+        async def telling(id, now, **values):
+            told.append(values.get("message"))
+            await update(id, now, **values)
+
+        g.images.imports.tasks.update = telling
         image, task = await imported(g, DISK, method, disk_format="qcow2")
+        assert "Converted 100 %" in told and told[-1] == task["message"] == ""
         assert (image["status"], task["status"], image["disk_format"]) == ("active", "success", "raw")
         assert image["size"] == image["virtual_size"] == samples.VIRTUAL
         assert (g.folder / g.files()[0]).stat().st_blocks * 512 < MIB           # zeros take no space

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.image.service import ROOT, glance
 
 LATE = {"delayed_delete_s": 3600}
@@ -78,3 +80,19 @@ async def test_a_deleted_image_is_in_no_cache():
         await g.images.cache.prefetch()
         await g.member().delete(f"{ROOT}/{image['id']}")
         assert (await g.admin().get("/image/v2/cache")).json == {"cached_images": [], "queued_images": []}
+
+
+@pytest.mark.database
+@pytest.mark.realtime
+async def test_on_a_database_server(database_url):
+    async with glance(database_url, hash_threads=1, **LATE) as g:
+        image = await deleted(g)
+        await g.images.uploads.sweep()
+        assert await g.images.scrubbing.scrub() is None and len(g.files()) == 1
+        got = await asyncio.gather(*(restore(g, image["id"]) for _ in range(3)))
+        assert sorted(answer.status for answer in got) == [200, 404, 404]
+        for _ in range(2):
+            assert (await g.admin().put(f"/image/v2/cache/{image['id']}")).status == 202
+        assert await g.images.cache.prefetch() == "cached 1, failed 0"
+        assert await g.images.cache.copies.hit(image["id"], g.kit.clock.now())
+        assert [copy.hits for copy in await g.images.cache.all()] == [1]
