@@ -1,7 +1,8 @@
 """Run other foreign suites than Tempest against a fresh simulated cloud of this checkout.
 
 `python -m conformance.foreign sdk --tests identity,image` runs the functional tests of openstacksdk, `… swift` those of
-Swift's source package, `… s3api` its newer S3 tests. They are pytest suites: what follows `--` goes to pytest. Without it a
+Swift's source package with users of identity's, `… swift-tempauth` with the object store's own (some tests are for the one, some
+for the other), `… s3api` its newer S3 tests. They are pytest suites: what follows `--` goes to pytest. Without it a
 row of results.md is brought up to date for every part that was run.
 """
 # SPDX-License-Identifier: Apache-2.0

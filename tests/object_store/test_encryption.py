@@ -136,3 +136,18 @@ async def test_what_is_kept_aside_is_listed_in_the_clear(store):
     await alice.put("/c/o", b"second")
     row, = (await alice.get("/old?format=json")).json
     assert row["hash"] == md5(b"first").hexdigest()
+
+
+async def test_fragments_are_encrypted_too():
+    pytest.importorskip("pyeclib", reason="the extra erasure-coding is not installed")
+    coded = {"index": 1, "name": "coded", "erasure": {"data": 3, "parity": 2, "segment_size": 10_000}}
+    encryption = {"root_secrets": {"old": OLD}, "active_root_secret_id": "old"}
+    async with TestStore(devices=6, part_power=4, policies=[{"index": 0, "name": "gold"}, coded], encryption=encryption) as store:
+        alice = store.as_("alice")
+        await alice.put("/c", X_Storage_Policy="coded")
+        await alice.put("/c/o", SECRET, X_Object_Meta_Colour="crimson")
+        got = await alice.get("/c/o")
+        assert (got.data, got.headers["etag"], got.headers["x-object-meta-colour"]) == (SECRET, md5(SECRET).hexdigest(), "crimson")
+        assert (await alice.get("/c/o", Range="bytes=70001-70020")).data == SECRET[70_001:70_021]
+        assert (await alice.get("/c/o", If_None_Match=md5(SECRET).hexdigest())).status == 304
+        assert not any(SECRET[:28] in path.read_bytes() for path in store.files())
