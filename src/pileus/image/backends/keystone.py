@@ -17,6 +17,26 @@ from pileus.image.wire import ask
 RESERVE = timedelta(minutes=10)
 
 
+class _Endpoint(msgspec.Struct):
+    interface: str
+    url: str
+    region_id: str | None = None
+
+
+class _Service(msgspec.Struct):
+    type: str
+    endpoints: list[_Endpoint] = []
+
+
+class _Token(msgspec.Struct):
+    expires_at: str
+    catalog: list[_Service] = []
+
+
+class _Answer(msgspec.Struct):
+    token: _Token
+
+
 class Session:
     """Logs in when it is needed, and again before the token ends."""
 
@@ -40,10 +60,13 @@ class Session:
             text = await answer.read()
             if answer.status != 201:
                 raise StoreFailed(detail=f"identity answered {answer.status}")
-        token = msgspec.json.decode(text)["token"]
-        ends = parse_iso(token["expires_at"])
+        try:
+            token = msgspec.json.decode(text, type=_Answer).token
+            ends = parse_iso(token.expires_at)
+        except (msgspec.DecodeError, ValueError) as odd:
+            raise StoreFailed(detail="what identity answered is not understood") from odd
         reserve = min(RESERVE, (ends - self.clock.now()) / 2)
-        return self._endpoint(token["catalog"]), answer.headers["x-subject-token"], ends - reserve
+        return self._endpoint(token.catalog), answer.headers.get("x-subject-token", ""), ends - reserve
 
     def _identity(self) -> dict[str, Any]:
         config = self.config
@@ -58,10 +81,10 @@ class Session:
             return {}
         return {"scope": {"project": {"name": self.config.project_name, "domain": {"name": self.config.project_domain_name}}}}
 
-    def _endpoint(self, catalog: list[dict[str, Any]]) -> str:
+    def _endpoint(self, catalog: list[_Service]) -> str:
         """Raises StoreFailed."""
         for service in catalog:
-            for endpoint in service["endpoints"] if service["type"] == self.service else ():
-                if endpoint["interface"] == self.config.interface and self.config.region in ("", endpoint["region_id"]):
-                    return str(endpoint["url"]).rstrip("/")
+            for endpoint in service.endpoints if service.type == self.service else ():
+                if endpoint.interface == self.config.interface and self.config.region in ("", endpoint.region_id):
+                    return endpoint.url.rstrip("/")
         raise StoreFailed(detail=f"the catalog has no {self.config.interface} endpoint of type {self.service}")

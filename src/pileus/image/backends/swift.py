@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -29,14 +30,13 @@ PAGE = 1000
 class SwiftStore:
     def __init__(self, config: SwiftConfig, clock: Clock):
         self.config, self.session, self.going = config, Session(config, "object-store", clock), Going()
-        self.ready = False
 
     async def put(self, key: str, blocks: AsyncIterator[bytes]) -> None:
         pieces, made = Pieces(blocks), list[dict[str, Any]]()
         self.going.begin(key)
         try:
             with reached(pieces):
-                await self._container()
+                await self._done("PUT", "")                             # the container; and the token is good for what follows
                 while await pieces.more():
                     made.append(await self._segment(f"{key}/{len(made):08}", pieces))
                     self.going.check(key)
@@ -55,8 +55,7 @@ class SwiftStore:
         if length == 0:
             return
         with reached():
-            url, token = await self._url(key)
-            async with ask("GET", url, {"X-Auth-Token": token} | content_range(start, length)) as answer:
+            async with self._ask("GET", key, content_range(start, length)) as answer:
                 if answer.status in (404, 416):
                     raise BlobMissing(detail=f"{key}: {answer.status}")
                 self._check(answer)
@@ -96,19 +95,14 @@ class SwiftStore:
             except (OSError, StoreFailed):
                 return
 
-    async def _container(self) -> None:
-        if not self.ready:
-            await self._done("PUT", "")
-            self.ready = True
-
     async def _names(self, prefix: str) -> list[str]:
         """The names of all objects that begin so."""
         found: list[str] = []
         with reached():
             while True:
                 marker = quote(found[-1], safe="") if found else ""
-                url, token = await self._url("", f"prefix={quote(prefix, safe='')}&limit={PAGE}&marker={marker}")
-                async with ask("GET", url, {"X-Auth-Token": token, "Accept": "text/plain"}) as answer:
+                query = f"prefix={quote(prefix, safe='')}&limit={PAGE}&marker={marker}"
+                async with self._ask("GET", "", {"Accept": "text/plain"}, query=query) as answer:
                     if answer.status == 404:
                         return found
                     self._check(answer)
@@ -119,20 +113,25 @@ class SwiftStore:
 
     async def _done(self, method: str, name: str, body: Body = b"", query: str = "", *, absent: bool = False) -> None:
         """Raises OSError or StoreFailed."""
-        url, token = await self._url(name, query)
-        async with ask(method, url, {"X-Auth-Token": token}, body) as answer:
+        async with self._ask(method, name, {}, body, query) as answer:
             if not (absent and answer.status == 404):
                 self._check(answer)
 
-    async def _url(self, name: str, query: str = "") -> tuple[str, str]:
-        """The address of an object, or of the container, and a token for it."""
-        endpoint, token = await self.session.endpoint()
-        path = f"{endpoint}/{quote(self.config.container)}" + (f"/{quote(name)}" if name else "")
-        return path + (f"?{query}" if query else ""), token
+    @asynccontextmanager
+    async def _ask(self, method: str, name: str, headers: dict[str, str], body: Body = b"", query: str = "") -> AsyncIterator[Answer]:
+        """The answer for an object, or for the container. A token that is refused is replaced, once; a stream cannot be sent again."""
+        path = f"/{quote(self.config.container)}" + (f"/{quote(name)}" if name else "") + (f"?{query}" if query else "")
+        for last in (not isinstance(body, bytes), True):
+            endpoint, token = await self.session.endpoint()
+            async with ask(method, endpoint + path, headers | {"X-Auth-Token": token}, body) as answer:
+                if answer.status == 401:
+                    self.session.forget()
+                    if not last:
+                        continue
+                yield answer
+                return
 
     def _check(self, answer: Answer) -> None:
-        if answer.status == 401:
-            self.session.forget()
         if answer.status in FULL:
             raise StoreFull(detail=f"the object store answered {answer.status}")
         if answer.status >= 300:
