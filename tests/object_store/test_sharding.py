@@ -163,6 +163,30 @@ async def test_a_large_container_is_sharded(caplog):
         assert (await run(store))[0].get("rows") is None
 
 
+async def test_object_servers_tell_shards_at_once_and_the_container_later():
+    async with make(**LARGER, batch=10) as store:
+        alice = await fill(store, 30)
+        await run(store, *["container-sharder"] * 3)
+        through, told = store.objects.node.objects.transport, []
+
+        async def heard(to, req):
+            told.append(req.path.split("/")[4])
+            if failing:
+                raise ConnectionError("away")
+            return await through(to, req)
+
+        store.objects.node.objects.transport, failing = heard, False
+        assert (await alice.put("/c/o0075", b"x")).status == 201 and (await alice.delete("/c/o000")).status == 204
+        assert set(told) == {".shards_AUTH_alice"} and len(await alice.names("/c")) == 30
+        failing = True
+        assert (await alice.put("/c/o0076", b"x")).status == 201
+        failing = False
+        assert len(await alice.names("/c")) == 30
+        await run(store, "object-updater")
+        assert len(await alice.names("/c")) == 31
+        assert not list(store.folder.glob("devices/*/async_pending/*/*"))
+
+
 async def test_shards_shard_and_shrink():
     async with make(**LARGER, batch=10) as store:
         alice = await fill(store, 30)

@@ -9,8 +9,10 @@ import msgspec
 
 from pileus.object_store.model.policy import StoragePolicy
 from pileus.object_store.proxy import constraints
+from pileus.object_store.proxy.shards import shard_of
 from pileus.object_store.ring.device import Node
 from pileus.object_store.ring.ring import Ring
+from pileus.object_store.storage.object.updates import CONTAINER_PATH
 from pileus.object_store.wire.message import Request, Stop
 from pileus.object_store.wire.status import plain
 
@@ -31,6 +33,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     part: int
     containers: list[Node]
     container_part: int
+    shard: str = ""                         # ACCOUNT/CONTAINER that lists it instead of its container
 
     @property
     def policy_header(self) -> dict[str, str]:
@@ -46,6 +49,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         for number, node in enumerate(self.containers):
             own = each[number % replicas]
             own["x-container-partition"] = str(self.container_part)
+            if self.shard:
+                own[CONTAINER_PATH] = self.shard
             for name, value in (("x-container-host", f"{node.device.ip}:{node.device.port}"), ("x-container-device", node.device.device)):
                 own[name] = f"{own[name]},{value}" if name in own else value
         return each
@@ -64,7 +69,10 @@ async def locate(proxy: Proxy, req: Request, account: str, container: str, obj: 
     if policy is None:
         raise Stop(plain(503))
     ring, containers = proxy.rings[policy.ring], proxy.rings["container"]
-    container_part = containers.partition(account, container)
+    container_part, shard = containers.partition(account, container), None
+    if req.method not in ("GET", "HEAD") and info.headers.get("x-backend-sharding-state") == "sharded":
+        shard = await shard_of(proxy, account, container, obj)
+        container_part = containers.partition(*shard.path) if shard else container_part
     return Place(path=f"/{account}/{container}/{obj}", policy=policy, ring=ring,
                  part=ring.partition(account, container, obj), containers=containers.primaries(container_part),
-                 container_part=container_part)
+                 container_part=container_part, shard=shard.name if shard else "")

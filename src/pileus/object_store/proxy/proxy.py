@@ -21,6 +21,7 @@ from pileus.object_store.proxy.erasure.codec import Codec
 from pileus.object_store.proxy.health import Health
 from pileus.object_store.proxy.info import Info, InfoCache
 from pileus.object_store.proxy.nodes import Nodes
+from pileus.object_store.proxy.shards import RangesCache
 from pileus.object_store.ring.ring import Ring
 from pileus.object_store.transport import Transport
 from pileus.object_store.wire.message import ALLOWS_RESERVED, Request, Response, Stop, is_true
@@ -40,6 +41,7 @@ class Proxy:
         self.stamp = Stamper(clock)
         self.health = Health(clock, limit=config.error_suppression_limit, interval_s=config.error_suppression_interval_s)
         self.cache = InfoCache(clock, config.recheck_s)
+        self.ranges = RangesCache(clock, config.recheck_s)
         self.unattended: set[asyncio.Task[Any]] = set()         # questions whose answers nobody waits for any more
         self.codecs = {p.index: Codec(p.erasure) for p in policies if p.erasure is not None}
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: The client waits for the container's servers this long; the updater has more patience.
 TIMEOUT_S = 1.0
 FOLDER = "async_pending"
+#: A shard, ACCOUNT/CONTAINER, that is told in place of the object's container. What it cannot be told waits for the container itself:
+#: by then others may have the shard's place.
+CONTAINER_PATH = "x-backend-container-path"
 
 
 class Pending(msgspec.Struct, kw_only=True):
@@ -41,7 +44,7 @@ async def tell_containers(server: ObjectServer, req: Request, target: Target, me
     pending = Pending(method=method, account=target.account, container=target.container, object=target.object,
                       headers={**row, "x-backend-storage-policy-index": req.header("x-backend-storage-policy-index", "0")})
     await _tell(server, target, pending, target.hash, req.header("x-container-partition"), _listed(req, "x-container-host"),
-                _listed(req, "x-container-device"))
+                _listed(req, "x-container-device"), req.header(CONTAINER_PATH))
 
 
 async def tell_queue(server: ObjectServer, req: Request, target: Target, at: str, before: str, now: str) -> None:
@@ -63,8 +66,8 @@ async def tell_queue(server: ObjectServer, req: Request, target: Target, at: str
 
 
 async def _tell(server: ObjectServer, target: Target, pending: Pending, hash: str, partition: str, hosts: Sequence[str],
-                devices: Sequence[str]) -> None:
-    path = f"{partition}/{pending.account}/{pending.container}/{pending.object}"
+                devices: Sequence[str], instead: str = "") -> None:
+    path = f"{partition}/{instead or f'{pending.account}/{pending.container}'}/{pending.object}"
 
     async def tell(host: str, device: str) -> bool:
         try:
@@ -77,7 +80,7 @@ async def _tell(server: ObjectServer, target: Target, pending: Pending, hash: st
 
     told = await asyncio.gather(*(tell(host, device) for host, device in zip(hosts, devices, strict=False)))
     if not all(told) or (not hosts and pending.account == expiry.ACCOUNT):
-        pending.told = [f"{host}/{device}" for host, device, heard in zip(hosts, devices, told, strict=False) if heard]
+        pending.told = [f"{host}/{device}" for host, device, heard in zip(hosts, devices, told, strict=False) if heard and not instead]
         await server.run(target, keep, target.root, hash, pending.headers["x-timestamp"], pending)
 
 
