@@ -20,6 +20,7 @@ def test_many_at_once(tmp_path, monkeypatch, same_file_system):
     for _ in range(20):
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: local._link(stored, link), range(8)))
+        assert link.samefile(stored) is same_file_system                   # no byte is copied where none need be
         assert link.read_bytes() == stored.read_bytes() and [p.name for p in link.parent.iterdir()] == ["image"]
         link.unlink()
 
