@@ -116,17 +116,17 @@ class Call:
         return info
 
     # ---- documents ---------------------------------------------------------------------------------------------------
-    async def document(self, root: str, *, error: str = "MalformedXML", required: bool = True, checked: bool = True) -> xml.Node | None:
+    async def document(self, root: str, *, required: bool = True, checked: bool = True) -> xml.Node | None:
         """The request's XML; None when there is no body and none is required. Raises S3Error."""
         body = await self.read_body(checked=checked)
         if not body.strip():
             if required:
-                raise S3Error("MissingRequestBodyError" if error == "MalformedXML" else error)
+                raise S3Error("MissingRequestBodyError")
             return None
         try:
             return xml.parse(body, root)
         except ValueError:
-            raise S3Error(error) from None
+            raise S3Error("MalformedXML") from None
 
     async def read_body(self, most: int = LONGEST_DOCUMENT, *, checked: bool = True) -> bytes:
         """The whole body; `checked`: by the checksum that headers tell, too. Raises S3Error when it is longer than `most`."""

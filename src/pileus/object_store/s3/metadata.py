@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import parse_qsl
 
-from pileus.object_store.s3 import payload
+from pileus.object_store.s3 import payload, tagging
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.wire.message import Response
@@ -96,8 +96,6 @@ def conditions(call: Call) -> dict[str, str]:
 
 def tags_of_header(text: str) -> str:
     """Tags as a query, which is how they are kept. Raises S3Error."""
-    from pileus.object_store.s3 import tagging
-
     try:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
     except ValueError:
