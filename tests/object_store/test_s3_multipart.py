@@ -36,6 +36,7 @@ async def test_an_upload_becomes_an_object():
         done = await complete(s3, upload, parts)
         hashes = b"".join(hashlib.md5(p).digest() for p in (b"first part", b"second part", b"end"))
         assert done["ETag"] == f'"{hashlib.md5(hashes).hexdigest()}-3"'
+        assert done["Location"] == "http://s3.test/s3/photos/big"
         assert (await complete(s3, upload, parts))["ETag"] == done["ETag"]      # asked again: answered again
         got = await s3("get_object", Bucket="photos", Key="big", IfMatch=done["ETag"])
         assert (got["Body"], got["ETag"]) == (b"first partsecond partend", done["ETag"])

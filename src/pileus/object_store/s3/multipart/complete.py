@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from pileus.object_store.s3 import metadata, objects, xml
-from pileus.object_store.s3.call import Call, answer
+from pileus.object_store.s3.call import Call, answer, url_quoted
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lock.model import HOLD, RETENTION
 from pileus.object_store.s3.multipart import layout
@@ -128,6 +128,6 @@ async def _made_of(call: Call, upload: str) -> str:
 
 
 def _answered(call: Call, etag: str, made: Response) -> Response:
-    location = f"{call.req.facts.get('scheme', 'http')}://{call.header('host')}{call.req.path}"
+    location = f"{call.req.facts.get('scheme', 'http')}://{call.header('host')}{url_quoted(call.req.path)}"
     return answer("CompleteMultipartUploadResult", xml.tag("Location", location), xml.tag("Bucket", call.bucket), xml.tag("Key", call.key),
                   xml.tag("ETag", metadata.quoted(etag)), headers=objects.of_version(made))
