@@ -3,10 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import asyncio
 
+import pytest
+
 from pileus.compute import periodic
 from pileus.compute.model.server import Fault
 from pileus.core.context import EVERYONE
 from tests.cloud import TestCloud
+from tests.compute.verbs import VERBS, a_cloud, ready
 
 COMPUTE = "/compute/v2.1"
 
@@ -59,3 +62,33 @@ async def test_every_task_is_shown_with_its_period_and_its_last_result(cloud):
     for task in periodic.PERIODIC:
         assert shown[task.name]["every_s"] == task.every_s and not shown[task.name]["error"]
     assert shown["report_host"]["runs"] >= 2 and shown["report_host"]["result"] == "0 guests"
+
+
+async def test_an_interface_whose_port_is_gone_goes_too(cloud):
+    network, compute = await cloud.network(), cloud.cloud.services.compute
+    id = await cloud.boot(networks=[{"uuid": network}, {"uuid": network}])
+    assert await periodic.heal_interfaces(compute) is None
+    lost, kept = [nic.port_id for nic in (await compute.store.get(id, EVERYONE)).nics]
+    assert (await (await cloud.as_("pileus-admin")).delete(f"/network/v2.0/ports/{lost}")).status == 204
+    assert await periodic.heal_interfaces(compute) == "1 gone"
+    await cloud.settle()
+    assert [nic.port_id for nic in (await compute.store.get(id, EVERYONE)).nics] == [kept]
+    assert [nic.port_id for nic in cloud.drivers["h1"].spec(id).nics] == [kept]
+    assert await periodic.heal_interfaces(compute) is None
+    await cloud.assert_clean(servers={id})
+
+
+@pytest.mark.parametrize("verb", ["rebuild", "resize", "reboot-hard", "shelve", "live-migrate", "migrate"])
+async def test_a_port_that_was_deleted_a_moment_ago_hinders_nothing(verb):
+    chosen = next(one for one in VERBS if one.name == verb)
+    async with a_cloud(chosen) as cloud:
+        id = await ready(cloud, chosen)
+        (nic,) = (await cloud.cloud.services.compute.store.get(id, EVERYONE)).nics
+        assert (await (await cloud.as_("pileus-admin")).delete(f"/network/v2.0/ports/{nic.port_id}")).status == 204
+        assert (await chosen.order(cloud, id)).status < 300
+        await cloud.settle(70)
+        server = await cloud.show(id)
+        assert server["status"] in ("ACTIVE", "VERIFY_RESIZE", "SHELVED_OFFLOADED") and server["OS-EXT-STS:task_state"] is None, server
+        await (await cloud.as_()).delete(f"{COMPUTE}/servers/{id}")
+        await cloud.settle()
+        await cloud.assert_clean()

@@ -116,6 +116,12 @@ async def resume_sagas(compute: Compute) -> str | None:
     return await compute.kit.sagas.resume()
 
 
+async def heal_interfaces(compute: Compute) -> str | None:
+    """Servers have the interfaces that the network service has ports for, and no others (Nova's heal of network information)."""
+    gone = await compute.interfaces.heal()
+    return f"{gone} gone" if gone else None
+
+
 async def drop_console_tokens(compute: Compute) -> str | None:
     """Forget links to consoles that can no longer be opened."""
     dropped = await compute.consoles.drop_expired()
@@ -134,6 +140,7 @@ PERIODIC = [
     Periodic(time_out_builds, every_s=60),
     Periodic(drop_allocations_of_nobody, every_s=3600),
     Periodic(heal_allocations, every_s=3600),
+    Periodic(heal_interfaces, every_s=300),
     Periodic(drop_console_tokens, every_s=300),
     Periodic(audit_usage, every_s=600),
     Periodic(confirm_resizes, every_s=60),

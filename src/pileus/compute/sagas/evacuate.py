@@ -14,7 +14,7 @@ from pileus.compute.interface import Build, ImageRef
 from pileus.compute.model.migration import Migration
 from pileus.compute.model.server import ACTIVE, STOPPED, Server
 from pileus.compute.sagas.conductor import Conductor
-from pileus.compute.sagas.guest import bind_ports, device_owner, end_guest, guest_spec, in_task
+from pileus.compute.sagas.guest import assign_ports, bind_ports, end_guest, guest_spec, in_task
 from pileus.compute.sagas.resize import settle
 from pileus.core.errors import CloudError, NotFound
 from pileus.core.saga import Saga, Step
@@ -62,8 +62,7 @@ async def end_new(s: Evacuate, c: Conductor) -> None:
     if server is None or m is None or m.dest_host is None or m.status == "done":
         return
     await end_guest(server.id, m.dest_host, c)
-    for nic in server.nics:
-        await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=device_owner(server), host=m.source_host or "")
+    await assign_ports(server, m.source_host or "", c)
 
 
 async def finish(s: Evacuate, c: Conductor) -> None:

@@ -58,7 +58,8 @@ async def guest_spec(server: Server, c: Conductor, *, format: str = "raw", prope
     known = properties_of(server) if properties is None else properties
     ports = {port.id: port for port in await c.network.ports_of(server.id)} if server.nics else {}
     nics = tuple(GuestNic(port_id=nic.port_id, mac=ports[nic.port_id].mac_address, device=tap_name(nic.port_id), mtu=ports[nic.port_id].mtu,
-                          model=known.get("hw_vif_model", "virtio")) for nic in server.nics)
+                          model=known.get("hw_vif_model", "virtio"))
+                 for nic in server.nics if nic.port_id in ports)
     drive = None
     if server.config_drive:
         drive = config_drive(server, await interfaces_of(server, c.network), admin_pass=admin_pass, files=files or {},
@@ -76,10 +77,18 @@ def device_owner(server: Server) -> str:
 
 async def bind_ports(server: Server, host: str, c: Conductor) -> None:
     """The server's ports are on that host from now on, and it is told so. Repeatable."""
-    for nic in server.nics:
-        await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=device_owner(server), host=host)
+    await assign_ports(server, host, c)
     if server.nics:
         await c.network.wire(host)
+
+
+async def assign_ports(server: Server, host: str, c: Conductor) -> None:
+    """The server's ports belong on that host ("": on none). One that was deleted behind the server's back is on no host. Repeatable."""
+    for nic in server.nics:
+        try:
+            await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=device_owner(server), host=host)
+        except NotFound:
+            log.warning("a server's port is gone", server=server.id, port=nic.port_id)
 
 
 async def release_port(nic: Nic, server_id: str, c: Conductor) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from pileus.compute.hypervisor.base import Power
 from pileus.compute.model.server import ACTIVE, SHELVED, SHELVED_OFFLOADED
 from pileus.compute.sagas.conductor import Conductor
-from pileus.compute.sagas.guest import SHUTDOWN_S, device_owner, end_guest, host_of, in_task, power_again
+from pileus.compute.sagas.guest import SHUTDOWN_S, assign_ports, end_guest, host_of, in_task, power_again
 from pileus.compute.sagas.snapshot import FORMAT
 from pileus.core.clock import iso
 from pileus.core.errors import CloudError
@@ -79,8 +79,7 @@ async def end_it(s: Offload, c: Conductor) -> None:
     server = await in_task(s.server_id, c, "shelving_offloading")
     if server.host is not None:
         await end_guest(server.id, server.host, c)
-        for nic in server.nics:
-            await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=device_owner(server), host="")
+        await assign_ports(server, "", c)
 
 
 async def offloaded(s: Offload, c: Conductor) -> None:

@@ -13,7 +13,7 @@ from pileus.compute.hypervisor.base import Power
 from pileus.compute.interface import Build
 from pileus.compute.model.server import ACTIVE, SHELVED, SHELVED_OFFLOADED, STOPPED, Server
 from pileus.compute.sagas.conductor import Conductor
-from pileus.compute.sagas.guest import bind_ports, device_owner, end_guest, guest_spec, host_of, image_ref, in_task, power_again
+from pileus.compute.sagas.guest import assign_ports, bind_ports, end_guest, guest_spec, host_of, image_ref, in_task, power_again
 from pileus.compute.sagas.shelve import AT_KEY, HOST_KEY, IMAGE_KEY
 from pileus.core.context import EVERYONE
 from pileus.core.errors import CloudError
@@ -62,8 +62,7 @@ async def end_it(s: Unshelve, c: Conductor) -> None:
     server = await c.server(s.server_id)
     if server is not None and server.host is not None and server.vm_state == SHELVED_OFFLOADED:
         await end_guest(server.id, server.host, c)
-        for nic in server.nics:
-            await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=device_owner(server), host="")
+        await assign_ports(server, "", c)
     elif server is not None and server.host is not None and server.vm_state == SHELVED:
         await power_again(server, STOPPED, server.host, c)
 

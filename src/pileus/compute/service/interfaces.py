@@ -16,6 +16,10 @@ from pileus.core.kit import Kit
 ALLOWED = frozenset({ACTIVE, PAUSED, STOPPED})
 
 
+#: Servers whose ports are looked up in one go.
+AT_ONCE = 200
+
+
 class Interfaces:
     def __init__(self, kit: Kit, *, servers: Any, network: Any, actions: Any):
         self.kit, self.servers, self.network, self.actions = kit, servers, network, actions
@@ -50,6 +54,20 @@ class Interfaces:
         await self.get(server_id, port_id, who)
         nic = next((n for n in server.nics if n.port_id == port_id), Nic(port_id=port_id, existing=True))
         await self._begin(DETACH_INTERFACE, "detach_interface", server, nic, who)
+
+    async def heal(self) -> int:
+        """Have servers let go of interfaces whose ports were deleted behind their backs; how many those are."""
+        gone, known = 0, await self.servers.store.at_rest_with_nics()
+        for part in (known[at:at + AT_ONCE] for at in range(0, len(known), AT_ONCE)):
+            ports = await self.network.ports_of_devices([id for id, _ in part])
+            for id, nics in part:
+                there = {port.id for port in ports.get(id, ())}
+                for nic in (nic for nic in nics if nic.port_id not in there):
+                    if not await self.kit.sagas.open(id):
+                        gone += 1
+                        async with self.kit.db.transaction():
+                            await self.kit.sagas.begin(DETACH_INTERFACE, id, ChangeInterface(server_id=id, request_id="", nic=nic))
+        return gone
 
     async def _free(self, server_id: str, who: Context, action: str) -> Server:
         server = await self.servers.get(server_id, who)

@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from pileus.compute.errors import ServerNotFound
-from pileus.compute.model.server import Fault, Server
+from pileus.compute.model.server import Fault, Nic, Server
 from pileus.compute.store.tables import servers
 from pileus.core.context import EVERYONE
 from pileus.core.db import Database, Duplicate
@@ -176,6 +176,12 @@ class Servers:
         return [Seat(id, host, vm_state == "building" or task in WRITING,
                      tuple(f"{k[6:]}={v}" for k, v in rest[0].items() if k.startswith("image_")) if rest else ())
                 for id, host, vm_state, task, *rest in rows]
+
+    async def at_rest_with_nics(self) -> list[tuple[str, list[Nic]]]:
+        """(id, interfaces) of every live server on a host that nothing is being done to."""
+        c = servers.c
+        rows = await self.db.rows(sa.select(c.id, c.nics).where(LIVE, c.host.is_not(None), c.task_state.is_(None)))
+        return [(id, msgspec.convert(nics, list[Nic])) for id, nics in rows if nics]
 
     async def tags(self) -> list[tuple[str, list[str]]]:
         """(id, tags) of every live server."""
