@@ -16,6 +16,7 @@ import msgspec
 
 from pileus import hosts
 from pileus.compute.agent import Agent as ComputeAgent
+from pileus.compute.agent import HostOptions
 from pileus.compute.agent import periodic as compute_agent_tasks
 from pileus.compute.api import API as COMPUTE
 from pileus.compute.api import consoles
@@ -143,11 +144,11 @@ class Cloud:
         host = Host(name=name, hypervisor=hypervisor, datapath=datapath,
                     network=NetworkAgent(name, datapath, self.kit.bus, self.config.network, clock=self.clock),
                     compute=ComputeAgent(name, hypervisor, LocalImages(self.services.image, self.state / "bases"), self.kit.bus,
-                                         self.state / "work" / name,
-                                         spawn_concurrency=self.config.compute.spawn_concurrency,
-                                         cpu_shared_set=self.config.compute.cpu_shared_set,
-                                         cpu_dedicated_set=self.config.compute.cpu_dedicated_set,
-                                         host_ip=hosts.own_address(self.config)))
+                                         self.state / "work" / name, HostOptions(
+                                             spawn_concurrency=self.config.compute.spawn_concurrency,
+                                             cpu_shared_set=self.config.compute.cpu_shared_set,
+                                             cpu_dedicated_set=self.config.compute.cpu_dedicated_set,
+                                             host_ip=hosts.own_address(self.config))))
         await host.network.start()
         await host.compute.start()
         self.hosts[name] = host

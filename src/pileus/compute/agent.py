@@ -60,16 +60,24 @@ class ImageSource(Protocol):
         """Give a queued image its bytes. One that has them is left as it is."""
 
 
+class HostOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the configuration says of one host."""
+
+    spawn_concurrency: int = 8              # guests that are started at the same time
+    cpu_shared_set: str = ""
+    cpu_dedicated_set: str = ""
+    host_ip: str = ""                       # for a driver that does not know it
+
+
 class Agent:
     """`work` is a folder of this agent's own, for files that it is making or fetching."""
 
-    def __init__(self, host: str, driver: Hypervisor, images: ImageSource, bus: Bus, work: Path, *, spawn_concurrency: int = 8,
-                 cpu_shared_set: str = "", cpu_dedicated_set: str = "", host_ip: str = ""):
-        self.host_ip = host_ip
-        self.cpus = cpu_shared_set, cpu_dedicated_set
+    def __init__(self, host: str, driver: Hypervisor, images: ImageSource, bus: Bus, work: Path, options: HostOptions):
+        self.host_ip = options.host_ip
+        self.cpus = options.cpu_shared_set, options.cpu_dedicated_set
         self.host, self.driver, self.images, self.bus = host, driver, images, bus
         self.transfers = Transfers(driver, images, bus, work)
-        self.spawning = asyncio.Semaphore(spawn_concurrency)
+        self.spawning = asyncio.Semaphore(options.spawn_concurrency)
         self.builds = 0                                # under way: their files are not known to the driver yet
 
     async def start(self) -> None:
