@@ -14,13 +14,13 @@ import msgspec
 
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
-from pileus.object_store import pipeline
 from pileus.object_store.config import ObjectStoreConfig
 from pileus.object_store.model.names import Hashing
 from pileus.object_store.model.policy import Policies
 from pileus.object_store.node import StorageNode
 from pileus.object_store.pipeline.feature import Store
 from pileus.object_store.pipeline.identity import Identify, Signers
+from pileus.object_store.pipeline.order import build
 from pileus.object_store.proxy.proxy import Proxy
 from pileus.object_store.ring import file, simple
 from pileus.object_store.ring.device import Device
@@ -61,7 +61,7 @@ class ObjectStore:
             local[self.address] = guarded
         self.proxy = Proxy(config.proxy, config.limits, self.policies, self.rings, self.transport, clock, ids)
         self.store = Store(config, self.proxy, clock, ids, identify, signers, self.hashing)
-        pipeline.build(self.store)
+        build(self.store)
         self.app = Application(self.store.pipeline)
         self.node_app = Application(received(guarded))
 

@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-# First the whole pipeline, which S3 is part of: nothing of it can be loaded by itself.
-from pileus.object_store import pipeline  # noqa: F401
 from pileus.object_store.daemons.daemon import Daemon
 from pileus.object_store.daemons.db_replicator import hashes_of
 from pileus.object_store.s3 import kept

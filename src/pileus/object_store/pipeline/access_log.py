@@ -27,9 +27,10 @@ SECRET = re.compile(r"((?:temp_url_sig|signature|x-amz-signature|x-amz-security-
 
 
 class AccessLog(Feature):
+    def wanted(self) -> bool:
+        return bool(self.store.config.access_log)
+
     async def __call__(self, req: Request) -> Response:
-        if not self.store.config.access_log:
-            return await self.app(req)
         line = Line(self, req)
         response = await self.app(req)
         line.answered(response)

@@ -19,8 +19,11 @@ class CrossDomain(Feature):
     def info(self) -> dict[str, Any]:
         return {"crossdomain": {}} if self.store.config.cross_domain_policy else {}
 
+    def wanted(self) -> bool:
+        return bool(self.store.config.cross_domain_policy)
+
     async def __call__(self, req: Request) -> Response:
         policy = self.store.config.cross_domain_policy
-        if policy and req.path == "/crossdomain.xml" and req.method == "GET":
+        if req.path == "/crossdomain.xml" and req.method == "GET":
             return Response(200, {"content-type": "application/xml"}, PAGE.format(policy=policy).encode())
         return await self.app(req)

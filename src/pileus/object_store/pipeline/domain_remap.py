@@ -20,6 +20,9 @@ class DomainRemap(Feature):
         config = self.store.config.domain_remap
         return {"domain_remap": {"default_reseller_prefix": config.default_reseller_prefix or None}} if config.storage_domains else {}
 
+    def wanted(self) -> bool:
+        return bool(self.store.config.domain_remap.storage_domains)
+
     async def __call__(self, req: Request) -> Response:
         names = names_of(req.header("host"), self.store.config.domain_remap.storage_domains)
         if names is None:

@@ -47,5 +47,9 @@ class Feature:
         """What /info tells of it, by the feature's name."""
         return {}
 
+    def wanted(self) -> bool:
+        """Whether the configuration leaves it anything to do: else requests do not pass it."""
+        return True
+
     async def __call__(self, req: Request) -> Response:
         return await self.app(req)

@@ -16,9 +16,12 @@ JSON = {"content-type": "application/json"}
 
 
 class ListEndpoints(Feature):
+    def wanted(self) -> bool:
+        return bool(self.store.config.list_endpoints_path)
+
     async def __call__(self, req: Request) -> Response:
         root = self.store.config.list_endpoints_path
-        if not root or not req.path.startswith(root):
+        if not req.path.startswith(root):
             return await self.app(req)
         if req.method != "GET":
             return plain(405, headers={"allow": "GET"})

@@ -33,9 +33,10 @@ class RateLimit(Feature):
                               "container_listing_ratelimits": [[int(size), rate] for size, rate in
                                                                sorted(config.container_listing_ratelimits.items())]}}
 
+    def wanted(self) -> bool:
+        return self.config.enabled
+
     async def __call__(self, req: Request) -> Response:
-        if not self.config.enabled:
-            return await self.app(req)
         try:
             _, account, container, obj = req.split(2, 4)
         except ValueError:

@@ -30,9 +30,10 @@ class Encryption(Feature):
         config = self.store.config.encryption
         self.keys = Keymaster(config.root_secrets, config.active_root_secret_id)
 
+    def wanted(self) -> bool:
+        return bool(self.keys.roots)
+
     async def __call__(self, req: Request) -> Response:
-        if not self.keys.roots:
-            return await self.app(req)
         try:
             return await self._handle(req)
         except Undecipherable as problem:

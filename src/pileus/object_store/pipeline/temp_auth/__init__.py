@@ -37,9 +37,10 @@ class TempAuth(Feature):
     def info(self) -> dict[str, Any]:
         return {"tempauth": {"account_acls": True}} if self.users else {}
 
+    def wanted(self) -> bool:
+        return bool(self.users)
+
     async def __call__(self, req: Request) -> Response:
-        if not self.users:
-            return await self.app(req)
         if req.path.startswith(self.config.auth_prefix):
             return self._log_in(req)
         bearer = self.tokens.read(req.header("x-auth-token") or req.header("x-storage-token"))
