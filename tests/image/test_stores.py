@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from pileus.core.config import ConfigInvalid
-from pileus.image.backends.base import StoreFailed
+from pileus.image.backends.base import BlobInUse, StoreFailed
 from pileus.image.backends.config import FileConfig
 from pileus.image.config import ImageConfig
 from tests.image.service import BINARY, ROOT, glance
@@ -207,3 +207,22 @@ async def test_what_belongs_to_no_image_is_swept_from_every_store():
         await g.images.stores.writable["spare"].put(key, pieces(b"x"))     # of that image, but it is not in this store
         assert await g.images.uploads.sweep() == "queued 0, removed 4"
         assert counts(g) == [1, 1, 0]
+
+
+async def test_what_is_still_in_use_is_swept_another_time_and_holds_up_nothing(monkeypatch):
+    async with glance(files=FILES) as g:
+        store = g.images.stores.writable["fast"]
+        for key in ("one", "two", "three"):
+            await store.put(key, pieces(b"x"))
+        delete = store.delete
+
+        async def busy(key):
+            if key != "three":
+                raise BlobInUse(detail=key)
+            await delete(key)
+
+        monkeypatch.setattr(store, "delete", busy)
+        assert await g.images.uploads.sweep() == "queued 0, removed 1"
+        monkeypatch.undo()
+        assert await g.images.uploads.sweep() == "queued 0, removed 2"
+        assert await g.images.uploads.sweep() is None

@@ -22,6 +22,12 @@ class BlobMissing(StoreFailed):
     status, code, message = 500, "image.blob_missing", "The data of the image cannot be read."
 
 
+class BlobInUse(StoreFailed):
+    """Something else needs the bytes: they can be deleted later."""
+
+    status, code, message = 409, "image.blob_in_use", "The data of the image is in use."
+
+
 class StoreFull(StoreFailed):
     status, code, message = 413, "image.store_full", "There is no space left for the data of the image."
 
@@ -43,7 +49,7 @@ class BlobStore(Blobs, Protocol):
         the blob was deleted meanwhile, StoreFailed, or what `blocks` raises."""
 
     async def delete(self, key: str) -> None:
-        """Forget a blob, a half-written one too. An absent one is deleted already."""
+        """Forget a blob, a half-written one too. An absent one is deleted already. Raises BlobInUse when others need it."""
 
     async def keys(self) -> set[str]:
         """Keys of everything that takes space, half-written blobs included."""

@@ -75,4 +75,24 @@ class S3Config(StoreConfig, tag="s3"):
                 "s3_store_thread_pools": 1}
 
 
-AnyStore = FileConfig | HttpConfig | SwiftConfig | S3Config
+class RbdConfig(StoreConfig, tag="rbd"):
+    """A pool of a Ceph cluster; Ceph's Python modules must be installed (Debian: python3-rados and python3-rbd)."""
+
+    pool: str = "images"                    # what is in it belongs to this cloud alone
+    conf_file: str = "/etc/ceph/ceph.conf"  # where the cluster is and, by its keyring, the key of the user
+    user: str = "admin"                     # who stores: client.USER of the cluster
+    chunk_mib: Literal[1, 2, 4, 8, 16, 32] = 8      # the size of the objects that an image is made of
+    connect_timeout_s: Annotated[int, Meta(ge=1)] = 10      # how long a cluster that does not answer is asked for at first
+    threads: Annotated[int, Meta(ge=1)] = 4         # that speak with the cluster
+    bindings_folder: str = "/usr/lib/python3/dist-packages"     # where rados and rbd are when this Python does not find them
+
+    @property
+    def chunk_order(self) -> int:
+        """The size as the power of two that Ceph wants."""
+        return (self.chunk_mib << 20).bit_length() - 1
+
+    def properties(self) -> dict[str, Any]:
+        return {"chunk_size": self.chunk_mib << 20, "pool": self.pool, "thin_provisioning": True}
+
+
+AnyStore = FileConfig | HttpConfig | SwiftConfig | S3Config | RbdConfig

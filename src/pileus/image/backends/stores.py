@@ -11,7 +11,7 @@ from pileus.core.clock import Clock
 from pileus.core.config import ConfigInvalid
 from pileus.core.log import Log
 from pileus.image.backends.base import Blobs, BlobStore, LocalBlobs, StoreFailed
-from pileus.image.backends.config import AnyStore, FileConfig, HttpConfig, S3Config, StoreConfig, SwiftConfig
+from pileus.image.backends.config import AnyStore, FileConfig, HttpConfig, RbdConfig, S3Config, StoreConfig, SwiftConfig
 from pileus.image.backends.work import Workers
 
 if TYPE_CHECKING:
@@ -48,6 +48,12 @@ def s3(config: S3Config, around: Around) -> BlobStore:
     return S3Store(config, around.clock, around.workers)
 
 
+def rbd(config: RbdConfig, around: Around) -> BlobStore:
+    from pileus.image.backends.rbd import RbdStore
+
+    return RbdStore(config)
+
+
 def http(config: HttpConfig, around: Around) -> Blobs:
     from pileus.image.backends.http import HttpBlobs
 
@@ -55,7 +61,7 @@ def http(config: HttpConfig, around: Around) -> Blobs:
 
 
 #: Stores that can be written, and those that cannot.
-DRIVERS: dict[type[StoreConfig], Callable[..., BlobStore]] = {FileConfig: file, SwiftConfig: swift, S3Config: s3}
+DRIVERS: dict[type[StoreConfig], Callable[..., BlobStore]] = {FileConfig: file, SwiftConfig: swift, S3Config: s3, RbdConfig: rbd}
 READERS: dict[type[StoreConfig], Callable[..., Blobs]] = {HttpConfig: http}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from pileus.core.context import EVERYONE
 from pileus.core.db import Database
 from pileus.core.kit import Kit
 from pileus.core.log import Log
-from pileus.image.backends.base import BlobMissing, StoreFailed
+from pileus.image.backends.base import BlobInUse, BlobMissing, StoreFailed
 from pileus.image.backends.stores import Stores
 from pileus.image.backends.work import Workers
 from pileus.image.config import ImageConfig
@@ -243,14 +243,15 @@ class Uploads:
         return f"queued {queued}, removed {removed}" if queued or removed else None
 
     async def _sweep_store(self, id: str) -> int:
-        """One that cannot be reached is swept another time."""
-        blobs = self.stores.writable[id]
+        """One that cannot be reached is swept another time, and so is what is still in use."""
+        blobs, removed = self.stores.writable[id], 0
         try:
             keys = await blobs.keys()
             named = {key for store, key in await self.store.blobs() if store == id}
             for key in keys - named:
-                await blobs.delete(key)
+                with suppress(BlobInUse):
+                    await blobs.delete(key)
+                    removed += 1
         except StoreFailed as failure:
             log.warning("a store of images could not be swept", store=id, why=failure.detail or str(failure))
-            return 0
-        return len(keys - named)
+        return removed
