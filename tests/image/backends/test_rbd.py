@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.cloud import TestCloud
 from tests.image.backends.cluster import ceph, librbd, missing
 from tests.image.backends.contract import BLOCK, check_blob_store, read, these
 
@@ -110,6 +111,42 @@ async def test_a_reader_that_goes_away_leaves_nothing_open(cluster):
     await stream.aclose()
     await store.delete("one")                       # were it open still, it would be in use
     assert await store.keys() == set()
+
+
+@needs_ceph
+async def test_a_client_that_was_shut_out_is_replaced(cluster):
+    store = store_in(cluster)
+    await store.put("one", these(b"x"))
+    io = store.pool.io()                            # were it let go of, its cluster would be
+    cluster.run("ceph", "osd", "blocklist", "add", store.pool.cluster.get_addrs())
+    with pytest.raises(StoreFailed):
+        while True:                                 # until it knows
+            await store.put("two", these(b"y"))
+    assert await read(store, "one") == b"x" and store.pool.io() is not io
+    for key in await store.keys():
+        await store.delete(key)
+
+
+@needs_ceph
+async def test_the_images_of_a_cloud_are_kept_there(cluster):
+    stores = {"ceph": {"type": "rbd", "conf_file": str(cluster.conf)}}
+    async with TestCloud(real_time=True, image={"stores": stores}) as cloud:
+        demo, data = await cloud.as_(), bytes(range(256)) * 40000          # 10 MB
+        store = cloud.cloud.services.image.stores.writable["ceph"]
+        before = await store.keys()                                         # images that a cloud begins with
+        image = (await demo.post("/image/v2/images", {"name": "i", "disk_format": "raw", "container_format": "bare"})).json
+        path = f"/image/v2/images/{image['id']}"
+        got = await demo.put(f"{path}/file", body=data, headers={"Content-Type": "application/octet-stream"})
+        assert got.status == 204, got.text
+        assert (await demo.get(path)).json["stores"] == "ceph"
+        assert (await demo.get(f"{path}/file", headers={"Range": "bytes=4194300-8388610"})).data == data[4194300:8388611]
+        await store.put("stray", these(b"x"))
+        await cloud.cloud.services.image.uploads.sweep()
+        assert len(await store.keys() - before) == 1
+        assert (await demo.get(f"{path}/file")).data == data
+        assert (await demo.delete(path)).status == 204 and await store.keys() == before
+        for key in before:
+            await store.delete(key)
 
 
 @needs_ceph

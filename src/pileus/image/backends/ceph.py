@@ -22,11 +22,13 @@ from pileus.image.backends.base import BlobInUse, BlobMissing, StoreFailed, Stor
 from pileus.image.backends.config import RbdConfig
 
 INSTALL = "Ceph's Python modules are missing: install python3-rados and python3-rbd for Python {}.{}, or set bindings_folder"
+#: Threads of all pools load each module once.
+LOADING = Lock()
 KINDS = {errno.ENOENT: BlobMissing, errno.EBUSY: BlobInUse, errno.ENOTEMPTY: BlobInUse, errno.ENOSPC: StoreFull, errno.EDQUOT: StoreFull}
 
 
 class Pool:
-    """Connected when it is first used, for good: librados finds its way back to a cluster that was away. All of it blocks."""
+    """Connected when it is first used; librados finds its way back to a cluster that was away. All of it blocks."""
 
     def __init__(self, config: RbdConfig):
         self.config, self.lock = config, Lock()
@@ -57,7 +59,14 @@ class Pool:
         try:
             yield
         except rbd.Error as failure:
+            if getattr(failure, "errno", 0) == errno.ESHUTDOWN:
+                self._forget()
             raise KINDS.get(getattr(failure, "errno", 0), StoreFailed)(detail=str(failure)) from failure
+
+    def _forget(self) -> None:
+        """A client that the cluster has shut out never comes in again: what is done next has another."""
+        with self.lock:
+            self.cluster = self.opened = None
 
     def _connected(self, rados: ModuleType) -> Any:
         if self.cluster is None:
@@ -73,10 +82,14 @@ class Pool:
 
 def module(name: str, folder: str) -> ModuleType:
     """A module of this Python's own, or the one in that folder. Raises StoreFailed."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        pass
+    with LOADING:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            return _loaded(name, folder)
+
+
+def _loaded(name: str, folder: str) -> ModuleType:
     spec = PathFinder.find_spec(name, [folder])
     if spec is None or spec.loader is None:
         raise StoreFailed(detail=INSTALL.format(*sys.version_info))
@@ -85,4 +98,5 @@ def module(name: str, folder: str) -> ModuleType:
         spec.loader.exec_module(found)
     except ImportError as broken:
         raise StoreFailed(detail=f"{INSTALL.format(*sys.version_info)} ({broken})") from broken
-    return sys.modules.setdefault(name, found)
+    sys.modules[name] = found
+    return found
