@@ -46,6 +46,8 @@ allowed_digests = ["sha1", "sha256", "sha512"]
 web_hosts = ["127.0.0.1"]
 web_ports = []
 import_methods = ["glance-direct", "web-download", "copy-image", "glance-download"]
+show_multiple_locations = true
+show_image_direct_url = true
 default_store = "file"
 [image.stores.file]
 type = "file"

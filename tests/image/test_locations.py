@@ -34,6 +34,9 @@ class Web:
         if self.failure:
             raise self.failure
 
+    async def size(self, key):
+        return len(self.data)
+
 
 def finds(g, data=b"bytes", failure=None):
     g.images.stores.all["web"] = web = Web(data, failure)

@@ -47,6 +47,10 @@ class ImageConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     web_ports: tuple[int, ...] = (80, 443)        # ports of such addresses; empty: every port
     web_hosts: tuple[str, ...] = ()               # hosts of such addresses, which may be private ones; empty: every public host
     web_denied_hosts: tuple[str, ...] = ()        # hosts that nothing is downloaded from
+    # Whether images are shown with the addresses of their bytes, and whether these may be changed there (the older locations API).
+    show_multiple_locations: bool = False
+    show_image_direct_url: bool = False           # whether images are shown with the first of those addresses
+    do_secure_hash: bool = True                   # whether bytes at a location are read and hashed before their image is active
     delayed_delete_s: Annotated[float, Meta(ge=0)] = 0    # how long the bytes of deleted images are kept; 0: not at all
     cache_folder: str = ""                  # copies of images that are in distant stores; empty: image-cache in the state folder
     cache_max_bytes: Count = 10 * GIB       # how much of that folder is filled; 0: nothing is cached
@@ -54,4 +58,5 @@ class ImageConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     task_days: float = 2                    # how long the tasks of imports are kept when they ended
     max_properties: Count = 128             # custom properties of one image
     max_tags: Count = 128                   # tags of one image
+    max_locations: Count = 10               # locations of one image
     max_members: Count = 128                # projects that one image is shared with

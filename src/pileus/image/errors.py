@@ -176,6 +176,14 @@ class LocationMismatch(Invalid):
     code, message = "image.location_mismatch", "The data at the location do not have the {algorithm} digest that was given."
 
 
+class LocationsMissing(Forbidden):
+    code, message = "image.locations_missing", "The locations of an image cannot be set to an empty list."
+
+
+class ValidationConflict(Conflict):
+    code, message = "image.validation_conflict", "The image has another {name}, or was given two, or none while it had no data."
+
+
 class RegionUnknown(Invalid):
     code, message = "image.region_unknown", "There is no {interface} image service in the region {region}."
 

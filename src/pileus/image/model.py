@@ -47,10 +47,11 @@ TRANSITIONS: dict[Action, tuple[frozenset[str], str]] = {
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where all bytes of an image are: a store, and the key they are known by there."""
+    """Where all bytes of an image are: a store, and the key they are known by there. `metadata` is what its owner says of it."""
 
     store: str
     key: str
+    metadata: dict[str, str] = {}
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +90,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stores(self) -> list[str]:
-        return [place.store for place in self.places]
+        return list(dict.fromkeys(place.store for place in self.places))
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,13 +181,13 @@ class DeletedImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
-    """What an upload came to."""
+    """What an upload came to. Of bytes that nobody read, there is no digest but one that was told."""
 
     size: int
     virtual_size: int | None
-    checksum: str
-    os_hash_value: str
-    os_hash_algo: str = "sha512"
+    checksum: str | None
+    os_hash_value: str | None
+    os_hash_algo: str | None = "sha512"
 
 
 Operator = Literal["eq", "neq", "lt", "lte", "gt", "gte", "in"]

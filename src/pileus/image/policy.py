@@ -36,6 +36,8 @@ DEFAULTS = {
     # Glance lets every caller with a token read these and has no rule for it: the names are ours.
     "add_image_location": MEMBER,
     "fetch_image_location": Default("role:service", PROJECT),
+    "get_image_location": Default(f"rule:context_is_admin or (role:reader and {SEEN})", PROJECT),
+    "set_image_location": MEMBER,
     "restore_image": ADMIN,
     "image_schemas": Default("@"),
     "image_info": Default("@"),

@@ -14,7 +14,7 @@ from pileus.image.api.bodies import ATTRIBUTES, checked
 from pileus.image.api.patch import changes
 from pileus.image.api.query import wanted
 from pileus.image.api.targets import of_image, target
-from pileus.image.api.views import image_view
+from pileus.image.api.views import image_view, located_view
 from pileus.image.errors import OwnerForbidden
 from pileus.image.model import COMMUNITY, PUBLIC, Image
 from pileus.image.service.changes import refuse_reserved
@@ -72,7 +72,12 @@ async def update_image(req: Request, image_id: str, body: Any) -> dict[str, Any]
             raise OwnerForbidden(owner=values["owner"])
         req.services.image.protections.check(req.who, image, image.properties, values.get("properties", image.properties))
 
-    return _show(req, await req.services.image.change(req.who, image_id, changes(req.header("content-type"), body), check))
+    images = req.services.image
+    plain, moves = changes(req.header("content-type"), body, images.config.show_multiple_locations)
+    for move in moves:
+        req.enforce("delete_image_location" if move.op == "remove" else "set_image_location", target(req.who, req.found))
+    prepared = await images.relocating.prepare(req.found, moves) if moves else None
+    return _show(req, await images.change(req.who, image_id, plain, check, prepared))
 
 
 async def delete_image(req: Request, image_id: str) -> None:
@@ -117,7 +122,12 @@ ROUTES = [
 
 def _show(req: Request, image: Image) -> dict[str, Any]:
     """The image without what the caller may not read of it."""
-    return image_view(req.services.image.protections.readable(req.who, image), req.services.image.stores)
+    images = req.services.image
+    view = image_view(images.protections.readable(req.who, image), images.stores)
+    some = images.config.show_multiple_locations or images.config.show_image_direct_url
+    if some and req.allows("get_image_location", target(req.who, image)):
+        view |= located_view(image, images.locations.all(image), images.config, req.who.is_admin)
+    return view
 
 
 def _nobodys(req: Request) -> Image:

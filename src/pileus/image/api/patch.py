@@ -7,28 +7,35 @@ from typing import Any
 
 from pileus.core.errors import Invalid
 from pileus.image.api.bodies import checked
+from pileus.image.api.moves import move
 from pileus.image.errors import AttributeReserved, PatchMediaUnsupported
 from pileus.image.service.changes import RESERVED, Change, refuse_reserved
+from pileus.image.service.relocating import Move
 
 OPERATIONS = ("add", "remove", "replace")
 NEW, OLD = "application/openstack-images-v2.1-json-patch", "application/openstack-images-v2.0-json-patch"
 ACCEPTED = f"{NEW}, {OLD}"
 
 
-def changes(content_type: str | None, body: Any) -> list[Change]:
-    """The changes a body asks for. Raises PatchMediaUnsupported, Invalid, AttributeReadOnly or AttributeReserved."""
+def changes(content_type: str | None, body: Any, locations: bool) -> tuple[list[Change], list[Move]]:
+    """The changes a body asks for, and those of locations where these are shown.
+
+    Raises PatchMediaUnsupported, Invalid, AttributeReadOnly or AttributeReserved."""
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind not in (NEW, OLD):
         raise PatchMediaUnsupported(accepted=ACCEPTED, headers={"accept-patch": ACCEPTED})
     if not isinstance(body, list):
         raise Invalid("Request body must be a JSON array of operation objects.")
-    return [_change(kind == NEW, raw) for raw in body]
+    found = [_change(kind == NEW, raw, locations) for raw in body]
+    return [one for one in found if isinstance(one, Change)], [one for one in found if isinstance(one, Move)]
 
 
-def _change(new: bool, raw: Any) -> Change:
+def _change(new: bool, raw: Any, locations: bool) -> Change | Move:
     if not isinstance(raw, dict):
         raise Invalid("Operations must be JSON objects.")
     op, path = _new(raw) if new else _old(raw)
+    if locations and path.split("/")[:2] == ["", "locations"]:
+        return move(op, path, raw)
     name = _name(path)
     refuse_reserved(name)
     if op == "remove":

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 import msgspec
@@ -16,6 +17,8 @@ READ_ONLY: dict[str, Any] = {
     "stores": str,
 }
 DESCRIPTIONS = {
+    "locations": "Addresses of the data, with what is said of them",
+    "direct_url": "First address of the data",
     "id": "An identifier for the image",
     "name": "Descriptive name for the image",
     "status": "Status of the image",
@@ -54,11 +57,11 @@ STUB = ("id", "type", "status", "owner", "expires_at", "created_at", "updated_at
 
 
 async def show_image_schema(req: Request) -> dict[str, Any]:
-    return image_schema()
+    return image_schema(_located(req))
 
 
 async def show_images_schema(req: Request) -> dict[str, Any]:
-    return _collection("images", image_schema()) | {"links": _links(first="first", next="next", describedby="schema")}
+    return _collection("images", image_schema(_located(req))) | {"links": _links(first="first", next="next", describedby="schema")}
 
 
 async def show_member_schema(req: Request) -> dict[str, Any]:
@@ -88,12 +91,20 @@ ROUTES = [
 ]
 
 
-def image_schema() -> dict[str, Any]:
+def image_schema(located: Collection[str] = ()) -> dict[str, Any]:
     properties = {name: _property(kind) | {"description": DESCRIPTIONS[name]} for name, kind in ATTRIBUTES.items()}
     for name, kind in READ_ONLY.items():
         properties[name] = _property(kind) | {"description": DESCRIPTIONS[name], "readOnly": True}
+    for name in located:
+        properties[name] = {"type": "array" if name == "locations" else "string", "description": DESCRIPTIONS[name], "readOnly": True}
     return {"name": "image", "properties": properties, "additionalProperties": {"type": "string"},
             "links": _links(self="self", enclosure="file", describedby="schema")}
+
+
+def _located(req: Request) -> list[str]:
+    config = req.services.image.config
+    shown = {"locations": config.show_multiple_locations, "direct_url": config.show_image_direct_url}
+    return [name for name, on in shown.items() if on]
 
 
 def member_schema() -> dict[str, Any]:

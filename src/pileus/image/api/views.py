@@ -7,7 +7,9 @@ from typing import Any
 
 from pileus.core.clock import iso
 from pileus.image.backends.stores import Stores
-from pileus.image.model import QUEUED, Image, Member, Task
+from pileus.image.config import ImageConfig
+from pileus.image.model import DEACTIVATED, QUEUED, Image, Member, Task
+from pileus.image.service.locations import Location
 
 
 def image_view(image: Image, stores: Stores) -> dict[str, Any]:
@@ -40,6 +42,14 @@ def image_view(image: Image, stores: Stores) -> dict[str, Any]:
         "file": path + "/file",
         "schema": "/v2/schemas/image",
     }
+
+
+def located_view(image: Image, locations: list[Location], config: ImageConfig, is_admin: bool) -> dict[str, Any]:
+    """What an operator has shown of where the bytes are. Of a deactivated image others are told nothing."""
+    if image.status == DEACTIVATED and not is_admin:
+        locations = []
+    return ({"locations": locations} if config.show_multiple_locations else {}) \
+        | ({"direct_url": locations[0].url} if config.show_image_direct_url and locations else {})
 
 
 def _importing(image: Image) -> dict[str, Any]:

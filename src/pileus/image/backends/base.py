@@ -56,6 +56,14 @@ class BlobStore(Blobs, Protocol):
 
 
 @runtime_checkable
+class DistantBlobs(Blobs, Protocol):
+    """Blobs that somebody else keeps."""
+
+    async def size(self, key: str) -> int:
+        """How many bytes there are said to be. Raises AddressRefused or DownloadFailed."""
+
+
+@runtime_checkable
 class LocalBlobs(Protocol):
     """A store whose blobs are files of this host."""
 

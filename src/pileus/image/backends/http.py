@@ -29,3 +29,10 @@ class HttpBlobs:
                     yield block
         except (AddressRefused, DownloadFailed) as failure:
             raise StoreFailed(detail=str(failure)) from failure
+
+    async def size(self, key: str) -> int:
+        async with web.download(key, self.rules) as answer:
+            length = answer.headers.get("content-length", "")
+            if not (length.isascii() and length.isdecimal() and len(length) < 19):
+                raise DownloadFailed(why="it is not said how many bytes there are")
+            return int(length)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pileus.core.clock import Clock
 from pileus.core.config import ConfigInvalid
 from pileus.core.log import Log
-from pileus.image.backends.base import Blobs, BlobStore, LocalBlobs, StoreFailed
+from pileus.image.backends.base import Blobs, BlobStore, DistantBlobs, LocalBlobs, StoreFailed
 from pileus.image.backends.config import AnyStore, FileConfig, HttpConfig, RbdConfig, S3Config, StoreConfig, SwiftConfig
 from pileus.image.backends.work import Workers
 
@@ -89,6 +89,10 @@ class Stores:
     @property
     def local(self) -> dict[str, LocalBlobs]:
         return {id: blobs for id, blobs in self.writable.items() if isinstance(blobs, LocalBlobs)}
+
+    @property
+    def distant(self) -> dict[str, DistantBlobs]:
+        return {id: blobs for id, blobs in self.all.items() if isinstance(blobs, DistantBlobs)}
 
     async def discard(self, id: str, key: str) -> None:
         """Delete a blob that no image names any more. In a store that cannot be reached the sweep finds it; one that is not

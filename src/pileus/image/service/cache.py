@@ -8,7 +8,6 @@ them cached all the same, the copy is a second name of the file wherever that is
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -19,12 +18,12 @@ from pileus.core.context import EVERYONE
 from pileus.core.errors import CloudError
 from pileus.core.kit import Kit
 from pileus.core.log import Log
-from pileus.image.backends.base import BlobMissing
 from pileus.image.backends.file import FileStore
 from pileus.image.backends.work import Workers
 from pileus.image.config import ImageConfig
 from pileus.image.errors import CacheAbsent, ImageNotCached, NotCacheable
 from pileus.image.model import ACTIVE, Cached, Image
+from pileus.image.service.proof import proven
 from pileus.image.service.reading import Reading
 from pileus.image.store.cached import CachedImages
 from pileus.image.store.images import Images as ImageStore
@@ -86,19 +85,9 @@ class Cache:
             return None
         return file
 
-    async def verified(self, image: Image) -> AsyncGenerator[bytes, None]:
-        """The bytes of an image for whoever opens a copy of them: a distant store may have other ones by now.
-
-        Raises BlobMissing behind the last byte when they were not the image."""
-        algorithm = image.os_hash_algo or ""
-        digest = hashlib.new(algorithm) if algorithm in hashlib.algorithms_available else None
-        async with aclosing(self.reading.blocks(image)) as blocks:
-            async for block in blocks:
-                if digest is not None:
-                    await self.workers.run(digest.update, block)
-                yield block
-        if digest is not None and digest.hexdigest() != image.os_hash_value:
-            raise BlobMissing(detail=f"image {image.id} was read with other bytes than it was stored with")
+    def verified(self, image: Image) -> AsyncGenerator[bytes, None]:
+        """The bytes of an image for whoever opens a copy of them. Raises what `proven` raises."""
+        return proven(image, self.reading.blocks(image), self.workers, self.config.max_virtual_bytes)
 
     async def drop(self, image_id: str) -> None:
         """Forget the copy of this host; the rows of others too when the image is gone, see `prune`. Repeatable."""

@@ -18,6 +18,7 @@ from pileus.image.backends.work import Workers
 from pileus.image.errors import ImageCopied, ImageInWrongState, ImageNotFound, LastCopy, NotInStore, StoreAbsent
 from pileus.image.model import ACTIVE, Image, Place, Received
 from pileus.image.sagas.state import Spread
+from pileus.image.service.proof import proven
 from pileus.image.service.reading import Reading
 from pileus.image.store.images import Images as ImageStore
 from pileus.image.store.tasks import Tasks
@@ -27,9 +28,10 @@ NOTE = 64 << 20
 
 
 class Copies:
-    def __init__(self, kit: Kit, store: ImageStore, stores: Stores, reading: Reading, workers: Workers):
+    def __init__(self, kit: Kit, store: ImageStore, stores: Stores, reading: Reading, workers: Workers,
+                 max_virtual_bytes: int):
         self.kit, self.store, self.stores, self.reading, self.workers = kit, store, stores, reading, workers
-        self.tasks = Tasks(kit.db)
+        self.tasks, self.max_virtual_bytes = Tasks(kit.db), max_virtual_bytes
 
     async def remove(self, who: Context, image_id: str, store: str) -> None:
         """Take the bytes of an image out of one of its stores.
@@ -45,7 +47,7 @@ class Copies:
                 raise ImageInWrongState(id=image_id, status=image.status, action="removing its data from a store")
             self.idle(image)
             gone = [place for place in image.places if place.store == store]
-            if len(image.places) == 1:
+            if len(image.stores) == 1:
                 raise LastCopy(id=image_id, store=image.stores[0])
             if not gone:
                 raise NotInStore(id=image_id, store=store)
@@ -119,11 +121,14 @@ class Copies:
     async def _blocks(self, image: Image, store: str, task_id: str) -> AsyncGenerator[bytes, None]:
         """The bytes of an image, held against its size and digest: an error of one store does not become one of all.
 
-        Raises BlobMissing when they are others, behind the last."""
-        algorithm = image.os_hash_algo
+        Raises BlobMissing when they are others, behind the last; of an active image what `proven` raises."""
+        algorithm = image.os_hash_algo if not image.has_data else None
         digest = hashlib.new(algorithm) if algorithm is not None and algorithm in hashlib.algorithms_available else None
+        whole = self.reading.blocks(image)
+        if image.has_data:                                                 # nobody may have looked at it yet, see `relocating`
+            whole = proven(image, whole, self.workers, self.max_virtual_bytes)
         got = noted = 0
-        async with aclosing(self.reading.blocks(image)) as blocks:
+        async with aclosing(whole) as blocks:
             async for block in blocks:
                 if digest is not None:
                     await self.workers.run(digest.update, block)

@@ -42,6 +42,7 @@ from pileus.image.service.protections import Protections
 from pileus.image.service.quotas import Quotas
 from pileus.image.service.reading import Reading
 from pileus.image.service.refining import Refining
+from pileus.image.service.relocating import Moves, Relocating
 from pileus.image.service.remote import Remote
 from pileus.image.service.scrubbing import Scrubbing
 from pileus.image.service.signatures import Signatures
@@ -74,12 +75,13 @@ class Images:
         self.reading = Reading(self.stores)
         cached = FileStore([Path(config.cache_folder) if config.cache_folder else state / "image-cache"], self.workers)
         self.cache = Cache(kit, config, self.store, self.reading, cached, self.workers)
-        self.copies = Copies(kit, self.store, self.stores, self.reading, self.workers)
+        self.copies = Copies(kit, self.store, self.stores, self.reading, self.workers, config.max_virtual_bytes)
         self.work = FileStore([state / "image-work"], self.workers)
         refining = Refining(kit, config, self.uploads, self.copies, self.work)
         self.imports = Imports(kit, config, self.store, self.uploads, self.copies, refining,
                                Remote(identity, config.remote_properties))
         self.locations = Locations(kit, config, self.uploads, self.copies)
+        self.relocating = Relocating(self.locations, config.max_locations)
         self.scrubbing = Scrubbing(kit, config, self.store, self.member_store, self.stores)
         self.tasks = ImageTasks(self)
         self.snapshots = Snapshots(self)
@@ -188,18 +190,23 @@ class Images:
         await self.uploads.receive(image, data, size, store=store, stage=True)
 
     async def change(self, who: Context, image_id: str, changes: list[Change],
-                     check: Callable[[Image, dict[str, Any]], None]) -> Image:
-        """Apply a patch, all of it or nothing. `check` gets the image and its new values, and raises when they may not be."""
+                     check: Callable[[Image, dict[str, Any]], None], moves: Moves | None = None) -> Image:
+        """Apply a patch, all of it or nothing. `check` gets the image and its new values, and raises when they may not be. `moves`
+        are what the patch does to its locations."""
         async with self.kit.db.transaction():
             image = await self._locked(image_id, who.scope)
             values = apply(image, changes)
             check(image, values)
             self._limit(values.get("tags", []), values.get("properties", {}))
+            if moves is not None:
+                values |= await self.relocating.values(msgspec.structs.replace(image, **values), moves)
             if not values:
                 return image
             values["updated_at"] = self.kit.clock.now()
             await self.store.update(image.id, values)
-            return msgspec.structs.replace(image, **values)
+            changed = msgspec.structs.replace(image, **values)
+        await self._discard(image, changed)
+        return changed
 
     async def delete(self, who: Context, image_id: str) -> None:
         """Raises ImageProtected, or ImageCopied. Bytes that are still coming are refused from now on; those that are there may be
@@ -256,6 +263,13 @@ class Images:
         if image is None:
             raise ImageNotFound(id=image_id)
         return image
+
+    async def _discard(self, before: Image, after: Image) -> None:
+        """Forget the bytes at places that the image was taken away from."""
+        kept = {(place.store, place.key) for place in after.places}
+        for place in before.places:
+            if (place.store, place.key) not in kept:
+                await self.stores.discard(place.store, place.key)
 
     async def _drop_data(self, image: Image) -> None:
         self.uploads.deleted(image.id)

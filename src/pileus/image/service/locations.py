@@ -22,10 +22,11 @@ from pileus.image import web
 from pileus.image.backends.base import LocalBlobs
 from pileus.image.backends.config import HttpConfig
 from pileus.image.config import ImageConfig
-from pileus.image.errors import AddressRefused, FormatsMissing, ImageInWrongState, ImageNotFound, LocationMismatch
+from pileus.image.errors import AddressRefused, FormatsMissing, ImageDataTooLarge, ImageInWrongState, ImageNotFound, LocationMismatch
 from pileus.image.model import LOCATION_IMPORT, TRANSITIONS, Image, Place, Received, Task
 from pileus.image.sagas.add_location import ADD_LOCATION, AddLocation
 from pileus.image.service.copies import Copies
+from pileus.image.service.signatures import signed
 from pileus.image.service.uploads import Uploads
 
 ALGORITHM = "sha512"
@@ -46,17 +47,30 @@ class Locations:
 
     def all(self, image: Image) -> list[Location]:
         """Where the bytes of an image are, the preferred place first. Only for services that read them there."""
-        return [Location(self._url(place), {"store": place.store}) for place in self.copies.reading.places(image)] if image.has_data else []
+        places = self.copies.reading.places(image) if image.has_data else []
+        return [Location(self.url(place), {**place.metadata, "store": place.store}) for place in places]
+
+    def store_of(self, url: str) -> str:
+        """The store that reads from an address. Raises AddressRefused."""
+        store = next((id for id, config in self.stores.configured.items() if isinstance(config, HttpConfig)), None)
+        if store is None:
+            raise AddressRefused(uri=url, why="there is no store that reads from there")
+        web.check(url, self.config)
+        return store
+
+    async def size(self, store: str, url: str) -> int:
+        """How many bytes are said to be there. Raises AddressRefused, DownloadFailed or ImageDataTooLarge."""
+        size = await self.stores.distant[store].size(url)
+        if size > self.config.max_image_bytes:
+            raise ImageDataTooLarge(limit=self.config.max_image_bytes)
+        return size
 
     async def add(self, who: Context, image: Image, url: str, algorithm: str | None, value: str | None) -> Task:
         """Have the bytes at an address looked at, and be the image's. `value` is the digest that they must have.
 
         Raises AddressRefused, Invalid for a digest that cannot be, FormatsMissing or ImageInWrongState."""
         check_digest(algorithm, value)
-        store = next((id for id, config in self.stores.configured.items() if isinstance(config, HttpConfig)), None)
-        if store is None:
-            raise AddressRefused(uri=url, why="there is no store that reads from there")
-        web.check(url, self.config)
+        store = self.store_of(url)
         if not image.disk_format or not image.container_format:
             raise FormatsMissing()
         now, asked = self.kit.clock.now(), {"url": url, "validation_data": {"os_hash_algo": algorithm, "os_hash_value": value}}
@@ -76,8 +90,12 @@ class Locations:
 
     # ---- what the saga does ------------------------------------------------------------------------------------------
     async def verify(self, state: AddLocation) -> Received:
-        """Raises what an upload of these bytes would, or LocationMismatch."""
+        """Raises what an upload of these bytes would, or LocationMismatch. Where nothing is hashed, hosts that read the bytes do it."""
         image = await self.copies.get(state.image_id)
+        if not self.config.do_secure_hash and not signed(image):
+            return Received(size=await self.size(state.store, state.url), virtual_size=None, checksum=None,
+                            os_hash_algo=state.algorithm if state.expected else None,
+                            os_hash_value=state.expected.lower() if state.expected else None)
         async with aclosing(self.stores.all[state.store].read(state.url)) as data:
             received = await self.uploads.look(image, state.blob, data, state.algorithm)
         if state.expected is not None and received.os_hash_value != state.expected.lower():
@@ -115,7 +133,7 @@ class Locations:
         now = self.kit.clock.now()
         await self.tasks.update(state.task_id, now, status=status, expires_at=now + timedelta(days=self.config.task_days), **values)
 
-    def _url(self, place: Place) -> str:
+    def url(self, place: Place) -> str:
         config, blobs = self.stores.configured[place.store], self.stores.all[place.store]
         if isinstance(config, HttpConfig):
             return place.key

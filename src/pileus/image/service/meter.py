@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 from pileus.image.backends.work import Workers
-from pileus.image.formats import Inspector, check
+from pileus.image.errors import ContentRefused
+from pileus.image.formats import FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe, Inspector, check
 from pileus.image.model import OPAQUE_CONTAINERS, UNFORMATTED_DISKS, Image, Received
 from pileus.image.plugins.decompression import HEAD, packed
 
@@ -54,7 +55,7 @@ class Meter:
         await self._idle()
 
     async def finish(self, max_virtual_bytes: int) -> Received:
-        """What came. Raises what `formats.check` raises when it may not be used as what the image was declared to be."""
+        """What came. Raises ContentRefused when it may not be used as what the image was declared to be."""
         found = await self.workers.run(self.inspector.finish)
         virtual_size: int | None = found.virtual_size
         if self.image.container_format in OPAQUE_CONTAINERS or (self.packed and packed(self.head)):
@@ -62,7 +63,10 @@ class Meter:
         elif self.image.disk_format in UNFORMATTED_DISKS:
             virtual_size = self.size
         else:
-            check(self.image.disk_format, found, max_virtual_bytes=max_virtual_bytes)
+            try:
+                check(self.image.disk_format, found, max_virtual_bytes=max_virtual_bytes)
+            except (FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe) as refused:
+                raise ContentRefused(str(refused)) from refused
         return Received(size=self.size, virtual_size=virtual_size, checksum=self.md5.hexdigest(),
                         os_hash_algo=self.algorithm, os_hash_value=self.digest.hexdigest())
 

@@ -25,7 +25,6 @@ from pileus.image.backends.stores import Stores
 from pileus.image.backends.work import Workers
 from pileus.image.config import ImageConfig
 from pileus.image.errors import (
-    ContentRefused,
     FormatsMissing,
     ImageDataTooLarge,
     ImageGone,
@@ -36,7 +35,6 @@ from pileus.image.errors import (
     UploadLost,
     UploadTimedOut,
 )
-from pileus.image.formats import FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe
 from pileus.image.model import TRANSITIONS, Action, Image, Place, Received
 from pileus.image.service.meter import Meter, blocks
 from pileus.image.service.quotas import Quotas
@@ -145,10 +143,7 @@ class Uploads:
             raise UploadTimedOut(seconds=self.config.upload_timeout_s) from failure
         if declared is not None and upload.size != declared:
             raise SizeMismatch(size=upload.size, declared=declared)
-        try:
-            received = await meter.finish(self.config.max_virtual_bytes)
-        except (FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe) as refused:
-            raise ContentRefused(str(refused)) from refused
+        received = await meter.finish(self.config.max_virtual_bytes)
         if verifier is not None:
             verifier.check()
         return received
