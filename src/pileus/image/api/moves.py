@@ -25,7 +25,8 @@ def move(op: Any, path: str, raw: dict[str, Any]) -> Move:
     if "value" not in raw:
         raise Invalid(f'Operation "{op}" requires a member named "value".')
     try:
-        given = msgspec.convert(raw["value"], tuple[GivenLocation, ...] if op == "replace" else GivenLocation)
+        if op == "replace":
+            return Move("replace", None, msgspec.convert(raw["value"], tuple[GivenLocation, ...]))
+        return Move("add", at, (msgspec.convert(raw["value"], GivenLocation),))
     except msgspec.ValidationError as problem:
         raise Invalid(f"Provided object does not match schema 'image': locations: {problem}") from problem
-    return Move("replace", None, given) if isinstance(given, tuple) else Move("add", at, (given,))

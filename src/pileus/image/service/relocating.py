@@ -64,7 +64,9 @@ class Relocating:
         self.locations, self.copies, self.most = locations, locations.copies, most
 
     async def prepare(self, image: Image, moves: list[Move]) -> Moves:
-        """Ask at the new addresses, before anything is locked. Raises AddressRefused, DownloadFailed, ImageDataTooLarge or TooMany."""
+        """Ask at the new addresses, before anything is locked.
+
+        Raises AddressRefused, DownloadFailed, ImageDataTooLarge or TooMany."""
         known = {location.url for location in self.locations.all(image)}
         new = dict.fromkeys(given.url for move in moves for given in move.given if given.url not in known)
         self._limit(len(new))
