@@ -72,6 +72,15 @@ async def test_the_root_disk_is_a_layer_of_the_wanted_size(tmp_path, size_gib, s
     assert not folder.config_drive.exists() and not folder.swap.exists()
 
 
+async def test_an_image_whose_disk_is_larger_than_the_flavors_is_refused(tmp_path):
+    small = spec(tmp_path, size_gib=1)
+    with open(small.root.base, "wb") as image:
+        image.truncate(GIB + 512)
+    with pytest.raises(HypervisorFailed) as failed:
+        await make_disks(small, Folder(tmp_path), "qemu-img")
+    assert "the flavor's 1073741824" in failed.value.detail
+
+
 @needs_qemu_img
 @pytest.mark.realtime
 async def test_extra_disks_carry_the_labels_that_guests_look_for(tmp_path):

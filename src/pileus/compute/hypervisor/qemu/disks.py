@@ -143,8 +143,12 @@ def layer_size(file: Path) -> int:
 
 
 async def make_layer(root: RootDisk, file: Path, qemu_img: str) -> None:
-    """`-u`: qemu-img does not open the base, so nothing in it can lead it elsewhere."""
-    size = max(virtual_size(Path(root.base), root.format), root.size_gib * GIB)
+    """`-u`: qemu-img does not open the base, so nothing in it can lead it elsewhere. Raises HypervisorFailed."""
+    least, wanted = virtual_size(Path(root.base), root.format), root.size_gib * GIB
+    if wanted and least > wanted:
+        # Nobody may have known it when the server was ordered: of an image elsewhere only the length is known before it is read.
+        raise HypervisorFailed(what="make the root disk", detail=f"the image's disk has {least} bytes, the flavor's {wanted}")
+    size = max(least, wanted)
     size = -(-size // 512) * 512
     await run_tool("make the root disk", qemu_img, "create", "-q", "-f", "qcow2", "-u", "-b", root.base, "-F", root.format,
                str(file), str(size))  # fmt: skip
