@@ -22,7 +22,8 @@ from conformance.workers import run_tests
 UNUSABLE = 3
 # Security compliance as Tempest expects it (tempest.conf.in says the same). Two hosts, so that nothing is skipped that needs
 # a second one; and cheap passwords: the suite makes a user or three for every class of tests, and at the usual cost would
-# spend most of its time in bcrypt. Images may be downloaded from the runner's own web server.
+# spend most of its time in bcrypt. Snapshots take a moment, as tests that watch them being
+# saved expect. Images may be downloaded from the runner's own web server.
 SETTINGS = """
 [identity]
 bcrypt_cost = 4
@@ -31,6 +32,8 @@ lockout_duration_s = 5
 unique_last_password_count = 2
 [compute]
 hosts = 2
+[compute.host_delays]
+snapshot = 0.3
 [object_store]
 cross_domain_policy = '<allow-access-from domain="*" secure="false" />'
 [[object_store.policies]]

@@ -18,6 +18,7 @@ from pileus.compute.hypervisor.base import Hypervisor
 from pileus.config import CloudConfig
 from pileus.core.bus import Bus
 from pileus.core.clock import Clock
+from pileus.core.config import ConfigInvalid
 from pileus.network.datapath.base import Datapath
 
 
@@ -45,8 +46,10 @@ def simulated_hypervisor(place: Place) -> Hypervisor:
     from pileus.compute.hypervisor.simulated import Simulated
 
     compute = place.config.compute
+    if unknown := sorted(name for name in compute.host_delays if not hasattr(Hypervisor, name)):
+        raise ConfigInvalid(path="[compute.host_delays]", why=f"a driver has no method {unknown[0]!r}")
     return Simulated(vcpus=compute.host_vcpus, memory_mb=compute.host_memory_mb, disk_gib=compute.host_disk_gib, hostname=place.name,
-                     sleep=place.clock.sleep, state=place.state / "simulated" / place.name)
+                     delays=compute.host_delays, sleep=place.clock.sleep, state=place.state / "simulated" / place.name)
 
 
 def linux(place: Place) -> Datapath:

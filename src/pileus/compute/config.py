@@ -56,6 +56,7 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     host_vcpus: int = 16                    # virtual CPUs of a simulated host
     host_memory_mb: int = 64 * 1024         # memory of a simulated host, MiB
     host_disk_gib: int = 1000               # disk of a simulated host, GiB
+    host_delays: dict[str, float] = {}      # how long a simulated host takes: method of the driver, such as `snapshot` → seconds
     cpu_allocation_ratio: Ratio | None = None   # virtual CPUs per real one; not given: as it is in placement's inventory
     ram_allocation_ratio: Ratio | None = None   # promised memory per real one; likewise
     disk_allocation_ratio: Ratio | None = None  # promised disk per real one; likewise

@@ -8,11 +8,15 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from pileus.compute.config import ComputeConfig
 from pileus.compute.hypervisor.base import GuestSpec, HypervisorFailed, Nic, Power, RootDisk
 from pileus.compute.hypervisor.simulated import Simulated
+from pileus.core.config import ConfigInvalid
+from pileus.hosts import simulated_hypervisor
 from tests.compute.hypervisor.contract import CHECKS, Host
 
 
@@ -137,3 +141,24 @@ async def test_guests_outlive_kill_9(tmp_path):
     assert [(state.id, state.power) for state in await driver.guests()] == [(spec(2).id, Power.RUNNING)]
     assert driver.spec(spec(2).id) == spec(2)
     assert [file.name for file in (tmp_path / "guests").iterdir()] == [f"{spec(2).id}.json"]
+
+
+def configured(tmp_path, slept, **delays):
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    place = SimpleNamespace(config=SimpleNamespace(compute=ComputeConfig(host_delays=delays)), name="h1", state=tmp_path,
+                            clock=SimpleNamespace(sleep=sleep))
+    return simulated_hypervisor(place)
+
+
+async def test_a_configured_host_takes_its_time(tmp_path):
+    slept = []
+    host = configured(tmp_path, slept, inventory=0.3)
+    await host.inventory()
+    assert slept == [0.3]
+
+
+def test_a_delay_of_what_no_driver_does_is_a_mistake(tmp_path):
+    with pytest.raises(ConfigInvalid, match="no method 'snapshoot'"):
+        configured(tmp_path, [], snapshoot=1.0)
