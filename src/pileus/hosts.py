@@ -46,7 +46,7 @@ def simulated_hypervisor(place: Place) -> Hypervisor:
     from pileus.compute.hypervisor.simulated import Simulated
 
     compute = place.config.compute
-    if unknown := sorted(name for name in compute.host_delays if not hasattr(Hypervisor, name)):
+    if unknown := sorted(name for name in compute.host_delays if not hasattr(Simulated, name)):
         raise ConfigInvalid(path="[compute.host_delays]", why=f"a driver has no method {unknown[0]!r}")
     return Simulated(vcpus=compute.host_vcpus, memory_mb=compute.host_memory_mb, disk_gib=compute.host_disk_gib, hostname=place.name,
                      delays=compute.host_delays, sleep=place.clock.sleep, state=place.state / "simulated" / place.name)

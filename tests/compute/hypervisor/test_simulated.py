@@ -154,7 +154,7 @@ def configured(tmp_path, slept, **delays):
 
 async def test_a_configured_host_takes_its_time(tmp_path):
     slept = []
-    host = configured(tmp_path, slept, inventory=0.3)
+    host = configured(tmp_path, slept, inventory=0.3, snapshot=1.0)
     await host.inventory()
     assert slept == [0.3]
 
