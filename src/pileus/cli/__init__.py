@@ -42,41 +42,29 @@ IMAGE = {"build": "pileus.cli.image:build", "convert": "pileus.cli.image:convert
          "load-metadefs": "pileus.cli.metadefs:load_metadefs"}
 
 
+#: group of commands → what it is about, and its commands; a group in a group is named by both.
+GROUPS = {
+    "image": ("The small guest image; converting and restoring images; definitions of image properties.", IMAGE),
+    "scheduler": ("The choice of hosts for servers.", SCHEDULER),
+    "policy": ("Who may do what.", POLICY),
+    "identity": ("The keys of identity: of tokens, of stored secrets.", IDENTITY),
+    "token": ("Tokens.", TOKEN),
+    "object-store": ("The object store's servers and daemons.", OBJECT_STORE),
+    "object-store shard-ranges": ("The shards of a large container, by its database.", SHARD_RANGES),
+    "ring": ("The rings of an object store.", RING),
+}
+
+
 def main() -> None:
     """Run the command line of this process."""
     app = cyclopts.App(name="pileus", version=__version__, help="OpenStack as one small, fast package.")
+    apps = {"": app}
     for name, target in COMMANDS.items():
         app.command(target, name=name)
-    image = cyclopts.App(name="image", help="The small guest image; converting and restoring images; definitions of image properties.")
-    for name, target in IMAGE.items():
-        image.command(target, name=name)
-    app.command(image)
-    scheduler = cyclopts.App(name="scheduler", help="The choice of hosts for servers.")
-    for name, target in SCHEDULER.items():
-        scheduler.command(target, name=name)
-    app.command(scheduler)
-    policy = cyclopts.App(name="policy", help="Who may do what.")
-    for name, target in POLICY.items():
-        policy.command(target, name=name)
-    app.command(policy)
-    identity = cyclopts.App(name="identity", help="The keys of identity: of tokens, of stored secrets.")
-    for name, target in IDENTITY.items():
-        identity.command(target, name=name)
-    app.command(identity)
-    token = cyclopts.App(name="token", help="Tokens.")
-    for name, target in TOKEN.items():
-        token.command(target, name=name)
-    app.command(token)
-    objects = cyclopts.App(name="object-store", help="The object store's servers and daemons.")
-    for name, target in OBJECT_STORE.items():
-        objects.command(target, name=name)
-    shards = cyclopts.App(name="shard-ranges", help="The shards of a large container, by its database.")
-    for name, target in SHARD_RANGES.items():
-        shards.command(target, name=name)
-    objects.command(shards)
-    app.command(objects)
-    ring = cyclopts.App(name="ring", help="The rings of an object store.")
-    for name, target in RING.items():
-        ring.command(target, name=name)
-    app.command(ring)
+    for path, (about, commands) in GROUPS.items():
+        above, _, last = path.rpartition(" ")
+        group = apps[path] = cyclopts.App(name=last, help=about)
+        for name, target in commands.items():
+            group.command(target, name=name)
+        apps[above].command(group)
     sys.exit(app() or 0)
