@@ -3,37 +3,25 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pileus.object_store.daemons.daemon import Daemon
-from pileus.object_store.daemons.db_replicator import hashes_of
+from pileus.object_store.daemons.held import DatabaseDaemon, Held
 from pileus.object_store.daemons.walk import rows
 from pileus.object_store.model.timestamp import seconds
 from pileus.object_store.proxy import container as containers
-from pileus.object_store.storage.database.broker import Absent
+from pileus.object_store.storage.database.account import AccountBroker
 from pileus.object_store.wire.message import ALLOWS_RESERVED, Request
 
 
-class AccountReaper(Daemon):
+class AccountReaper(DatabaseDaemon[AccountBroker]):
     name = "account-reaper"
+    kind = "account"
     every_s = 3600.0
 
-    async def work(self) -> None:
-        ring = self.store.rings["account"]
-        for device, root in self.own_devices(ring):
-            run = self.store.node.devices.threads_of(device.device).run
-            for part, hash in await run(hashes_of, root / "accounts"):
-                # One of those that hold it is enough.
-                if part >= ring.partitions or ring.primaries(part)[0].device.id != device.id:
-                    continue
-                async with self.piece():
-                    try:
-                        broker = await run(self.store.node.accounts.get, root, part, hash)
-                        info = await run(broker.info)
-                    except Absent:
-                        continue
-                    waited = self.store.clock.now().timestamp() - seconds(info["delete_timestamp"])
-                    if broker.is_deleted(info) and waited >= self.store.config.reap_delay_s:
-                        for name, *_ in await run(broker.all, "SELECT name FROM container WHERE deleted=0"):
-                            await self.reap(info["account"], name)
+    async def database(self, held: Held[AccountBroker]) -> None:
+        info = held.info
+        waited = self.store.clock.now().timestamp() - seconds(info["delete_timestamp"])
+        if held.broker.is_deleted(info) and waited >= self.store.config.reap_delay_s:
+            for name, *_ in await held.run(held.broker.all, "SELECT name FROM container WHERE deleted=0"):
+                await self.reap(info["account"], name)
 
     async def reap(self, account: str, container: str) -> None:
         """Delete a container and what is in it, as far as it can be reached."""

@@ -8,41 +8,29 @@ overwritten, and is deleted there a little earlier than that.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pileus.object_store.daemons.daemon import Daemon
-from pileus.object_store.daemons.db_replicator import hashes_of
+from pileus.object_store.daemons.held import DatabaseDaemon, Held
 from pileus.object_store.model.timestamp import after
 from pileus.object_store.proxy.place import PASSED, PREFIXES
-from pileus.object_store.storage.database.broker import Absent
+from pileus.object_store.storage.database.container import ContainerBroker
 from pileus.object_store.wire.body import stream
 from pileus.object_store.wire.message import Request
 
 AT_A_TIME = 1000
 
 
-class ContainerReconciler(Daemon):
+class ContainerReconciler(DatabaseDaemon[ContainerBroker]):
     name = "container-reconciler"
+    kind = "container"
 
-    async def work(self) -> None:
-        ring = self.store.rings["container"]
-        for device, root in self.own_devices(ring):
-            run = self.store.node.devices.threads_of(device.device).run
-            for part, hash in await run(hashes_of, root / "containers"):
-                # One of those that hold it is enough.
-                if part >= ring.partitions or ring.primaries(part)[0].device.id != device.id:
-                    continue
-                async with self.piece():
-                    try:
-                        broker = await run(self.store.node.containers.get, root, part, hash)
-                    except Absent:
-                        continue
-                    info = await run(broker.info)
-                    own, path = info["storage_policy_index"], f"/v1/{info['account']}/{info['container']}"
-                    for name, at, gone, policy in await run(broker.misplaced_rows, own, AT_A_TIME):
-                        async with self.piece():
-                            if gone:
-                                await self.delete(f"{path}/{name}", own, at)
-                            else:
-                                await self.move(f"{path}/{name}", policy, own)
+    async def database(self, held: Held[ContainerBroker]) -> None:
+        info = held.info
+        own, path = info["storage_policy_index"], f"/v1/{info['account']}/{info['container']}"
+        for name, at, gone, policy in await held.run(held.broker.misplaced_rows, own, AT_A_TIME):
+            async with self.piece():
+                if gone:
+                    await self.delete(f"{path}/{name}", own, at)
+                else:
+                    await self.move(f"{path}/{name}", policy, own)
 
     async def move(self, path: str, policy: int, right: int) -> None:
         found = await self.store.proxy(Request("GET", path, {"x-backend-storage-policy-index": str(policy), "x-newest": "true"}))

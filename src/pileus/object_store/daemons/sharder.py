@@ -11,21 +11,19 @@ parent puts those in its place. So there is one way in which rows move, and one 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
 import msgspec
 
-from pileus.object_store.daemons.daemon import Daemon
-from pileus.object_store.daemons.db_replicator import hashes_of
+from pileus.object_store.daemons.held import DatabaseDaemon, Held
 from pileus.object_store.model.shards import PREFIX, ShardRange, clipped, covers
 from pileus.object_store.model.timestamp import after
 from pileus.object_store.proxy import container as containers
 from pileus.object_store.proxy.ask import anyone
 from pileus.object_store.ring.device import Node
 from pileus.object_store.storage.container.shards import RECORDS, send_rows
-from pileus.object_store.storage.database.broker import Absent
 from pileus.object_store.storage.database.container import ContainerBroker
 from pileus.object_store.storage.database.replicate import DO, State
 from pileus.object_store.wire.body import stream
@@ -37,45 +35,21 @@ ROWS = 1000
 ENABLED, ROOT = "x-container-sysmeta-sharding", "x-container-sysmeta-shard-root"
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One replica of a container on one of the own devices."""
-
-    broker: ContainerBroker
-    run: Callable[..., Any]
-    hash: str
-    part: int
-    info: dict[str, Any]
-    leads: bool
-    others: list[Node]
-
-    @property
-    def account(self) -> str:
-        """The account of its shards."""
-        account = self.info["account"]
-        return account if account.startswith(PREFIX) else PREFIX + account
+Job = Held[ContainerBroker]
 
 
-class ContainerSharder(Daemon):
+def account_of(job: Job) -> str:
+    """The account of its shards."""
+    account = job.info["account"]
+    return account if account.startswith(PREFIX) else PREFIX + account
+
+
+class ContainerSharder(DatabaseDaemon[ContainerBroker]):
     name = "container-sharder"
+    kind = "container"
+    leading = False
 
-    async def work(self) -> None:
-        ring = self.store.rings["container"]
-        for device, root in self.own_devices(ring):
-            run = self.store.node.devices.threads_of(device.device).run
-            for part, hash in await run(hashes_of, root / "containers"):
-                if part >= ring.partitions:
-                    continue
-                async with self.piece():
-                    try:
-                        broker = await run(self.store.node.containers.get, root, part, hash)
-                    except Absent:
-                        continue
-                    primaries = ring.primaries(part)
-                    await self.container(Job(broker=broker, run=run, hash=hash, part=part, info=await run(broker.info),
-                                             leads=primaries[0].device.id == device.id,
-                                             others=[n for n in primaries if n.device.id != device.id]))
-
-    async def container(self, job: Job) -> None:
+    async def database(self, job: Job) -> None:
         shards = job.broker.shards
         ranges = await job.run(shards.current)
         if job.leads and await self.enabled(job):
@@ -107,7 +81,7 @@ class ContainerSharder(Daemon):
         cuts = await job.run(job.broker.shards.cuts, config.rows_per_shard, max(1, config.rows_per_shard // 5))
         if cuts:
             at = self.store.proxy.stamp()
-            await job.run(job.broker.shards.merge, ranges(job.account, job.hash, at, cuts))
+            await job.run(job.broker.shards.merge, ranges(account_of(job), job.hash, at, cuts))
             self.did["found"] += len(cuts) + 1
 
     async def create(self, job: Job) -> None:
