@@ -92,19 +92,22 @@ class KeyFolder:
             (self.path / str(number)).unlink(missing_ok=True)
 
     def _write(self, number: int) -> None:
-        """A new key under this number, whole or not at all; one that is there stays."""
         assert self.path is not None
-        path, draft = self.path / str(number), self.path / f".{self.ids.hex()}"
-        if path.exists():
-            return
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(self.make())
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        write_new(self.path / str(number), self.make, self.ids)
+
+
+def write_new(path: Path, make: Callable[[], bytes], ids: Ids) -> None:
+    """A file that only its owner can read, whole or not at all. One that is there stays, whoever was quicker."""
+    if path.exists():
+        return
+    draft = path.parent / f".{ids.hex()}"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(make())
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

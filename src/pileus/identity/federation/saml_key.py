@@ -6,13 +6,13 @@ It does not rotate by itself: service providers know it by its certificate, so c
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
+from pileus.identity.key_folder import write_new
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -38,24 +38,9 @@ class SamlKey:
     def _load(self) -> tuple[RSAPrivateKey, Certificate]:
         if self.path is None:
             return _read(self._new())
-        if not self.path.exists():
-            self._write(self.path)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_new(self.path, self._new, self.ids)
         return _read(self.path.read_bytes())
-
-    def _write(self, path: Path) -> None:
-        """A new file; when another copy of the control plane was quicker, theirs stays."""
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.parent / f".{self.ids.hex()}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(self._new())
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
 
     def _new(self) -> bytes:
         from cryptography import x509
