@@ -19,6 +19,9 @@ from pileus.core.log import Log
 
 log = Log("pileus.identity.keys")
 
+#: Seconds between two looks at the folder because of something that no key proves.
+RELOAD_S = 1.0
+
 
 class KeyFolder:
     """`path` None: keys live in memory, and end with the process. `make` gives the content of a new file."""
@@ -94,6 +97,39 @@ class KeyFolder:
     def _write(self, number: int) -> None:
         assert self.path is not None
         write_new(self.path / str(number), self.make, self.ids)
+
+
+class RotatingKeys:
+    """The keys of a folder in the form in which they are used, which subclasses give them."""
+
+    def __init__(self, folder: KeyFolder, clock: Clock):
+        self.folder, self.clock = folder, clock
+        self._looked_at = float("-inf")
+
+    def open(self) -> None:
+        """Read the keys, making the first two when there are none. Raises OSError when the folder is not ours to use."""
+        self.folder.open()
+        self.reload()
+
+    def rotate(self) -> None:
+        self.folder.rotate()
+        self.reload()
+
+    def reload(self) -> None:
+        """Take up keys that another copy of the control plane made."""
+        self._looked_at = self.clock.monotonic()
+        self.take(self.folder.read())
+
+    def look_again(self) -> bool:
+        """Read the keys again, in case another copy has rotated them; False when that was done a moment ago, or cannot be."""
+        if self.folder.path is None or self.clock.monotonic() - self._looked_at < RELOAD_S:
+            return False
+        self.reload()
+        return True
+
+    def take(self, keys: list[bytes]) -> None:
+        """Use these from now on: the primary first."""
+        raise AssertionError("each kind of key is used in another way")
 
 
 def write_new(path: Path, make: Callable[[], bytes], ids: Ids) -> None:

@@ -11,38 +11,21 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.identity.config import IdentityConfig
-from pileus.identity.key_folder import KeyFolder
-
-#: Seconds between two looks at the folder because of something that no key proves.
-RELOAD_S = 1.0
+from pileus.identity.key_folder import KeyFolder, RotatingKeys
 
 
-class Keys:
+class Keys(RotatingKeys):
     """`path` None: keys live in memory, and what they made ends with the process."""
 
     def __init__(self, path: Path | None, config: IdentityConfig, clock: Clock, ids: Ids):
-        self.clock = clock
-        self.folder = KeyFolder(
-            path, lambda: base64.urlsafe_b64encode(ids.secret(32)), keep=config.max_active_keys, clock=clock, ids=ids
-        )
+        folder = KeyFolder(path, lambda: base64.urlsafe_b64encode(ids.secret(32)), keep=config.max_active_keys, clock=clock, ids=ids)
+        super().__init__(folder, clock)
         self._fernet: MultiFernet | None = None
         self._primary: Fernet | None = None
-        self._looked_at = float("-inf")
 
-    def open(self) -> None:
-        """Read the keys, making the first two when there are none. Raises OSError when the folder is not ours to use."""
-        self.folder.open()
-        self.reload()
-
-    def reload(self) -> None:
-        """Take up keys that another copy of the control plane made."""
-        self._looked_at = self.clock.monotonic()
-        fernets = [Fernet(key) for key in self.folder.read()]
+    def take(self, keys: list[bytes]) -> None:
+        fernets = [Fernet(key) for key in keys]
         self._primary, self._fernet = fernets[0], MultiFernet(fernets)
-
-    def rotate(self) -> None:
-        self.folder.rotate()
-        self.reload()
 
     def seal(self, data: bytes) -> str:
         """A token around `data`. The padding that says nothing is left out."""
@@ -51,8 +34,7 @@ class Keys:
     def open_token(self, token: str) -> bytes | None:
         """What is in a token, or None for one that no key proves."""
         found = self._open(token)
-        if found is None and self.folder.path is not None and self.clock.monotonic() - self._looked_at >= RELOAD_S:
-            self.reload()
+        if found is None and self.look_again():
             found = self._open(token)
         return found
 

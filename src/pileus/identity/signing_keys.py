@@ -18,38 +18,24 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.identity.config import IdentityConfig
-from pileus.identity.key_folder import KeyFolder
-from pileus.identity.keys import RELOAD_S
+from pileus.identity.key_folder import KeyFolder, RotatingKeys
 
 #: Bytes of one of the two numbers that are a signature.
 HALF = 32
 _ECDSA = ec.ECDSA(hashes.SHA256())
 
 
-class SigningKeys:
+class SigningKeys(RotatingKeys):
     """`path` None: keys live in memory, and what they signed ends with the process."""
 
     def __init__(self, path: Path | None, config: IdentityConfig, clock: Clock, ids: Ids):
-        self.clock = clock
-        self.folder = KeyFolder(path, _new, keep=config.max_active_keys, clock=clock, ids=ids)
+        super().__init__(KeyFolder(path, _new, keep=config.max_active_keys, clock=clock, ids=ids), clock)
         self._primary: tuple[str, ec.EllipticCurvePrivateKey] | None = None
         self._public: dict[str, ec.EllipticCurvePublicKey] = {}
-        self._looked_at = float("-inf")
 
-    def open(self) -> None:
-        """Read the keys, making the first two when there are none. Raises OSError when the folder is not ours to use."""
-        self.folder.open()
-        self.reload()
-
-    def reload(self) -> None:
-        """Take up keys that another copy of the control plane made."""
-        self._looked_at = self.clock.monotonic()
-        named = [(name(key.public_key()), key) for key in map(_read, self.folder.read())]
+    def take(self, keys: list[bytes]) -> None:
+        named = [(name(key.public_key()), key) for key in map(_read, keys)]
         self._primary, self._public = named[0], {n: key.public_key() for n, key in named}
-
-    def rotate(self) -> None:
-        self.folder.rotate()
-        self.reload()
 
     @property
     def primary(self) -> str:
@@ -65,8 +51,8 @@ class SigningKeys:
 
     def signed(self, key: str, data: bytes, signature: bytes) -> bool:
         """Whether our key of this name signed `data`."""
-        if key not in self._public and self.folder.path is not None and self.clock.monotonic() - self._looked_at >= RELOAD_S:
-            self.reload()
+        if key not in self._public:
+            self.look_again()
         public = self._public.get(key)
         if public is None or len(signature) != 2 * HALF:
             return False
