@@ -95,11 +95,11 @@ class Host(msgspec.Struct, kw_only=True):
 
 
 class Cloud:
-    """A whole cloud in this process. `make_host` gives the drivers of a host (see `hosts.make_host`)."""
+    """A whole cloud in this process. `make_host` gives the drivers of a host (see `hosts.Machine`)."""
 
-    def __init__(self, config: CloudConfig, state: Path, *, make_host: MakeHost = hosts.make_host,
+    def __init__(self, config: CloudConfig, state: Path, *, make_host: MakeHost | None = None,
                  clock: Clock | None = None, ids: Ids | None = None, strict_bus: bool = False):
-        self.config, self.state, self.make_host = config, state, make_host
+        self.config, self.state, self.make_host = config, state, make_host or hosts.Machine().make_host
         self.clock, self.ids, self.strict_bus = clock or Clock(), ids or Ids(), strict_bus
         self.hosts: dict[str, Host] = {}
 
@@ -143,8 +143,8 @@ class Cloud:
         hypervisor, datapath = self.make_host(place)
         host = Host(name=name, hypervisor=hypervisor, datapath=datapath,
                     network=NetworkAgent(name, datapath, self.kit.bus, self.config.network, clock=self.clock),
-                    compute=ComputeAgent(name, hypervisor, LocalImages(self.services.image, self.state / "bases"), self.kit.bus,
-                                         self.state / "work" / name, HostOptions(
+                    compute=ComputeAgent(name, hypervisor, LocalImages(self.services.image, place.home / "bases"), self.kit.bus,
+                                         place.home / "work" / name, HostOptions(
                                              spawn_concurrency=self.config.compute.spawn_concurrency,
                                              cpu_shared_set=self.config.compute.cpu_shared_set,
                                              cpu_dedicated_set=self.config.compute.cpu_dedicated_set,

@@ -20,6 +20,10 @@ from pileus.core.bus import Bus
 from pileus.core.clock import Clock
 from pileus.core.config import ConfigInvalid
 from pileus.network.datapath.base import Datapath
+from pileus.network.datapath.shared import Shared
+
+#: The folder of hosts that share a machine.
+HOSTS = "hosts"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,17 +31,30 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     config: CloudConfig
-    state: Path
+    state: Path                             # the cloud's folder on this machine
     clock: Clock
     bus: Bus
 
+    @property
+    def home(self) -> Path:
+        """The host's own folder: hosts of one machine share no file. Simulated ones have none of their own to keep apart."""
+        if self.name == own_name(self.config) or self.config.compute.hypervisor == "simulated":
+            return self.state
+        return self.state / HOSTS / self.name
+
 
 def qemu(place: Place) -> Hypervisor:
-    from pileus.compute.hypervisor.qemu import Qemu
+    from pileus.compute.hypervisor.qemu import Neighbours, Qemu
     from pileus.compute.model.numa import cpu_set
+    from pileus.network.datapath.shared import taps
 
     compute, processors = place.config.compute, range(len(os.sched_getaffinity(0)))
-    return Qemu(place.state, hostname=place.name, drive_format=compute.config_drive_format,
+    if compute.hosts > 1 and (compute.cpu_shared_set or compute.cpu_dedicated_set):
+        raise ConfigInvalid(path="[compute.cpu_dedicated_set]", why="several hosts of one machine cannot divide its processors")
+    names = host_names(place.config)
+    number = names.index(place.name) if place.name in names else 0
+    return Qemu(place.home, hostname=place.name, drive_format=compute.config_drive_format,
+                neighbours=Neighbours(number=number, hosts=compute.hosts, taps=taps(number)),
                 cpu_shared=cpu_set(compute.cpu_shared_set, processors) if compute.cpu_shared_set else None,
                 cpu_dedicated=cpu_set(compute.cpu_dedicated_set, processors) if compute.cpu_dedicated_set else ())
 
@@ -75,15 +92,38 @@ HYPERVISORS: dict[str, Callable[[Place], Hypervisor]] = {"qemu": qemu, "simulate
 DATAPATHS: dict[str, Callable[[Place], Datapath]] = {"linux": linux, "simulated": simulated_datapath}
 
 
-def make_host(place: Place) -> tuple[Hypervisor, Datapath]:
-    """The drivers of one host."""
-    return HYPERVISORS[place.config.compute.hypervisor](place), DATAPATHS[place.config.network.datapath](place)
+class Machine:
+    """The hosts of this process, and what they share of the machine that they are on: its network."""
+
+    def __init__(self) -> None:
+        self._network: Shared | None = None
+
+    def make_host(self, place: Place) -> tuple[Hypervisor, Datapath]:
+        """The drivers of one host."""
+        hypervisor = HYPERVISORS[place.config.compute.hypervisor](place)
+        if place.config.network.datapath == "simulated" or place.config.compute.hosts == 1:
+            return hypervisor, DATAPATHS[place.config.network.datapath](place)
+        if self._network is None:
+            datapath = DATAPATHS[place.config.network.datapath](place)
+            self._network = Shared(datapath, host_names(place.config), place.config.network.underlay)
+        return hypervisor, self._network.part(place.name)
 
 
 def host_names(config: CloudConfig) -> list[str]:
-    """The hosts of this process: this machine, or as many simulated ones as are configured."""
-    own, count = config.host or socket.gethostname(), config.compute.hosts
+    """The hosts of this process: this machine, or as many as are configured to be on it."""
+    own, count = own_name(config), config.compute.hosts
     return [own] if count == 1 else [f"{own}-{i:04d}" for i in range(1, count + 1)]
+
+
+def former_hosts(config: CloudConfig, state: Path) -> list[str]:
+    """Hosts of an earlier configuration that have left a folder here."""
+    known = [folder.name for folder in sorted((state / HOSTS).glob("*"))] + ([own_name(config)] if (state / "guests").exists() else [])
+    return [name for name in known if name not in host_names(config)]
+
+
+def own_name(config: CloudConfig) -> str:
+    """The name of this machine."""
+    return config.host or socket.gethostname()
 
 
 def own_address(config: CloudConfig) -> str:

@@ -41,11 +41,11 @@ async def clear(state: Path) -> list[str]:
     """End the guests and remove the networks; returns what could not be removed. A half-removed cloud can be reset again."""
     from pileus.core.bus import Loopback
     from pileus.core.clock import Clock
-    from pileus.hosts import Place, host_names, make_host
+    from pileus.hosts import Machine, Place, former_hosts, host_names
 
-    problems, config = [], used_configuration(state)
-    for name in host_names(config):
-        hypervisor, datapath = make_host(Place(name=name, config=config, state=state, clock=Clock(), bus=Loopback()))
+    problems, config, machine = [], used_configuration(state), Machine()
+    for name in (*host_names(config), *former_hosts(config, state)):
+        hypervisor, datapath = machine.make_host(Place(name=name, config=config, state=state, clock=Clock(), bus=Loopback()))
         try:
             await hypervisor.start()
             for guest in await hypervisor.guests():

@@ -52,7 +52,7 @@ class ComputeConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[compute]"""
 
     hypervisor: Literal["qemu", "simulated"] = "qemu"        # driver of this process's compute agent
-    hosts: int = 1                          # number of simulated hosts in this process
+    hosts: int = 1                          # number of hosts in this process: simulated ones, or parts of this machine
     host_vcpus: int = 16                    # virtual CPUs of a simulated host
     host_memory_mb: int = 64 * 1024         # memory of a simulated host, MiB
     host_disk_gib: int = 1000               # disk of a simulated host, GiB

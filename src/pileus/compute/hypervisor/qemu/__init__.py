@@ -15,5 +15,6 @@ Invariants:
 from __future__ import annotations
 
 from pileus.compute.hypervisor.qemu.driver import Qemu
+from pileus.compute.hypervisor.qemu.neighbours import Neighbours
 
-__all__ = ["Qemu"]
+__all__ = ["Neighbours", "Qemu"]

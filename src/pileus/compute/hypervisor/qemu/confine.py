@@ -42,8 +42,10 @@ def open_up(home: Home) -> None:
         _share(folder, stat.S_IXGRP)
 
 
-def free_user(taken: set[int]) -> int:
-    for user in range(FIRST_USER, FIRST_USER + USERS):
+def free_user(taken: set[int], host: int = 0) -> int:
+    """One that is nobody's. Each of several hosts of one machine has numbers of its own."""
+    first = FIRST_USER + host * USERS
+    for user in range(first, first + USERS):
         if user not in taken:
             return user
     raise HypervisorFailed(what="make the guest", detail="every user number for guests is in use")

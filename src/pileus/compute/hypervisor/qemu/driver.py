@@ -33,6 +33,7 @@ from pileus.compute.hypervisor.qemu.disks import make_disks, make_firmware
 from pileus.compute.hypervisor.qemu.guest import Guest, Settings, failing
 from pileus.compute.hypervisor.qemu.host import inventory, memory_mb
 from pileus.compute.hypervisor.qemu.layout import UUID, Folder, Home, Record
+from pileus.compute.hypervisor.qemu.neighbours import ALONE, Neighbours
 from pileus.compute.hypervisor.qemu.pins import Pins, dedicated, only_cell
 from pileus.compute.hypervisor.qemu.probe import abilities
 from pileus.compute.hypervisor.qemu.shares import Shares
@@ -63,15 +64,17 @@ class Qemu:
         drive_format: str = "iso9660",
         cpu_shared: Iterable[int] | None = None,
         cpu_dedicated: Iterable[int] = (),
+        neighbours: Neighbours = ALONE,
     ):
         self._home = Home(state)
+        self._neighbours = neighbours
         self._hostname = hostname
         self._binary = binary
         self._image_tool = image_tool
         self._cpu = cpu
         self._drive_format = drive_format
         self._confined = False
-        self._pins = Pins(only_cell(memory_mb()), shared=cpu_shared, dedicated=cpu_dedicated)
+        self._pins = Pins(only_cell(memory_mb()) if neighbours.alone else None, shared=cpu_shared, dedicated=cpu_dedicated)
         self._shares = Shares()
         self._limits: tuple[str, ...] = ()            # traits of the limits that this host can enforce
         self._guests: dict[str, Guest] = {}
@@ -108,11 +111,13 @@ class Qemu:
             self._lock = None
 
     async def inventory(self) -> Inventory:
-        return inventory(self._made_with.host, self._home.path, self._hostname, traits_of(self) + self._limits, self._cells())
+        traits = traits_of(self) + self._limits
+        return self._neighbours.part(inventory(self._made_with.host, self._home.path, self._hostname, traits, self._cells()))
 
     async def spawn(self, guest: GuestSpec) -> GuestState:
         if not UUID.fullmatch(guest.id):
             raise HypervisorFailed(what="spawn", detail=f"{guest.id!r} is not a UUID")
+        guest = self._neighbours.guest(guest)
         async with self._turns.of(guest.id):
             there = self._guests.get(guest.id)
             if there is None:
@@ -168,7 +173,7 @@ class Qemu:
 
     async def plug(self, guest_id: str, nic: Nic) -> None:
         async with self._turns.of(guest_id):
-            await self._get(guest_id).plug(nic)
+            await self._get(guest_id).plug(self._neighbours.nic(nic))
 
     async def unplug(self, guest_id: str, port_id: str) -> None:
         async with self._turns.of(guest_id):
@@ -197,7 +202,7 @@ class Qemu:
     async def resize(self, guest: GuestSpec) -> GuestState:
         async with self._turns.of(guest.id):
             there = self._get(guest.id)
-            await self._interruptible(guest.id, resizes.resize(there, guest))
+            await self._interruptible(guest.id, resizes.resize(there, self._neighbours.guest(guest)))
             return there.state()
 
     async def confirm_resize(self, guest_id: str) -> None:
@@ -218,7 +223,7 @@ class Qemu:
 
     async def import_(self, guest: GuestSpec, folder: Path) -> GuestState:
         async with self._turns.of(guest.id):
-            there = self._guests.get(guest.id) or await self._take_in(guest, folder)
+            there = self._guests.get(guest.id) or await self._take_in(self._neighbours.guest(guest), folder)
             return there.state()
 
     async def diagnostics(self, guest_id: str) -> Diagnostics:
@@ -341,7 +346,9 @@ class Qemu:
 
     def _free_user(self) -> int:
         """A user for a new guest's process; chosen and known to be taken without a pause in between, or it were two guests'."""
-        return confine.free_user({guest.record.user for guest in self._guests.values()}) if self._confined else 0
+        if not self._confined:
+            return 0
+        return confine.free_user({guest.record.user for guest in self._guests.values()}, self._neighbours.number)
 
     def _kill_soon(self, guest_id: str) -> None:
         if work := self._long.get(guest_id):

@@ -1,0 +1,109 @@
+"""Two QEMU hosts on this machine, by configuration alone: a guest is moved between them and answers where its address leads."""
+
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from pileus.cli import demo
+from pileus.hosts import tag
+from tests.e2e.process import CloudProcess
+from tests.e2e.test_demo import made_here, missing, pileus
+
+pytestmark = [pytest.mark.root, pytest.mark.qemu, pytest.mark.realtime, pytest.mark.skipif(bool(missing()), reason=missing())]
+CONFIG = """
+host = "here"
+[compute]
+hosts = 2
+report_interval_s = 2
+"""
+OTHER = {"here-0001": "here-0002", "here-0002": "here-0001"}
+
+
+class Lab:
+    """A cloud with two hosts, a user of it, and how to reach its guests."""
+
+    def __init__(self, cloud: CloudProcess):
+        self.state = cloud.state
+        self.admin, self.user = demo.connect(cloud.state, "pileus-admin"), demo.connect(cloud.state, "pileus")
+        self.image = demo.upload(self.admin, demo.build_image(cloud.state))
+        self.key = demo.prepare_access(self.user, cloud.state)
+
+    def boot(self) -> None:
+        self.server = demo.boot_server(self.user, self.image)
+        self.address = demo.give_address(self.user, self.server)
+
+    def ask(self, command: str) -> str:
+        """What the guest answers, wherever it is."""
+        return demo.wait_for_ssh(self.address, self.key, self.user, self.server, command)
+
+    def now(self):
+        return self.admin.compute.get_server(self.server.id)
+
+    def until(self, status: str):
+        return self.admin.compute.wait_for_server(self.server, status=status, interval=0.1, wait=120)
+
+    def until_on(self, host: str, status: str = "ACTIVE") -> None:
+        """It is there, and nothing is done to it any more."""
+        end = time.monotonic() + 120
+        while (found := self.now()) and (found.compute_host, found.status, found.task_state) != (host, status, None):
+            assert time.monotonic() < end, (found.compute_host, found.status, found.task_state, found.fault)
+            time.sleep(0.1)
+
+    def only_on(self, host: str) -> None:
+        """Sooner or later the other host has neither a process nor a file of it; it is looked at as often as hosts report."""
+        other, end = OTHER[host], time.monotonic() + 20
+        while self.processes() != {host: 1, other: 0} or (self.state / "hosts" / other / "guests" / self.server.id).exists():
+            assert time.monotonic() < end, self.processes()
+            time.sleep(0.1)
+
+    def other(self) -> str:
+        return OTHER[self.now().compute_host]
+
+    def processes(self) -> dict[str, int]:
+        """Host → how many QEMU processes run for it."""
+        found = subprocess.run(["pgrep", "-af", "^/usr/bin/qemu-system"], capture_output=True, text=True).stdout
+        return {host: found.count(f"{self.state}/hosts/{host}/guests/{self.server.id}/qemu.pid") for host in OTHER}
+
+
+@pytest.fixture
+def lab(tmp_path):
+    os.chmod(tmp_path, 0o755)
+    cloud = CloudProcess(tmp_path / "cloud")
+    (cloud.state / "pileus.toml").write_text(CONFIG)
+    try:
+        cloud.start()
+        yield Lab(cloud)
+    finally:
+        if cloud.process.poll() is None:
+            cloud.end()
+        (cloud.state / "running.json").unlink()        # a reset finds hosts of an earlier configuration, too
+        (cloud.state / "pileus.toml").write_text('host = "here"\n')
+        gone = pileus("reset", "--yes", "--state", str(cloud.state))
+        shutil.rmtree(cloud.state, ignore_errors=True)
+    assert gone.returncode == 0, gone.stdout + gone.stderr
+    assert made_here(tag(cloud.state)) == []
+
+
+def test_a_guest_is_moved_with_its_disk_and_built_anew_elsewhere(lab):
+    lab.boot()
+    first = lab.now().compute_host
+    lab.ask("echo kept > marker; sync")
+
+    lab.admin.compute.migrate_server(lab.server, host=lab.other())
+    moved = lab.until("VERIFY_RESIZE")
+    assert moved.compute_host != first and lab.ask("cat marker") == "kept"
+    lab.user.compute.confirm_server_resize(lab.server)
+    lab.until_on(moved.compute_host)
+    lab.only_on(moved.compute_host)
+
+    service = next(s for s in lab.admin.compute.services(host=moved.compute_host, binary="nova-compute"))
+    lab.admin.compute.update_service_forced_down(service, forced=True)
+    lab.admin.compute.evacuate_server(lab.server, host=first)
+    lab.until_on(first, "SHUTOFF")                     # what is evacuated is off (2.95)
+    lab.user.compute.start_server(lab.server)
+    assert lab.ask("cat marker 2>/dev/null || echo new") == "new"
+    lab.admin.compute.update_service_forced_down(service, forced=False)
+    lab.only_on(first)
