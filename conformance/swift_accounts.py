@@ -45,9 +45,12 @@ groups = {json.dumps(groups)}
 def temp_environment(cloud: Cloud) -> dict[str, str]:
     """Write the tests' configuration for users of the object store's own."""
     lines = ["[func_test]", "auth_version = 1", f"auth_uri = {cloud.url}/auth/v1.0", "collate = C", "insecure = no",
-             f"storage_domain = {DOMAIN}", "service_prefix = SERVICE"]
+             f"storage_domain = {DOMAIN}", "service_prefix = SERVICE", f"s3_storage_url = {cloud.url}/", "s3_region = RegionOne"]
     for number, (account, user, _) in TEMP_USERS.items():
         lines += [f"account{number} = {account}", f"username{number} = {user}", f"password{number} = {PASSWORD}"]
+    for suffix, number in (("", ""), ("2", "2"), ("3", "3")):       # the key of such a user is its name
+        account, user, _ = TEMP_USERS[number]
+        lines += [f"s3_access_key{suffix} = {account}:{user}", f"s3_secret_key{suffix} = {PASSWORD}"]
     path = cloud.state / "swift-test.conf"
     path.write_text("\n".join(lines) + "\n")
     return {"SWIFT_TEST_CONFIG_FILE": str(path)}
