@@ -202,7 +202,7 @@ class Cloud:
     def _is_for_objects(self, scope: dict) -> bool:
         config = self.config.object_store
         logs_in = config.temp_auth.users and scope["path"].startswith(config.temp_auth.auth_prefix)
-        return is_for_objects(scope) or bool(logs_in) or is_remapped(scope, config.domain_remap.storage_domains)
+        return is_for_objects(scope, config.s3.storage_domains) or bool(logs_in) or is_remapped(scope, config.domain_remap.storage_domains)
 
     def _periodic(self) -> None:
         tasks = [("identity", self.services.identity, IDENTITY_TASKS), ("image", self.services.image, IMAGE_TASKS),
@@ -216,10 +216,10 @@ class Cloud:
 OBJECT_STORE_PAGES = frozenset({"/v1", "/v1.0", "/healthcheck", "/crossdomain.xml"})
 
 
-def is_for_objects(scope: dict) -> bool:
-    """Whether a request is the object store's: by its path, or because it is signed as S3's are."""
+def is_for_objects(scope: dict, s3_domains: list[str]) -> bool:
+    """Whether a request is the object store's: by its path, or because it is S3's."""
     path = scope["path"]
-    return path.startswith(("/v1/", "/v1.0/", "/info")) or path in OBJECT_STORE_PAGES or is_for_s3(scope)
+    return path.startswith(("/v1/", "/v1.0/", "/info")) or path in OBJECT_STORE_PAGES or is_for_s3(scope, s3_domains)
 
 
 async def _prepare(db: Database) -> None:

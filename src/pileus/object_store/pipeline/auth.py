@@ -14,6 +14,7 @@ from pileus.core.context import Context
 from pileus.core.errors import Unauthenticated
 from pileus.object_store.pipeline import acl
 from pileus.object_store.pipeline.feature import Feature, Store
+from pileus.object_store.pipeline.grants import is_granted
 from pileus.object_store.wire.message import Handler, Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
@@ -73,7 +74,7 @@ class Auth(Feature):
 
     async def authorize(self, req: Request) -> Response | None:
         self._owns(req)
-        if req.owner:
+        if req.owner or is_granted(req):
             return None
         allowed = acl.parse(req.acl)
         if req.who is not None and self._lets_in(req, req.who, allowed):

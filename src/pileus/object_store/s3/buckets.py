@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pileus.object_store.s3 import acl, xml
+from pileus.object_store.s3 import shared, xml
+from pileus.object_store.s3.acl import buckets as acl
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lock.model import LOCKS
@@ -21,12 +22,14 @@ async def create(call: Call) -> Response:
     wanted = await call.document("CreateBucketConfiguration", required=False)
     if wanted is not None and (place := wanted.value("LocationConstraint")) and place not in call.s3.regions:
         raise S3Error("InvalidLocationConstraint")
-    lists = acl.of_headers(call) or {}
+    lists, shares = acl.of_new(call)
     if is_true(call.header("x-amz-bucket-object-lock-enabled")):
         lists |= {f"x-container-sysmeta-{LOCKS}": "true", "x-versions-enabled": "true"}
     if (await call.info(call.bucket)).exists:
         await call.done("HEAD", call.bucket)        # who may not see it learns nothing of it
         raise S3Error("BucketAlreadyOwnedByYou", BucketName=call.bucket)
+    if shares:
+        await shared.publish(call)
     made = await call.ask("PUT", call.bucket, headers=lists)
     if made.status == 202:
         raise S3Error("BucketAlreadyOwnedByYou", BucketName=call.bucket)
@@ -42,6 +45,7 @@ async def delete(call: Call) -> Response:
         raise S3Error("BucketNotEmpty", BucketName=call.bucket)
     if not gone.ok:
         raise await call.error(gone, call.bucket)
+    await shared.withdraw(call)
     await layout.drop_all(call)
     return Response(204)
 

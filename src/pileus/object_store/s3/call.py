@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pileus.core.context import Context
 from pileus.object_store.config import S3Config
+from pileus.object_store.pipeline.grants import GRANTED, Granted
 from pileus.object_store.pipeline.identity import Signer
 from pileus.object_store.proxy.info import Info
 from pileus.object_store.s3 import xml
@@ -33,7 +34,7 @@ LONGEST_DOCUMENT = 2 << 20
 class Call:
     """`bucket` and `key` are empty where there is none. `params`: the query, blank values included."""
 
-    __slots__ = ("account", "bucket", "claim", "feature", "key", "params", "req", "secret", "token", "trusted", "who")
+    __slots__ = ("account", "bucket", "claim", "feature", "granted", "home", "key", "params", "req", "secret", "token", "trusted", "who")
 
     def __init__(self, feature: S3, req: Request, bucket: str, key: str):
         self.feature, self.req, self.bucket, self.key = feature, req, bucket, key
@@ -41,20 +42,37 @@ class Call:
         self.claim: Claim | None = None
         self.secret = self.token = ""
         self.trusted = False                # the store's own, on nobody's behalf
+        self.granted = Granted()            # what may be touched without a right to it of the caller's own
         self.who = Context()
-        self.account = ""
+        self.home = ""                      # the caller's own account; of who has no key none
+        self.account = ""                   # the account that the bucket is in
 
     def owned_by(self, signer: Signer, claim: Claim) -> None:
         """From now on the call is made on behalf of who signed it: buckets are those of that project."""
         self.who, self.claim, self.secret, self.token = signer.who, claim, signer.secret, signer.token
         prefix = self.config.reseller_prefix if signer.prefix is None else signer.prefix
-        self.account = f"{prefix}{signer.who.project_id}"
+        self.account = self.home = f"{prefix}{signer.who.project_id}"
 
-    def about(self, key: str, req: Request | None = None) -> Call:
-        """A call of the same caller about another object of the bucket."""
-        made = Call(self.feature, req or self.req, self.bucket, key)
-        made.who, made.claim, made.secret, made.token, made.account = self.who, self.claim, self.secret, self.token, self.account
+    def about(self, key: str, req: Request | None = None, *, bucket: str = "") -> Call:
+        """A call of the same caller about another object, of the same bucket or of one that is still to be located."""
+        made = Call(self.feature, req or self.req, bucket or self.bucket, key)
+        made.who, made.claim, made.secret, made.token, made.home = self.who, self.claim, self.secret, self.token, self.home
+        made.account = self.home if bucket else self.account
         return made
+
+    def as_owner(self) -> Call:
+        """The same call on the store's own behalf, to look at what decides whether the caller may make it."""
+        return own_call(self.feature, self.account, self.bucket)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the bucket is another project's."""
+        return self.account != self.home
+
+    @property
+    def owner_id(self) -> str:
+        """The project that the bucket is of."""
+        return self.account.removeprefix(self.config.reseller_prefix)
 
     @property
     def config(self):
@@ -75,10 +93,13 @@ class Call:
         sent = Request(method, path, headers, query=query, body=body, id=self.req.id)
         if self.token:
             sent.headers["x-auth-token"] = self.token
-        else:
+        elif self.home:
             sent.who = self.who
+        elif "referer" in self.req.headers:     # lists of sites are for those who come without a key
+            sent.headers["referer"] = self.req.headers["referer"]
         known = {name: self.req.facts[name] for name in ("client", "scheme") if name in self.req.facts}
-        sent.facts = known | {"source": "S3", OWN: True, **(facts or {})} | ({"auth.trusted": True} if self.trusted else {})
+        sent.facts = known | {"source": "S3", OWN: True, GRANTED: self.granted, **(facts or {})}
+        sent.facts |= {"auth.trusted": True} if self.trusted else {}
         if method in ("PUT", "POST") and body is None:
             sent.headers.setdefault("content-length", "0")
         response = await self.feature.app(sent)

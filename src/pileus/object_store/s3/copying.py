@@ -7,13 +7,14 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import msgspec
 
-from pileus.object_store.s3 import metadata, names, views, xml
+from pileus.object_store.pipeline.grants import GRANTED
+from pileus.object_store.s3 import metadata, names, rights, shared, views, xml
+from pileus.object_store.s3.acl import objects as acl
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lock.headers import of_new
 from pileus.object_store.s3.lock.model import HOLD, RETENTION
 from pileus.object_store.s3.multipart import layout
-from pileus.object_store.s3.policy import enforce as policy
 from pileus.object_store.wire.message import Response
 
 HEADER = "x-amz-copy-source"
@@ -62,35 +63,43 @@ async def copy(call: Call) -> Response:
     same = (source.bucket, source.key, source.version) == (call.bucket, call.key, "")
     if same and directive == "COPY" and call.header("x-amz-storage-class", "STANDARD") == "STANDARD":
         raise S3Error("InvalidRequest", TO_ITSELF)
-    found = await look(call, source)
+    at, found = await look(call, source)
     if int(found.header("content-length", "0")) > call.config.limits.max_file_size:
         raise S3Error("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: "
                       f"{call.config.limits.max_file_size}")
     replaced = "" if same else await layout.parts_of_current(call, call.key)
-    headers = await _headers(call, source, found, directive) | await of_new(call)
-    made = await call.done("PUT", call.bucket, call.key, headers, query=source.query)
+    headers = from_source(call, at, found) | _headers(call, found, directive) | await of_new(call) | await acl.of_new(call)
+    made = await call.done("PUT", call.bucket, call.key, headers, query=source.query, facts={GRANTED: call.granted | at.granted})
     if replaced:
         await layout.drop_parts(call, replaced)
     return result("CopyObjectResult", made, found)
 
 
-async def look(call: Call, source: Source) -> Response:
-    """The source as it is now, which must be as the request wants it. Raises S3Error."""
-    await policy.check_other(call, "s3:GetObjectVersion" if source.version else "s3:GetObject", source.bucket, source.key)
+async def look(call: Call, source: Source) -> tuple[Call, Response]:
+    """The source as it is now, which must be as the request wants it, and a call about it. Raises S3Error."""
+    at = call.about(source.key, bucket=source.bucket)
+    at.params = {"versionId": source.version} if source.version else {}
+    await shared.locate(at)
+    await rights.enforce(at, "s3:GetObjectVersion" if source.version else "s3:GetObject")
     wanted = {name: call.header(header) for header, name in CONDITIONS.items() if header in call.req.headers}
-    found = await call.ask("HEAD", source.bucket, source.key, {**wanted, "x-backend-etag-is-at": metadata.ETAG}, query=source.query)
+    found = await at.ask("HEAD", source.bucket, source.key, {**wanted, "x-backend-etag-is-at": metadata.ETAG}, query=source.query)
     if found.status in (304, 412):
         await found.close()
         raise S3Error("PreconditionFailed")
     if not found.ok:
-        raise await call.error(found, source.bucket, source.key)
-    return found
+        raise await at.error(found, source.bucket, source.key)
+    return at, found
 
 
-async def _headers(call: Call, source: Source, found: Response, directive: str) -> dict[str, str]:
+def from_source(call: Call, at: Call, found: Response) -> dict[str, str]:
+    """Headers of a PUT that is a copy of what was found there."""
+    headers = {"x-copy-from": quote(f"{at.bucket}/{at.key}", errors="surrogateescape"), "if-match": found.header("etag")}
+    return headers | ({"x-copy-from-account": quote(at.account)} if at.account != call.account else {})
+
+
+def _headers(call: Call, found: Response, directive: str) -> dict[str, str]:
     """Those of the PUT: with REPLACE what the request says, otherwise the source's own, and its tags unless there are new ones."""
-    headers = {"x-copy-from": quote(f"{source.bucket}/{source.key}", errors="surrogateescape"), "if-match": found.header("etag")}
-    headers |= {RETENTION: "", HOLD: ""}    # a lock is a version's, and does not go with its copies
+    headers = {RETENTION: "", HOLD: "", metadata.ACL: ""}   # locks and lists are a version's, and do not go with its copies
     said = metadata.written(call)
     if directive == "REPLACE":
         headers |= said | {"x-fresh-metadata": "true"}

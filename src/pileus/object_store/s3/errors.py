@@ -18,6 +18,8 @@ CODES: dict[str, tuple[int, str]] = {
                                           "Credential, SignedHeaders, and Signature."),
     "AuthorizationQueryParametersError": (400, "Error parsing the query parameters of the signature."),
     "BadDigest": (400, "The Content-MD5 you specified did not match what we received."),
+    "BucketAlreadyExists": (409, "The requested bucket name is not available: another project's bucket is shared under it. Please select a "
+                                 "different name and try again."),
     "BucketAlreadyOwnedByYou": (409, "Your previous request to create the named bucket succeeded and you already own it."),
     "BucketNotEmpty": (409, "The bucket you tried to delete is not empty"),
     "EntityTooLarge": (400, "Your proposed upload exceeds the maximum allowed object size."),

@@ -13,11 +13,10 @@ from pileus.core.log import Log
 from pileus.object_store.pipeline.feature import Feature
 from pileus.object_store.pipeline.identity import Signer
 from pileus.object_store.pipeline.temp_auth import TempAuth
-from pileus.object_store.s3 import cors, errors, names, routes, signatures
+from pileus.object_store.s3 import cors, errors, names, rights, routes, shared, signatures
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import MARK, S3Error
 from pileus.object_store.s3.form import upload
-from pileus.object_store.s3.policy import enforce as policy
 from pileus.object_store.s3.signatures.claim import Claim
 from pileus.object_store.wire.asgi import ClientGone
 from pileus.object_store.wire.body import drain
@@ -44,7 +43,7 @@ class S3(Feature):
         return self.store.signers is not None or bool(self.store.config.temp_auth.users)
 
     async def __call__(self, req: Request) -> Response:
-        if not self.enabled or not names.is_ours(req):
+        if not self.enabled or not names.is_ours(req, self.store.config.s3.storage_domains):
             return await self.app(req)
         call = Call(self, req, *names.split(req, self.store.config.s3.storage_domains))
         try:
@@ -70,22 +69,26 @@ class S3(Feature):
             return await upload.upload(call)        # it has its signature inside
         claim = self._claim(call)
         if call.req.method == "OPTIONS" and call.bucket:
-            call.owned_by(await self._signer(call, claim), claim)   # browsers ask before they sign: only what sites may do is told
+            if claim is not None:
+                call.owned_by(await self._signer(call, claim), claim)   # browsers ask before they sign: only what sites may do is told
+            await shared.locate(call)
             return await cors.preflight(call)
-        await self.admit(call, claim)
+        if claim is not None:
+            await self.admit(call, claim)
         names.check(call)
         handler, action = routes.find(call)
+        if action != routes.CREATE_BUCKET:
+            await shared.locate(call)
+        elif claim is None:
+            raise S3Error("AccessDenied")
         if action:
-            await policy.enforce(call, action)
+            await rights.enforce(call, action)
         return await handler(call)
 
-    def _claim(self, call: Call) -> Claim:
-        """Raises S3Error unless the request claims to be somebody's."""
+    def _claim(self, call: Call) -> Claim | None:
+        """What the request claims to be; None when it is nobody's."""
         config = self.store.config.s3
-        claim = signatures.read(names.signed_form(call.req, config.storage_domains), self.store.clock.now(), config.regions)
-        if claim is None:
-            raise S3Error("AccessDenied")
-        return claim
+        return signatures.read(names.signed_form(call.req, config.storage_domains), self.store.clock.now(), config.regions)
 
     async def _signer(self, call: Call, claim: Claim) -> Signer:
         """Raises S3Error when nobody has the key that is claimed."""

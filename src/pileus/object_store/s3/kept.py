@@ -28,10 +28,14 @@ async def load(call: Call, name: str) -> bytes | None:
     return read(await call.bucket_info(), name)
 
 
-async def save(call: Call, name: str, document: bytes | None, headers: dict[str, str] | None = None) -> None:
+async def save(call: Call, name: str, document: bytes | None, also: dict[str, str] | None = None) -> None:
     """Keep a document in the place of the one before, or none. Raises S3Error for one that is too long."""
+    await call.done("POST", call.bucket, headers=headers(name, document) | (also or {}))
+
+
+def headers(name: str, document: bytes | None) -> dict[str, str]:
+    """Headers of a container that keep a document. Raises S3Error for one that is too long."""
     text = base64.b64encode(zlib.compress(document)).decode() if document else ""
     if len(text) > PIECE * MOST or len(document or b"") > LONGEST:
         raise S3Error("MaxMessageLengthExceeded")
-    pieces = {f"x-container-sysmeta-{PREFIX}{name}-{number}": text[number * PIECE : (number + 1) * PIECE] for number in range(MOST)}
-    await call.done("POST", call.bucket, headers=pieces | (headers or {}))
+    return {f"x-container-sysmeta-{PREFIX}{name}-{number}": text[number * PIECE : (number + 1) * PIECE] for number in range(MOST)}

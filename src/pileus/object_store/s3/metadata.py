@@ -27,7 +27,7 @@ KEPT = "x-object-sysmeta-s3api-"
 #: Kept with the metadata that can be changed without the body.
 CHANGEABLE = "x-object-transient-sysmeta-s3api-"
 CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
-ETAG, TAGGING, REDIRECT = KEPT + "etag", CHANGEABLE + "tagging", KEPT + "redirect"
+ETAG, TAGGING, ACL, REDIRECT = KEPT + "etag", CHANGEABLE + "tagging", CHANGEABLE + "acl", KEPT + "redirect"
 #: What listings show instead of the stored hash.
 LISTED_ETAG = "x-object-sysmeta-container-update-override-etag"
 OVERRIDES = {"response-" + name: name for name in SAME}

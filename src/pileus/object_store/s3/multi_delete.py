@@ -7,10 +7,9 @@ import asyncio
 
 import msgspec
 
-from pileus.object_store.s3 import checksums, objects, xml
+from pileus.object_store.s3 import checksums, objects, rights, xml
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
-from pileus.object_store.s3.policy import enforce as policy
 from pileus.object_store.wire.message import Response
 
 
@@ -57,7 +56,7 @@ async def _one(call: Call, wanted: Wanted) -> str:
     named = [xml.tag("Key", wanted.key)] + ([xml.tag("VersionId", wanted.version)] if wanted.version else [])
     one = call.about(wanted.key)
     try:
-        await policy.enforce(one, "s3:DeleteObjectVersion" if wanted.version else "s3:DeleteObject")
+        await rights.enforce(one, "s3:DeleteObjectVersion" if wanted.version else "s3:DeleteObject")
         done = await objects.remove(one, wanted.key, wanted.version)
     except S3Error as error:
         return xml.node("Error", *named, xml.tag("Code", error.code), xml.tag("Message", error.message))

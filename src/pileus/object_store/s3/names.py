@@ -24,16 +24,15 @@ def is_below_root(path: str) -> bool:
     return path == ROOT or path.startswith(ROOT + "/")
 
 
-def is_for_s3(scope: dict) -> bool:
-    """Whether a request of ASGI's is S3's: by its path, or by its signature."""
-    if is_below_root(scope["path"]):
-        return True
-    authorization = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
-    return is_signed(authorization.decode("latin-1"), scope["query_string"].decode("latin-1"))
+def is_for_s3(scope: dict, domains: list[str]) -> bool:
+    """Whether a request of ASGI's is S3's: by its path, by its signature, or by its host."""
+    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"] if name.lower() in (b"authorization", b"host")}
+    return (is_below_root(scope["path"]) or is_signed(headers.get(b"authorization", ""), scope["query_string"].decode("latin-1"))
+            or bool(_bucket_of(headers.get(b"host", ""), domains)))
 
 
-def is_ours(req: Request) -> bool:
-    return is_below_root(req.path) or is_signed(req.header("authorization"), req.query)
+def is_ours(req: Request, domains: list[str]) -> bool:
+    return (is_below_root(req.path) or is_signed(req.header("authorization"), req.query) or bool(bucket_of_host(req, domains)))
 
 
 def split(req: Request, domains: list[str]) -> tuple[str, str]:
@@ -48,7 +47,11 @@ def split(req: Request, domains: list[str]) -> tuple[str, str]:
 
 def bucket_of_host(req: Request, domains: list[str]) -> str:
     """The bucket that the Host header names: BUCKET.DOMAIN."""
-    host = req.header("host").partition(":")[0]
+    return _bucket_of(req.header("host"), domains)
+
+
+def _bucket_of(host: str, domains: list[str]) -> str:
+    host = host.partition(":")[0]
     for domain in domains:
         if host.endswith("." + domain.lstrip(".")):
             return host[: -len(domain.lstrip(".")) - 1]

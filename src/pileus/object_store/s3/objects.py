@@ -6,7 +6,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from pileus.object_store.pipeline.versioning.names import DELETED, NULL, container_of, version_name
-from pileus.object_store.s3 import acl, copying, metadata, payload, versioning
+from pileus.object_store.s3 import copying, metadata, payload, versioning
+from pileus.object_store.s3.acl import objects as acl
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lock import guard
@@ -19,8 +20,7 @@ from pileus.object_store.wire.ranges import parse as parse_ranges
 async def put(call: Call) -> Response:
     if "x-amz-copy-source" in call.req.headers:
         return await copying.copy(call)
-    acl.check_object(call)
-    headers = metadata.written(call) | await lock_headers.of_new(call) | preconditions(call)
+    headers = metadata.written(call) | await acl.of_new(call) | await lock_headers.of_new(call) | preconditions(call)
     replaced = await layout.parts_of_current(call, call.key)
     made = await store(call, headers, (call.bucket, call.key))
     if replaced:

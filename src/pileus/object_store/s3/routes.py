@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from pileus.object_store.s3 import acl, buckets, cors, labels, listing, multi_delete, objects, service, stubs, versioning
+from pileus.object_store.s3 import buckets, cors, labels, listing, multi_delete, objects, service, stubs, versioning
+from pileus.object_store.s3.acl import documents as acl
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lifecycle import documents as lifecycle
@@ -17,15 +18,17 @@ from pileus.object_store.wire.message import Response
 Handler = Callable[[Call], Awaitable[Response]]
 Methods = dict[str, tuple[Handler, str]]
 
+#: Made where the caller is at home, whoever shares a bucket of that name.
+CREATE_BUCKET = "s3:CreateBucket"
 #: The thing itself, not a sub-resource of it.
 ITSELF = ""
 SERVICE: dict[str, Methods] = {ITSELF: {"GET": (service.list_buckets, "s3:ListAllMyBuckets")}}
 BUCKET: dict[str, Methods] = {
     ITSELF: {"GET": (listing.list_objects, "s3:ListBucket"), "HEAD": (buckets.head, "s3:ListBucket"),
-             "PUT": (buckets.create, "s3:CreateBucket"), "DELETE": (buckets.delete, "s3:DeleteBucket")},
+             "PUT": (buckets.create, CREATE_BUCKET), "DELETE": (buckets.delete, "s3:DeleteBucket")},
     "accelerate": {"GET": (stubs.accelerate, "s3:GetAccelerateConfiguration"),
                    "PUT": (stubs.not_implemented, "s3:PutAccelerateConfiguration")},
-    "acl": {"GET": (acl.show, "s3:GetBucketAcl"), "PUT": (acl.change, "s3:PutBucketAcl")},
+    "acl": {"GET": (acl.show_bucket, "s3:GetBucketAcl"), "PUT": (acl.change_bucket, "s3:PutBucketAcl")},
     "cors": {"GET": (cors.show, "s3:GetBucketCORS"), "PUT": (cors.change, "s3:PutBucketCORS"), "DELETE": (cors.remove, "s3:PutBucketCORS")},
     "delete": {"POST": (multi_delete.delete, "")},      # each object is looked at by itself
     "lifecycle": {"GET": (lifecycle.show, "s3:GetLifecycleConfiguration"), "PUT": (lifecycle.change, "s3:PutLifecycleConfiguration"),
@@ -48,7 +51,7 @@ BUCKET: dict[str, Methods] = {
 OBJECT: dict[str, Methods] = {
     ITSELF: {"GET": (objects.get, "s3:GetObject"), "HEAD": (objects.head, "s3:GetObject"), "PUT": (objects.put, "s3:PutObject"),
              "DELETE": (objects.delete, "s3:DeleteObject")},
-    "acl": {"GET": (acl.show, "s3:GetObjectAcl"), "PUT": (acl.change, "s3:PutObjectAcl")},
+    "acl": {"GET": (acl.show_object, "s3:GetObjectAcl"), "PUT": (acl.change_object, "s3:PutObjectAcl")},
     "legal-hold": {"GET": (lock.show_hold, "s3:GetObjectLegalHold"), "PUT": (lock.change_hold, "s3:PutObjectLegalHold")},
     "retention": {"GET": (lock.show_retention, "s3:GetObjectRetention"), "PUT": (lock.change_retention, "s3:PutObjectRetention")},
     "tagging": {"GET": (labels.show_object, "s3:GetObjectTagging"), "PUT": (labels.tag_object, "s3:PutObjectTagging"),

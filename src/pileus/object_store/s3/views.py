@@ -11,12 +11,12 @@ from pileus.object_store.wire.conditional import moment
 
 
 def owner(call: Call, name: str = "Owner") -> str:
-    """Named as Swift names whoever asks: by project and user."""
+    """Named as Swift names whoever asks: by project and user. The owner of another project's bucket is that project."""
     return xml.node(name, xml.tag("ID", id_of(call)), xml.tag("DisplayName", id_of(call)))
 
 
 def id_of(call: Call) -> str:
-    return f"{call.who.project_name}:{call.who.user_name}"
+    return call.owner_id if call.foreign else f"{call.who.project_name}:{call.who.user_name}"
 
 
 def shown_time(listed: str) -> str:

@@ -16,6 +16,7 @@ from pileus.core.context import Context
 from pileus.object_store.config import TempUser
 from pileus.object_store.pipeline import acl
 from pileus.object_store.pipeline.feature import Feature
+from pileus.object_store.pipeline.grants import is_granted
 from pileus.object_store.pipeline.identity import Signer
 from pileus.object_store.pipeline.temp_auth import account_acl
 from pileus.object_store.pipeline.temp_auth.tokens import Bearer, Tokens
@@ -127,7 +128,7 @@ class TempAuth(Feature):
         return req.owner
 
     async def authorize(self, req: Request) -> Response | None:
-        if self._owns(req):
+        if self._owns(req) or is_granted(req):
             return None
         account, prefix, rest = self._parts(req)
         if prefix is None:

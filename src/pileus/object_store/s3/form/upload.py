@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from urllib.parse import quote, urlencode, urlsplit
 
-from pileus.object_store.s3 import acl, checksums, metadata, names, objects, xml
+from pileus.object_store.s3 import checksums, metadata, names, objects, rights, shared, xml
+from pileus.object_store.s3.acl import objects as acl
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.form import policy as form_policy
@@ -14,7 +15,6 @@ from pileus.object_store.s3.form.policy import FormPolicy
 from pileus.object_store.s3.lock import headers as lock_headers
 from pileus.object_store.s3.multipart import layout
 from pileus.object_store.s3.payload import Payload
-from pileus.object_store.s3.policy import enforce as bucket_policy
 from pileus.object_store.s3.signatures import v4
 from pileus.object_store.s3.signatures.claim import Claim
 from pileus.object_store.wire.body import drain
@@ -66,9 +66,8 @@ async def _store(call: Call, fields: dict[str, str], part: Part) -> Response:
     agreed = await _agreed(call, fields)
     call = _call(call, fields)
     names.check(call)
-    await bucket_policy.enforce(call, "s3:PutObject")
-    acl.check_object(call)
-    headers = metadata.written(call) | await lock_headers.of_new(call) | {"transfer-encoding": "chunked"}
+    await rights.enforce(call, "s3:PutObject")
+    headers = metadata.written(call) | await acl.of_new(call) | await lock_headers.of_new(call) | {"transfer-encoding": "chunked"}
     checksum = checksums.wanted(call.req.headers, streaming=False)
     body = Payload(_measured(part.body, agreed, call.config.limits.max_file_size), 0, checksum=checksum)
     replaced = await layout.parts_of_current(call, call.key)
@@ -84,6 +83,7 @@ async def _agreed(call: Call, fields: dict[str, str]) -> FormPolicy:
     if not text:
         raise S3Error("AccessDenied")
     await call.feature.admit(call, _claim(call, fields, text))
+    await shared.locate(call)
     try:
         agreed = form_policy.read(text)
     except ValueError as problem:

@@ -23,7 +23,7 @@ from pileus.object_store.wire.body import stream
 from pileus.object_store.wire.message import Response
 
 #: Headers of the upload that the object gets.
-GIVEN = (*metadata.SAME, metadata.REDIRECT, metadata.TAGGING, RETENTION, HOLD)
+GIVEN = (*metadata.SAME, metadata.REDIRECT, metadata.TAGGING, metadata.ACL, RETENTION, HOLD)
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,12 +19,24 @@ from pileus.object_store.s3.numbers import is_number
 from pileus.object_store.wire.message import Response, is_true
 
 UPLOADS, PARTS = "uploads/", "parts/"
+#: What a bucket's container and that of its parts have in common.
+LISTS = ("x-container-read", "x-container-write")
 #: Between key and upload: sorts before everything that a key can go on with.
 SEPARATOR = "\x01"
 #: Behind all uploads of a key.
 BEHIND = "\x02"
 #: On an object that was made of parts: of which upload.
 UPLOAD = metadata.KEPT + "upload-id"
+
+
+async def make_container(call: Call) -> None:
+    """The container of the bucket's parts, with the lists and the storage policy of the bucket. Repeatable."""
+    info = await call.bucket_info()
+    if (await call.info(segments(call.bucket))).exists:
+        return
+    lists = {name: info.headers[name] for name in LISTS if info.headers.get(name)}
+    policy = call.feature.store.proxy.policies.get(info.policy)
+    await call.done("PUT", segments(call.bucket), headers=lists | ({"x-storage-policy": policy.name} if policy is not None else {}))
 
 
 def upload_name(key: str, upload: str) -> str:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
 
+from pileus.object_store.pipeline.grants import GRANTED
 from pileus.object_store.s3 import copying, listing, objects, views, xml
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
@@ -33,12 +33,12 @@ async def upload(call: Call) -> Response:
 
 async def _copy(call: Call, name: str) -> Response:
     source = copying.source_of(call)
-    found = await copying.look(call, source)
-    headers = {"x-copy-from": quote(f"{source.bucket}/{source.key}", errors="surrogateescape"), "if-match": found.header("etag"),
-               "x-fresh-metadata": "true", "content-type": "application/octet-stream"}
+    at, found = await copying.look(call, source)
+    headers = copying.from_source(call, at, found) | {"x-fresh-metadata": "true", "content-type": "application/octet-stream"}
     if (wanted := call.header("x-amz-copy-source-range")) != "":
         headers["range"] = _range(wanted, int(found.header("content-length", "0")))
-    made = await call.done("PUT", segments(call.bucket), name, headers, query=source.query)
+    made = await call.done("PUT", segments(call.bucket), name, headers, query=source.query,
+                           facts={GRANTED: call.granted | at.granted})
     return copying.result("CopyPartResult", made, found)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pileus.object_store.s3 import listing, metadata, views, xml
+from pileus.object_store.s3.acl import objects as acl
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lock.headers import of_new
@@ -15,17 +16,12 @@ from pileus.object_store.wire.message import Response
 
 
 async def create(call: Call) -> Response:
-    info = await call.bucket_info()
-    container = segments(call.bucket)
-    if not (await call.info(container)).exists:
-        lists = {name: info.headers[name] for name in ("x-container-read", "x-container-write") if info.headers.get(name)}
-        policy = call.feature.store.proxy.policies.get(info.policy)
-        await call.done("PUT", container, headers=lists | ({"x-storage-policy": policy.name} if policy is not None else {}))
+    await layout.make_container(call)
     upload = call.feature.store.ids.hex()
     if len(layout.upload_name(call.key, upload).encode("utf-8", "surrogateescape")) > call.config.limits.max_object_name_length:
         raise S3Error("KeyTooLongError")
-    await call.done("PUT", container, layout.upload_name(call.key, upload),
-                    metadata.written(call) | await of_new(call))
+    await call.done("PUT", segments(call.bucket), layout.upload_name(call.key, upload),
+                    metadata.written(call) | await acl.of_new(call) | await of_new(call))
     return answer("InitiateMultipartUploadResult", xml.tag("Bucket", call.bucket), xml.tag("Key", call.key), xml.tag("UploadId", upload))
 
 

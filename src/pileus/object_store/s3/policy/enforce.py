@@ -1,9 +1,9 @@
-"""A bucket's policy against a request, and the requests about policies."""
+"""What a bucket's policy says about a request, and the requests about policies. What follows from it is for `rights.py`."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pileus.object_store.s3 import kept
+from pileus.object_store.s3 import kept, shared
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.policy import read
@@ -27,9 +27,11 @@ async def change(call: Call) -> Response:
     await call.bucket_info()
     document = await call.read_body(read.LONGEST)
     try:
-        read.statements(document, call.bucket)
+        statements = read.statements(document, call.bucket)
     except ValueError as problem:
         raise S3Error("MalformedPolicy", str(problem)) from None
+    if any(statement.allows for statement in statements):
+        await shared.publish(call)
     await kept.save(call, NAME, document)
     return Response(204)
 
@@ -39,33 +41,17 @@ async def remove(call: Call) -> Response:
     return Response(204)
 
 
-async def enforce(call: Call, action: str) -> None:
-    """Raises S3Error for what the policy of the call's bucket denies; what it allows needs no other right."""
-    if not call.bucket or (is_owner(call) and action in OF_OWNERS):
-        return
-    said = await ask(call, action, call.bucket, call.key)
-    if said is False:
-        raise S3Error("AccessDenied")
-    call.trusted = said is True and not is_owner(call)
-
-
-async def check_other(call: Call, action: str, bucket: str, key: str) -> None:
-    """As `enforce` for something else that a request is about. Raises S3Error unless the caller may do it by himself or by policy."""
-    said = await ask(call, action, bucket, key)
-    if said is False or (call.trusted and said is None):
-        raise S3Error("AccessDenied")
-
-
-async def ask(call: Call, action: str, bucket: str, key: str) -> bool | None:
-    document = kept.read(await call.info(bucket), NAME)
+async def ask(call: Call, action: str) -> bool | None:
+    """What the policy of the call's bucket says: True allows, False denies, None is neither."""
+    document = kept.read(await call.info(call.bucket), NAME)
     if document is None:
         return None
-    resource = f"{ARN}{bucket}/{key}" if key else ARN + bucket
-    return decide(read.statements(document, bucket), Asked(action=action, resource=resource, names=_names(call), facts=_facts(call)))
+    resource = f"{ARN}{call.bucket}/{call.key}" if call.key else ARN + call.bucket
+    return decide(read.statements(document, call.bucket), Asked(action=action, resource=resource, names=_names(call), facts=_facts(call)))
 
 
 def is_owner(call: Call) -> bool:
-    return bool(call.who.roles & {role.lower() for role in call.config.operator_roles})
+    return not call.foreign and bool(call.who.roles & {role.lower() for role in call.config.operator_roles})
 
 
 def _names(call: Call) -> frozenset[str]:

@@ -1,0 +1,71 @@
+"""Whether a call may be made: by the bucket's policy, by access lists, or because the bucket is the caller's.
+
+What is allowed here to somebody who owns nothing lets him into the paths of this one bucket or object and nowhere else. What
+nobody says anything about is left to the store, with the caller's own rights.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pileus.object_store.pipeline.grants import Granted
+from pileus.object_store.pipeline.versioning.names import container_of
+from pileus.object_store.s3.acl import buckets as bucket_lists
+from pileus.object_store.s3.acl import objects as object_lists
+from pileus.object_store.s3.acl.grants import EVERYBODY, READ, READ_ACP, WRITE, WRITE_ACP
+from pileus.object_store.s3.call import Call
+from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.names import segments
+from pileus.object_store.s3.objects import version_query
+from pileus.object_store.s3.policy import enforce as policy
+
+#: action → what a bucket's list has to grant for it. Whoever may read a bucket may read its objects, as in the store's own API.
+OF_BUCKETS = {"s3:ListBucket": READ, "s3:ListBucketVersions": READ, "s3:ListBucketMultipartUploads": READ, "s3:GetObject": READ,
+              "s3:GetObjectVersion": READ, "s3:PutObject": WRITE, "s3:DeleteObject": WRITE, "s3:AbortMultipartUpload": WRITE,
+              "s3:ListMultipartUploadParts": WRITE, "s3:GetBucketAcl": READ_ACP, "s3:PutBucketAcl": WRITE_ACP}
+#: action → what an object's own list has to grant.
+OF_OBJECTS = {"s3:GetObject": READ, "s3:GetObjectVersion": READ, "s3:GetObjectAcl": READ_ACP, "s3:GetObjectVersionAcl": READ_ACP,
+              "s3:PutObjectAcl": WRITE_ACP}
+
+
+async def enforce(call: Call, action: str) -> None:
+    """Raises S3Error for what is denied, or is not for the caller to do; notes in the call what it may touch by being allowed."""
+    if not call.bucket:
+        return
+    owner = policy.is_owner(call)
+    if owner and action in policy.OF_OWNERS:
+        return
+    said = await policy.ask(call, action)
+    if said is False:
+        raise S3Error("AccessDenied")
+    if owner:
+        return
+    if said or await _listed(call, action):
+        call.granted = _paths(call, action)
+    elif call.foreign and OF_BUCKETS.get(action) != READ:       # by whom a container's list lets in besides, the store knows
+        raise S3Error("AccessDenied")
+
+
+async def _listed(call: Call, action: str) -> bool:
+    """Whether a list lets the caller in."""
+    info = await call.info(call.bucket)
+    if (wanted := OF_BUCKETS.get(action)) is not None:
+        allowed = bucket_lists.of_bucket(info)
+        if wanted in (READ, WRITE):         # of everybody the store knows more: listings, and referrers
+            allowed = allowed.without(EVERYBODY)
+        if allowed.allow(call.who, wanted):
+            return True
+    if call.key and (wanted := OF_OBJECTS.get(action)) is not None and info.exists:
+        found = await call.as_owner().ask("HEAD", call.bucket, call.key, query=version_query(call.params.get("versionId", "")))
+        await found.close()
+        return object_lists.of_object(found.headers).allow(call.who, wanted)
+    return False
+
+
+def _paths(call: Call, action: str) -> Granted:
+    bucket, parts = f"/v1/{call.account}/{call.bucket}", f"/v1/{call.account}/{segments(call.bucket)}"
+    if not call.key:
+        return Granted((bucket, parts), (parts + "/",))
+    versions = f"/v1/{call.account}/{container_of(call.bucket)}/"
+    if action.removeprefix("s3:").startswith("Get"):            # no listing: a manifest must not gather what others are uploading
+        return Granted((f"{bucket}/{call.key}",), (parts + "/", versions))
+    return Granted((f"{bucket}/{call.key}", parts), (parts + "/", versions))
