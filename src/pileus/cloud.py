@@ -58,7 +58,7 @@ from pileus.network.policy import DEFAULTS as NETWORK_POLICY
 from pileus.network.service import Network
 from pileus.object_store.periodic import PERIODIC as OBJECT_TASKS
 from pileus.object_store.pipeline.domain_remap import is_remapped
-from pileus.object_store.pipeline.identity import Signer
+from pileus.object_store.pipeline.identity import Signed, Signer
 from pileus.object_store.s3.names import is_for_s3
 from pileus.object_store.service import ObjectStore
 from pileus.placement.api import API as PLACEMENT
@@ -191,7 +191,7 @@ class Cloud:
             await identity.admit(who, "object-store", "", method, path)
             return who
 
-        async def signers(access: str, *, request_id: str = "") -> Signer | None:
+        async def signers(access: str, signed: Signed, *, request_id: str = "") -> Signer | None:
             found = await identity.ec2.signer(access)
             if found is None:
                 return None

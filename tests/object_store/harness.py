@@ -26,7 +26,7 @@ from pileus.core.context import Context
 from pileus.core.errors import Unauthenticated
 from pileus.core.ids import Ids
 from pileus.object_store.config import ObjectStoreConfig
-from pileus.object_store.pipeline.identity import Signer
+from pileus.object_store.pipeline.identity import Signed, Signer
 from pileus.object_store.service import ObjectStore
 from tests.wire import pieces, send
 
@@ -80,7 +80,7 @@ class TestStore:
             who = msgspec.structs.replace(who, service_roles=self.callers[service_token].roles)
         return who
 
-    async def signer(self, access: str, *, request_id: str = "") -> Signer | None:
+    async def signer(self, access: str, signed: Signed, *, request_id: str = "") -> Signer | None:
         return self.signers.get(access)
 
     def as_(self, user: str = "alice", *, project: str = "", roles: tuple[str, ...] = ("member", "reader"), **headers: str) -> Caller:

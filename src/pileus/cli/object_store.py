@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -71,6 +72,9 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
                 identity: str = "http://127.0.0.1:8787/identity/v3", stop: bool = False) -> int:
     """Start a cluster of several nodes on this machine, each of a storage server, a proxy and daemons in processes of their own.
 
+    With OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME in the environment proxies ask identity as that user, who needs the role
+    service or admin: then they take keys for S3, too.
+
     Parameters
     ----------
     port
@@ -85,8 +89,11 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
 
     clock = Clock()
     ports = range(nodes)
+    user = {"username": os.environ.get("OS_USERNAME", ""), "password": os.environ.get("OS_PASSWORD", ""),
+            "project": os.environ.get("OS_PROJECT_NAME", "service")}
     places = lay_out(state, Ids(), nodes=nodes, devices=devices, replicas=replicas, part_power=8,
-                     storage_ports=[port - 200 + n for n in ports], proxy_ports=[port + n for n in ports], identity_url=identity)
+                     storage_ports=[port - 200 + n for n in ports], proxy_ports=[port + n for n in ports], identity_url=identity,
+                     identity_service=user)
 
     async def each() -> int:
         failed = 0

@@ -26,6 +26,17 @@ class ProxyConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     recheck_s: float = 10.0                 # how long what is known of an account or container is believed
 
 
+class IdentityServiceConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.identity_service]"""
+
+    username: str = ""                      # what a cluster's proxy asks identity as: needs the role service; empty: tokens ask themselves
+    password: str = ""                      # its password
+    project: str = "service"                # the project that it has its role in
+    user_domain: str = "Default"            # the name of the user's domain
+    project_domain: str = "Default"         # and of the project's
+    ca_file: str = ""                       # whom to trust when identity is asked by HTTPS; empty: whom this machine trusts
+
+
 class NameCheckConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store.name_check]"""
 
@@ -181,6 +192,8 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     storage_listen: str = "127.0.0.1:6200"  # where the rings say that this process's devices are; only a cluster's servers listen there
     proxy_listen: str = "127.0.0.1:8080"    # where a cluster's proxy listens
     identity_url: str = ""                  # where a cluster's proxy asks who holds a token: the URL of identity's version 3
+    #: The user that a cluster's proxy asks identity as. Without one nobody has keys for S3 there.
+    identity_service: IdentityServiceConfig = msgspec.field(default_factory=IdentityServiceConfig)
     static_web: bool = True                 # whether containers may be web sites
     static_web_url: str = ""                # scheme and host that redirections of sites name; empty: those of the request
     cross_domain_policy: str = ""           # what /crossdomain.xml says; empty: there is none

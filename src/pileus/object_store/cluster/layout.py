@@ -38,6 +38,7 @@ def lay_out(folder: Path, ids: Ids, *, nodes: int, devices: int, replicas: int, 
             found.append(device)
         config = msgspec.convert({"ring_folder": str(rings), "storage_listen": f"{host}:{storage_ports[n]}",
                                   "proxy_listen": f"{host}:{proxy_ports[n]}", **options}, ObjectStoreConfig)
+        (state / "node.json").touch(0o600)      # it may have passwords
         (state / "node.json").write_bytes(msgspec.json.encode(config))
         places.append(NodePlace(name=state.name, state=state, config=config))
     # Devices in the order d1 of all nodes, d2 of all nodes …: dealt out in turn, replicas are on different nodes.

@@ -17,7 +17,9 @@ from pileus.object_store.cluster.listeners import Listeners
 from pileus.object_store.config import ObjectStoreConfig
 from pileus.object_store.daemons import DAEMONS
 from pileus.object_store.daemons.daemon import Daemon
-from pileus.object_store.identity import RemoteIdentity
+from pileus.object_store.remote_identity.ask import IdentityService
+from pileus.object_store.remote_identity.keys import RemoteKeys
+from pileus.object_store.remote_identity.tokens import RemoteIdentity
 from pileus.object_store.service import ObjectStore
 from pileus.object_store.transport import address
 
@@ -32,7 +34,10 @@ class Process:
         self.names = [each for name in names for each in (DAEMONS if name == "daemons" else [name])]
         self.store = ObjectStore(config, state, Clock(), Ids(), serves_storage="storage-server" in names)
         if config.identity_url:
-            self.store.store.identify = RemoteIdentity(config.identity_url, self.store.client, self.store.clock)
+            identity = IdentityService(config.identity_url, config.identity_service, self.store.clock)
+            self.store.store.identify = RemoteIdentity(identity, self.store.clock, config.service_roles)
+            if config.identity_service.username:
+                self.store.store.signers = RemoteKeys(identity, self.store.clock)
         self.servers: list[Server] = []
         self.listeners = Listeners()
         self.daemons: list[Daemon] = [DAEMONS[name](self.store) for name in self.names if name in DAEMONS]

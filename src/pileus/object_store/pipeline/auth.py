@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from pileus.core.context import Context
-from pileus.core.errors import Unauthenticated
+from pileus.core.errors import Unauthenticated, Unavailable
 from pileus.object_store.pipeline import acl
 from pileus.object_store.pipeline.feature import Feature, Store
 from pileus.object_store.pipeline.grants import is_granted
@@ -38,6 +38,8 @@ class Auth(Feature):
                                                     method=req.method, path=req.path)
             except Unauthenticated:
                 return self.challenge(req)
+            except Unavailable:
+                return plain(503)
         if req.authorize is None and not req.facts.get("auth.trusted"):
             self._owns(req)
             req.authorize = self.authorize      # asked of sub-requests, too: in other accounts the caller may own less

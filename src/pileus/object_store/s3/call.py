@@ -40,7 +40,8 @@ class Call:
         self.feature, self.req, self.bucket, self.key = feature, req, bucket, key
         self.params = req.params
         self.claim: Claim | None = None
-        self.secret = self.token = ""
+        self.secret: str | None = ""        # None: only who checked the signature knows it
+        self.token = ""
         self.trusted = False                # the store's own, on nobody's behalf
         self.granted = Granted()            # what may be touched without a right to it of the caller's own
         self.who = Context()

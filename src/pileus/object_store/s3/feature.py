@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pileus.core.errors import Unauthenticated, Unavailable
 from pileus.core.log import Log
 from pileus.object_store.pipeline.feature import Feature
-from pileus.object_store.pipeline.identity import Signer
+from pileus.object_store.pipeline.identity import Signed, Signer
 from pileus.object_store.pipeline.temp_auth import TempAuth
 from pileus.object_store.s3 import cors, errors, names, rights, routes, shared, signatures
 from pileus.object_store.s3.call import Call
@@ -87,8 +88,10 @@ class S3(Feature):
 
     def _claim(self, call: Call) -> Claim | None:
         """What the request claims to be; None when it is nobody's."""
-        config = self.store.config.s3
-        return signatures.read(names.signed_form(call.req, config.storage_domains), self.store.clock.now(), config.regions)
+        config, req = self.store.config.s3, call.req
+        if req.method == "OPTIONS":             # what will be asked was signed, not the question whether it may be
+            req = Request(call.header("access-control-request-method"), req.path, req.headers, query=req.query)
+        return signatures.read(names.signed_form(req, config.storage_domains), self.store.clock.now(), config.regions)
 
     async def _signer(self, call: Call, claim: Claim) -> Signer:
         """Raises S3Error when nobody has the key that is claimed."""
@@ -96,7 +99,13 @@ class S3(Feature):
         assert isinstance(users, TempAuth)
         signer = users.signer(claim.access)
         if signer is None and self.store.signers is not None:
-            signer = await self.store.signers(claim.access, request_id=call.req.id)
+            signed = Signed(texts=(claim.text, *claim.others), signature=claim.signature)
+            try:
+                signer = await self.store.signers(claim.access, signed, request_id=call.req.id)
+            except Unauthenticated:
+                raise S3Error("AccessDenied") from None
+            except Unavailable:
+                raise S3Error("ServiceUnavailable", "Whose the key is cannot be found out now.") from None
         if signer is None:
             raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=claim.access)
         return signer
@@ -104,7 +113,8 @@ class S3(Feature):
     async def admit(self, call: Call, claim: Claim) -> None:
         """Raises S3Error unless somebody has the key that is claimed, and signed with it."""
         signer = await self._signer(call, claim)
-        claim.check(signer.secret)
+        if signer.secret is not None:
+            claim.check(signer.secret)
         call.req.facts[FORGIVEN] = KNOWN_FORGIVEN
         call.owned_by(signer, claim)
 

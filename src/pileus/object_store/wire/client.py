@@ -9,22 +9,28 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h11
 
 from pileus.object_store.wire import footers
 from pileus.object_store.wire.message import Request, Response
 
+if TYPE_CHECKING:
+    import ssl
+
 READ = 256 * 1024
 KEPT = 32                                   # idle connections to one server
 
 
 class Client:
-    """`connect_s`: a server has to take a connection within this; `step_s`: and to go on within this, at each step."""
+    """`connect_s`: a server has to take a connection within this; `step_s`: and to go on within this, at each step.
 
-    def __init__(self, *, connect_s: float = 0.5, step_s: float = 10.0):
-        self.connect_s, self.step_s = connect_s, step_s
+    `tls`: how servers prove who they are; None: they do not, and nothing is encrypted.
+    """
+
+    def __init__(self, *, connect_s: float = 0.5, step_s: float = 10.0, tls: ssl.SSLContext | None = None):
+        self.connect_s, self.step_s, self.tls = connect_s, step_s, tls
         self.idle: dict[tuple[str, int], list[Connection]] = defaultdict(list)
 
     async def send(self, to: tuple[str, int], req: Request) -> Response:
@@ -48,7 +54,7 @@ class Client:
 
     async def _connect(self, to: tuple[str, int]) -> Connection:
         async with asyncio.timeout(self.connect_s):
-            reader, writer = await asyncio.open_connection(*to, limit=READ)
+            reader, writer = await asyncio.open_connection(*to, limit=READ, ssl=self.tls)
         return Connection(to, reader, writer)
 
     def keep(self, connection: Connection) -> None:
