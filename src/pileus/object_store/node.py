@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
@@ -17,8 +16,7 @@ from pileus.object_store.storage.container.server import ContainerServer
 from pileus.object_store.storage.database.account import AccountBroker
 from pileus.object_store.storage.database.container import ContainerBroker
 from pileus.object_store.storage.database.files import Databases
-from pileus.object_store.storage.device import Devices
-from pileus.object_store.storage.object.diskfile import DiskFiles
+from pileus.object_store.storage.media import Media
 from pileus.object_store.storage.object.files import Files
 from pileus.object_store.storage.object.server import ObjectServer
 from pileus.object_store.storage.recon import Recon
@@ -31,15 +29,14 @@ from pileus.object_store.wire.status import plain
 class StorageNode:
     """All three servers over one set of devices."""
 
-    def __init__(self, root: Path, hashing: Hashing, policies: Policies, transport: Transport, clock: Clock, ids: Ids, *,
-                 rings: Mapping[str, Ring],
-                 threads: int = 4, fsync: bool = True, mount_check: bool = False, reclaim_age_s: float = 604_800.0):
-        self.devices = Devices(root, threads=threads, mount_check=mount_check)
-        self.accounts = Databases(AccountBroker, "accounts")
-        self.containers = Databases(ContainerBroker, "containers")
-        self.fsync, self.clock, self.reclaim_age_s = fsync, clock, reclaim_age_s
-        self.recon = Recon(self.devices, root.parent / "recon")
-        self.objects = ObjectServer(self.devices, hashing, ids, policies=policies, make_files=self._files, transport=transport, clock=clock)
+    def __init__(self, media: Media, hashing: Hashing, policies: Policies, transport: Transport, clock: Clock, ids: Ids, *,
+                 rings: Mapping[str, Ring], reclaim_age_s: float = 604_800.0):
+        self.media, self.devices = media, media.devices
+        self.accounts = Databases(AccountBroker, "accounts", media.home)
+        self.containers = Databases(ContainerBroker, "containers", media.home)
+        self.clock, self.reclaim_age_s = clock, reclaim_age_s
+        self.recon = Recon(media)
+        self.objects = ObjectServer(media, hashing, ids, policies=policies, make_files=self._files, transport=transport, clock=clock)
         self.servers: dict[str, StorageServer] = {
             "account": AccountServer(self.devices, self.accounts, hashing, ids),
             "container": ContainerServer(self.devices, self.containers, hashing, ids, transport=transport, rings=rings),
@@ -51,8 +48,7 @@ class StorageNode:
         return self.objects.files_of(device, policy)
 
     def _files(self, device: str, policy: StoragePolicy) -> Files:
-        return DiskFiles(self.devices.path(device), policy.folder, run=self.devices.threads_of(device).run, fsync=self.fsync,
-                         reclaim_before=self.reclaim_before)
+        return self.media.files(device, policy, self.reclaim_before)
 
     def reclaim_before(self) -> str:
         """What was deleted before this is known everywhere, and forgotten."""

@@ -25,6 +25,7 @@ from pileus.object_store.proxy.proxy import Proxy
 from pileus.object_store.ring import file, simple
 from pileus.object_store.ring.device import Device
 from pileus.object_store.ring.rings import Rings
+from pileus.object_store.storage.media import Disks, Media
 from pileus.object_store.storage.rate_limit import BackendRateLimit
 from pileus.object_store.transport import Address, Network, address
 from pileus.object_store.wire.asgi import Application
@@ -36,11 +37,11 @@ from pileus.object_store.wire.message import Handler
 class ObjectStore:
     """`state`: the folder of devices and rings. `app` is what an HTTP server serves to clients, `node_app` to other proxies.
 
-    `serves_storage`: whether the devices at `config.storage_listen` are this process's own.
+    `serves_storage`: whether the devices at `config.storage_listen` are this process's own. `media`: what they are, instead of disks.
     """
 
     def __init__(self, config: ObjectStoreConfig, state: Path, clock: Clock, ids: Ids, identify: Identify | None = None, *,
-                 signers: Signers | None = None, serves_storage: bool = True):
+                 signers: Signers | None = None, serves_storage: bool = True, media: Media | None = None):
         self.config, self.state, self.clock, self.ids = config, state, clock, ids
         self.policies = Policies(config.policies)
         folder = Path(config.ring_folder) if config.ring_folder else state / "rings"
@@ -53,8 +54,9 @@ class ObjectStore:
         local: dict[Address, Handler] = {}
         self.rings = Rings(folder, self.hashing, clock)
         self.transport = Network(local, self.client)
-        self.node = StorageNode(self.devices, self.hashing, self.policies, self.transport, clock, ids, rings=self.rings,
-                                threads=config.threads, fsync=config.fsync == "always", mount_check=config.mount_check,
+        media = media or Disks(self.devices, state / "recon", threads=config.threads, fsync=config.fsync == "always",
+                               mount_check=config.mount_check)
+        self.node = StorageNode(media, self.hashing, self.policies, self.transport, clock, ids, rings=self.rings,
                                 reclaim_age_s=config.reclaim_age_s)
         guarded = BackendRateLimit(self.node, config.backend_rate_limit, clock)
         if serves_storage:

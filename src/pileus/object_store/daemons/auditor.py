@@ -3,15 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
 import sqlite3
 from hashlib import md5
 from pathlib import Path
 from typing import ClassVar
 
 from pileus.object_store.daemons import dark_data
-from pileus.object_store.daemons.daemon import Daemon, partitions
-from pileus.object_store.daemons.db_replicator import hashes_of
+from pileus.object_store.daemons.daemon import Daemon
 from pileus.object_store.model.policy import StoragePolicy
 from pileus.object_store.ring.device import Device
 from pileus.object_store.storage.database.broker import Absent
@@ -35,7 +33,7 @@ class ObjectAuditor(Daemon):
     async def device(self, policy: StoragePolicy, device: Device, root: Path) -> None:
         files = self.store.node.files_of(device.device, policy)
         run = self.store.node.devices.threads_of(device.device).run
-        for part in await run(partitions, root / policy.folder):
+        for part in await run(files.partitions):
             # What was reckoned may be as old as the damage: replication has to see what is really there.
             for suffix in await run(lambda p: files.hashes(p, all_again=True), part):
                 for hash in await run(files.suffix, part, suffix):
@@ -84,7 +82,7 @@ class DatabaseAuditor(Daemon):
         databases = self.store.node.accounts if self.kind == "account" else self.store.node.containers
         for device, root in self.own_devices(self.store.rings[self.kind]):
             run = self.store.node.devices.threads_of(device.device).run
-            for part, hash in await run(hashes_of, root / databases.place):
+            for part, hash in await run(databases.listed, root):
                 async with self.piece():
                     await run(self.audit, databases, root, part, hash)
 
@@ -99,11 +97,7 @@ class DatabaseAuditor(Daemon):
         except (sqlite3.DatabaseError, TypeError):
             sound = False
         if not sound:
-            path = databases.path(root, part, hash)
-            databases.forget(str(path))
-            away = root / "quarantined" / databases.place / f"{hash}-{self.store.ids.hex()}"
-            away.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(path.parent, away)
+            databases.quarantine(root, part, hash, self.store.ids.hex())
             self.did["quarantined"] += 1
 
 

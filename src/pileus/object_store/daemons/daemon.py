@@ -7,14 +7,11 @@ took, times its patience: it is slow where the device is slow, and where clients
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
-
-import msgspec
 
 from pileus.core.log import Log
 from pileus.object_store.ring.device import Device
@@ -73,23 +70,10 @@ class Daemon:
 
     def own_devices(self, ring: Ring) -> Iterator[tuple[Device, Path]]:
         """The devices of this server that are there."""
+        devices = self.store.node.devices
         for device in ring.devices:
-            if device is not None and (device.ip, device.port) == self.store.address and (self.store.devices / device.device).is_dir():
-                yield device, self.store.devices / device.device
+            if device is not None and (device.ip, device.port) == self.store.address and devices.has(device.device):
+                yield device, devices.path(device.device)
 
     def _report(self, seconds: float) -> None:
-        """Leave the figures of this run where `recon` finds them."""
-        folder = self.store.state / "recon"
-        folder.mkdir(parents=True, exist_ok=True)
-        report = {"daemon": self.name, "seconds": round(seconds, 3), "ended": self.store.clock.now().timestamp(), **self.did}
-        beside = folder / f"{self.name}.new"
-        beside.write_bytes(msgspec.json.encode(report))
-        os.replace(beside, folder / f"{self.name}.json")
-
-
-def partitions(place: Path) -> list[int]:
-    """The partitions that are on a device, whichever it should have."""
-    try:
-        return sorted(int(name) for name in os.listdir(place) if name.isdigit())
-    except FileNotFoundError:
-        return []
+        self.store.node.media.report(self.name, {"seconds": round(seconds, 3), "ended": self.store.clock.now().timestamp(), **self.did})

@@ -7,20 +7,19 @@ that it has not had from here; one that has no such database gets a copy of the 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
 
-from pileus.object_store.daemons.daemon import Daemon, partitions
+from pileus.object_store.daemons.daemon import Daemon
 from pileus.object_store.ring.device import Device, Node
 from pileus.object_store.ring.ring import Ring
 from pileus.object_store.storage.database.broker import Absent, Broker
 from pileus.object_store.storage.database.files import Databases
 from pileus.object_store.storage.database.replicate import DO, ROWS, Rows, State, state
-from pileus.object_store.wire.body import FileBody, stream
+from pileus.object_store.wire.body import close, stream
 from pileus.object_store.wire.message import Request
 
 
@@ -35,7 +34,7 @@ class DatabaseReplicator(Daemon):
         ring = self.store.rings[self.kind]
         for device, root in self.own_devices(ring):
             run = self.store.node.devices.threads_of(device.device).run
-            for part, hash in await run(hashes_of, root / self.databases.place):
+            for part, hash in await run(self.databases.listed, root):
                 if part < ring.partitions:
                     async with self.piece():
                         await self.database(ring, device, root, part, hash, run)
@@ -107,17 +106,12 @@ class DatabaseReplicator(Daemon):
         return msgspec.json.decode(data, type=State)
 
     async def send_file(self, node: Node, path: str, broker: Broker, run: Callable[..., Any], root: Path) -> bool:
-        copy = root / "tmp" / f"{Path(broker.path).name}.{self.store.ids.uuid()}"
-        copy.parent.mkdir(parents=True, exist_ok=True)
+        size, body = await run(self.databases.packed, root, broker, self.store.ids.uuid(), run)
         try:
-            await run(broker.copy, str(copy), (await run(broker.info))["id"])
-            fd = await run(os.open, copy, os.O_RDONLY)
-            size = os.fstat(fd).st_size
-            req = Request("REPLICATE", path, {DO: "file", "content-length": str(size)}, body=FileBody(fd, 0, size, run))
-            answer = await self.store.transport(node.key, req)
+            answer = await self.store.transport(node.key, Request("REPLICATE", path, {DO: "file", "content-length": str(size)}, body=body))
             await answer.close()
         finally:
-            copy.unlink(missing_ok=True)
+            await close(body)
         self.did["files"] += answer.ok
         return answer.ok
 
@@ -129,15 +123,3 @@ class AccountReplicator(DatabaseReplicator):
 class ContainerReplicator(DatabaseReplicator):
     name, kind = "container-replicator", "container"
 
-
-def hashes_of(place: Path) -> list[tuple[int, str]]:
-    """Partition and hash of every database below a folder."""
-    return [(part, hash) for part in partitions(place) for suffix in _names(place / str(part))
-            for hash in _names(place / str(part) / suffix)]
-
-
-def _names(path: Path) -> list[str]:
-    try:
-        return os.listdir(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return []

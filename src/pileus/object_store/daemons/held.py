@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 
 from pileus.object_store.daemons.daemon import Daemon
-from pileus.object_store.daemons.db_replicator import hashes_of
 from pileus.object_store.ring.device import Node
 from pileus.object_store.storage.database.broker import Absent, Broker
 
@@ -39,7 +38,7 @@ class DatabaseDaemon(Daemon, Generic[B]):
         databases: Any = self.store.node.accounts if self.kind == "account" else self.store.node.containers
         for device, root in self.own_devices(ring):
             run = self.store.node.devices.threads_of(device.device).run
-            for part, hash in await run(hashes_of, root / databases.place):
+            for part, hash in await run(databases.listed, root):
                 primaries = ring.primaries(part) if part < ring.partitions else []
                 leads = bool(primaries) and primaries[0].device.id == device.id
                 if not primaries or (self.leading and not leads):

@@ -8,11 +8,10 @@ they miss. What this device should not have (a handoff's, or after the ring chan
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import msgspec
 
-from pileus.object_store.daemons.daemon import Daemon, partitions
+from pileus.object_store.daemons.daemon import Daemon
 from pileus.object_store.model.policy import StoragePolicy
 from pileus.object_store.ring.device import Device, Node
 from pileus.object_store.ring.ring import Ring
@@ -35,12 +34,12 @@ class ObjectReplicator(Daemon):
     async def work(self) -> None:
         for policy in self.policies():
             ring = self.store.rings[policy.ring]
-            for device, root in self.own_devices(ring):
-                await self.device(policy, ring, device, root)
+            for device, _ in self.own_devices(ring):
+                await self.device(policy, ring, device)
 
-    async def device(self, policy: StoragePolicy, ring: Ring, device: Device, root: Path) -> None:
+    async def device(self, policy: StoragePolicy, ring: Ring, device: Device) -> None:
         files = self.store.node.files_of(device.device, policy)
-        for part in await self.run(device, partitions, root / policy.folder):
+        for part in await self.run(device, files.partitions):
             if part < ring.partitions:
                 async with self.piece():
                     await self.partition(policy, ring, device, files, part)

@@ -3,17 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from pileus.object_store.daemons.daemon import Daemon
-from pileus.object_store.daemons.db_replicator import hashes_of
-from pileus.object_store.ring.device import Device
 from pileus.object_store.storage.database.broker import Absent
 from pileus.object_store.storage.database.container import ContainerBroker
-from pileus.object_store.storage.object.updates import FOLDER, Pending, keep
+from pileus.object_store.storage.object.pending import Pendings
 from pileus.object_store.wire.message import Request
 
 
@@ -25,17 +21,17 @@ class ObjectUpdater(Daemon):
     async def work(self) -> None:
         seen: set[int] = set()
         for policy in self.store.policies:
-            for device, root in self.own_devices(self.store.rings[policy.ring]):
+            for device, _ in self.own_devices(self.store.rings[policy.ring]):
                 if device.id not in seen:
                     seen.add(device.id)
-                    for path in sorted((root / FOLDER).glob("*/*")):
+                    pendings, run = self.store.node.media.pendings(device.device), self.store.node.devices.threads_of(device.device).run
+                    for name in await run(pendings.names):
                         async with self.piece():
-                            await self.tell(device, root, path)
+                            await self.tell(pendings, name, run)
 
-    async def tell(self, device: Device, root: Path, path: Path) -> None:
-        try:
-            pending = msgspec.json.decode(path.read_bytes(), type=Pending)
-        except FileNotFoundError:
+    async def tell(self, pendings: Pendings, name: str, run: Callable[..., Any]) -> None:
+        pending = await run(pendings.read, name)
+        if pending is None:
             return
         ring = self.store.rings["container"]
         part = ring.partition(pending.account, pending.container)
@@ -52,12 +48,11 @@ class ObjectUpdater(Daemon):
             if answer.ok or answer.status == 404:
                 told.append(node.device.name)
         if {node.device.name for node in ring.primaries(part)} <= set(told):
-            path.unlink(missing_ok=True)
+            await run(pendings.forget, name)
             self.did["told"] += 1
         elif told != pending.told:
             pending.told = told
-            hash, at = path.name[:32], path.name[33:]
-            keep(root, hash, at, pending)
+            await run(pendings.keep, name, pending)
             self.did["told partly"] += 1
 
 
@@ -71,7 +66,7 @@ class ContainerUpdater(Daemon):
         ring = self.store.rings["container"]
         for device, root in self.own_devices(ring):
             run = self.store.node.devices.threads_of(device.device).run
-            for part, hash in await run(hashes_of, root / "containers"):
+            for part, hash in await run(self.store.node.containers.listed, root):
                 async with self.piece():
                     try:
                         broker = await run(self.store.node.containers.get, root, part, hash)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from pileus.object_store.storage.threads import Threads
@@ -29,6 +30,13 @@ class Devices:
         self.paths[name] = path
         return path
 
+    def has(self, name: str) -> bool:
+        try:
+            self.path(name)
+        except DeviceUnavailable:
+            return False
+        return True
+
     def threads_of(self, name: str) -> Threads:
         if name not in self.open:
             self.open[name] = Threads(f"device-{name}", self.threads)
@@ -41,3 +49,20 @@ class Devices:
         for threads in self.open.values():
             threads.close()
         self.open.clear()
+
+
+class MemoryDevices(Devices):
+    """Devices that are memory. One in `gone` is not there, for as long as it is in it."""
+
+    def __init__(self, names: Iterable[str]):
+        super().__init__(Path("memory"), threads=0)
+        self.paths = {name: self.root / name for name in names}
+        self.gone: set[str] = set()
+
+    def path(self, name: str) -> Path:
+        if name in self.gone or name not in self.paths:
+            raise DeviceUnavailable(name)
+        return self.paths[name]
+
+    def names(self) -> list[str]:
+        return sorted(self.paths.keys() - self.gone)

@@ -10,16 +10,14 @@ from typing import Any
 import msgspec
 
 from pileus import __version__
-from pileus.object_store.storage.device import Devices
+from pileus.object_store.storage.media import Media
 from pileus.object_store.wire.message import Request, Response
 from pileus.object_store.wire.status import plain
 
 
 class Recon:
-    """`reports`: the folder in which daemons leave the figures of their last run."""
-
-    def __init__(self, devices: Devices, reports: Path):
-        self.devices, self.reports = devices, reports
+    def __init__(self, media: Media):
+        self.media, self.devices = media, media.devices
         self.pages = {"version": self.version, "diskusage": self.disk_usage, "unmounted": self.unmounted, "async": self.pending,
                       "quarantined": self.quarantined, "load": self.load, "mem": self.memory, "daemons": self.daemons}
 
@@ -48,7 +46,7 @@ class Recon:
 
     def pending(self) -> dict[str, int]:
         """Rows that object servers could not tell containers."""
-        return {"async_pending": sum(1 for _ in self.devices.root.glob("*/async_pending/*/*"))}
+        return {"async_pending": sum(len(self.media.pendings(name).names()) for name in self.devices.names())}
 
     def quarantined(self) -> dict[str, int]:
         return {kind: sum(1 for _ in self.devices.root.glob(f"*/quarantined/{kind}/*")) for kind in ("accounts", "containers", "objects")}
@@ -62,4 +60,4 @@ class Recon:
 
     def daemons(self) -> dict[str, Any]:
         """The figures of every daemon's last run."""
-        return {path.stem: msgspec.json.decode(path.read_bytes()) for path in sorted(self.reports.glob("*.json"))}
+        return self.media.reported()

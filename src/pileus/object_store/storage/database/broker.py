@@ -10,7 +10,6 @@ place: a row that changes gets a new number, so that whoever has seen everything
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from pileus.object_store.model.shards import ShardRange
+from pileus.object_store.storage.database.home import DiskHome, Home
 
 Metadata = dict[str, tuple[str, str]]       # name → value and the timestamp of that; a deleted one has an empty value
 ZERO = "0000000000.00000"
@@ -49,39 +49,30 @@ class Broker:
     schema: ClassVar[str]                   # the tables besides `info`
     rows: ClassVar[str]                     # the table that lists
 
-    def __init__(self, path: Path | str):
-        self.path = str(path)
+    def __init__(self, path: Path | str, home: Home | None = None):
+        self.path, self.home = str(path), home or DiskHome()
         self.lock = RLock()
-        self.inode = os.stat(path).st_ino
-        self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10, cached_statements=64)
+        self.identity = self.home.identity(self.path)
+        if self.identity is None:
+            raise FileNotFoundError(self.path)
+        self.db = self.home.connect(self.path)
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.db.execute("PRAGMA case_sensitive_like=ON")
         self.closed = False
 
     # ---- making and closing ------------------------------------------------------------------------------------------
     @classmethod
-    def create(cls, path: Path, temporary: Path, *, account: str, container: str = "", timestamp: str, id: str, policy: int = 0) -> None:
-        """Make a database at `path`. Raises FileExistsError when somebody else just did."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.mkdir(parents=True, exist_ok=True)
-        beside = temporary / f"{path.name}.{id}"
-        db = sqlite3.connect(beside, isolation_level=None)
-        try:
-            db.execute("PRAGMA journal_mode=WAL")
-            db.executescript("PRAGMA synchronous=NORMAL; BEGIN;" + INFO + cls.schema + "COMMIT;")
-            db.execute("INSERT INTO info (account, container, id, created_at, put_timestamp, status_changed_at, storage_policy_index)"
-                       " VALUES (?,?,?,?,?,?,?)", (account, container, id, timestamp, timestamp, timestamp, policy))
-        finally:
-            db.close()
-        try:
-            os.link(beside, path)
-        finally:
-            os.unlink(beside)
+    def build(cls, db: sqlite3.Connection, *, account: str, container: str = "", timestamp: str, id: str, policy: int = 0) -> None:
+        """Make an empty file a database."""
+        db.execute("PRAGMA journal_mode=WAL")
+        db.executescript("PRAGMA synchronous=NORMAL; BEGIN;" + INFO + cls.schema + "COMMIT;")
+        db.execute("INSERT INTO info (account, container, id, created_at, put_timestamp, status_changed_at, storage_policy_index)"
+                   " VALUES (?,?,?,?,?,?,?)", (account, container, id, timestamp, timestamp, timestamp, policy))
 
     def close(self) -> None:
         with self.lock:
             self.closed = True
-            self.db.close()
+            self.home.disconnect(self.db)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -98,25 +89,16 @@ class Broker:
             self.db.execute("COMMIT")
 
     def in_place(self) -> bool:
-        """Whether this is still the file at its path: what is written to one that was taken away is lost."""
-        try:
-            return os.stat(self.path).st_ino == self.inode
-        except FileNotFoundError:
-            return False
+        """Whether this is still the one at its path: what is written to one that was taken away is lost."""
+        return self.home.identity(self.path) == self.identity
 
     def remove(self, as_it_was: str | None = None) -> bool:
         """Take the database away; not when its hash is no longer `as_it_was`. Nobody can be writing to it meanwhile."""
         with self.writing() as db:
             if as_it_was is not None and db.execute("SELECT hash FROM info").fetchone()[0] != as_it_was:
                 return False
-            for ending in ("", "-wal", "-shm"):
-                Path(self.path + ending).unlink(missing_ok=True)
+            self.home.remove(self.path)
         self.close()
-        for folder in list(Path(self.path).parents)[:3]:
-            try:
-                folder.rmdir()
-            except OSError:
-                break
         return True
 
     def all(self, sql: str, values: Sequence[Any] = ()) -> list[tuple]:
@@ -223,19 +205,15 @@ class Broker:
         found = self.all("SELECT sync_point FROM incoming_sync WHERE remote_id=?", (remote_id,))
         return found[0][0] if found else -1
 
-    def copy(self, path: str, id: str) -> None:
-        """A copy of the whole, as it is at one moment, under another id: the replica of another device."""
+    def copy(self, other: sqlite3.Connection, id: str) -> None:
+        """Make an empty file a copy of the whole, as it is at one moment, under another id: the replica of another device."""
         with self.lock:
-            other = sqlite3.connect(path, isolation_level=None)
-            try:
-                self.db.backup(other)
-                source, last = self.info()["id"], self.max_row()
-                other.execute("PRAGMA journal_mode=WAL")
-                other.execute("DELETE FROM outgoing_sync")
-                other.execute("UPDATE info SET id=?, reported_put_timestamp=?, reported_delete_timestamp=?", (id, ZERO, ZERO))
-                other.execute("INSERT OR REPLACE INTO incoming_sync (remote_id, sync_point) VALUES (?,?)", (source, last))
-            finally:
-                other.close()
+            self.db.backup(other)
+            source, last = self.info()["id"], self.max_row()
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("DELETE FROM outgoing_sync")
+        other.execute("UPDATE info SET id=?, reported_put_timestamp=?, reported_delete_timestamp=?", (id, ZERO, ZERO))
+        other.execute("INSERT OR REPLACE INTO incoming_sync (remote_id, sync_point) VALUES (?,?)", (source, last))
 
     def reclaim(self, before: str) -> None:
         """Forget what was deleted before this."""

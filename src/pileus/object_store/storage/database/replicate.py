@@ -9,8 +9,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,13 +51,12 @@ async def receive(server: DatabaseServer, req: Request) -> Response:
     run = server.devices.threads_of(device).run
     what = req.header(DO)
     if what == "file":
-        beside = root / "tmp" / f"{hash}.{server.ids.uuid()}"
-        beside.parent.mkdir(parents=True, exist_ok=True)
+        beside, home = f"{root}/tmp/{hash}.{server.ids.uuid()}", server.databases.home
         try:
-            await _save(req, beside, run)
+            await home.unpack(beside, req.body, run)
             await run(_take_file, server, root, int(part), hash, beside)
         finally:
-            beside.unlink(missing_ok=True)
+            home.discard(beside)
         return plain(201)
     body = b"".join([chunk async for chunk in req.body]) if req.body is not None else b""
     try:
@@ -94,32 +92,17 @@ def _take_rows(server: DatabaseServer, root: Path, part: int, hash: str, body: b
     return state(broker, theirs.source)
 
 
-async def _save(req: Request, path: Path, run: Callable[..., Any]) -> None:
-    with open(path, "wb") as out:
-        if req.body is not None:
-            async for chunk in req.body:
-                await run(out.write, chunk)
-
-
-def _take_file(server: DatabaseServer, root: Path, part: int, hash: str, beside: Path) -> None:
+def _take_file(server: DatabaseServer, root: Path, part: int, hash: str, beside: str) -> None:
     """Raises sqlite3.DatabaseError when what came is damaged."""
-    theirs = server.databases.kind(beside)
+    databases = server.databases
+    theirs = databases.kind(beside, databases.home)
     try:
         if theirs.all("PRAGMA quick_check") != [("ok",)]:
-            raise ValueError("a damaged database came")
-        path = server.databases.path(root, part, hash)
-        if not path.exists():
-            copy = beside.with_name(beside.name + ".own")
-            try:
-                theirs.copy(str(copy), server.ids.uuid())
-                path.parent.mkdir(parents=True, exist_ok=True)
-                os.link(copy, path)
-                return
-            except FileExistsError:
-                pass                        # somebody else brought one at the same time: then its rows are taken in
-            finally:
-                copy.unlink(missing_ok=True)
-        mine, at = server.databases.get(root, part, hash), -1
+            raise sqlite3.DatabaseError("a damaged database came")
+        # Somebody else may have brought one at the same time: then its rows are taken in.
+        if databases.identity(root, part, hash) is None and databases.adopt(root, part, hash, theirs, server.ids.uuid()):
+            return
+        mine, at = databases.get(root, part, hash), -1
         mine.merge_info(theirs.info(), theirs.metadata())
         mine.merge_ranges(theirs.ranges())
         while rows := theirs.since(at, ROWS):
@@ -127,5 +110,3 @@ def _take_file(server: DatabaseServer, root: Path, part: int, hash: str, beside:
             at = rows[-1]["row"]
     finally:
         theirs.close()
-        for ending in ("-wal", "-shm"):
-            Path(str(beside) + ending).unlink(missing_ok=True)

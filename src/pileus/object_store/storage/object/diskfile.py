@@ -205,6 +205,12 @@ class DiskFiles:
         return history
 
     # ---- for replication ---------------------------------------------------------------------------------------------
+    def partitions(self) -> list[int]:
+        try:
+            return sorted(int(name) for name in os.listdir(self.place) if name.isdigit())
+        except FileNotFoundError:
+            return []
+
     def hashes(self, part: int, *, all_again: bool = False) -> dict[str, str]:
         """suffix → hash of what is in it."""
         return hashes.hashes(f"{self.place}/{part}", lambda suffix: hashes.of_names(self._suffix(part, suffix)), all_again=all_again)

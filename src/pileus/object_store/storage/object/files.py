@@ -100,6 +100,9 @@ class Files(Protocol):
         """Enough of its siblings are there: it counts, and what is older goes away. Repeatable. Raises Missing."""
 
     # ---- for replication ---------------------------------------------------------------------------------------------
+    def partitions(self) -> list[int]:
+        """The partitions that are here, whichever should be."""
+
     def hashes(self, part: int, *, all_again: bool = False) -> dict[str, str]: ...
 
     def suffix(self, part: int, suffix: str) -> dict[str, list[str]]: ...

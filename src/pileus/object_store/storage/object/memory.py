@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pileus.object_store.storage.object import hashes
 from pileus.object_store.storage.object.diskfile import updated
 from pileus.object_store.storage.object.files import Content, Found, Metadata, Missing, Quarantined, Writer
-from pileus.object_store.storage.object.history import ctype_time, data_time, fragment_name, resolve
+from pileus.object_store.storage.object.history import History, ctype_time, data_time, fragment_name, resolve
 
 
 class MemoryFiles:
-    def __init__(self, reclaim_before: Callable[[], str] = lambda: ""):
-        self.reclaim_before = reclaim_before
+    """`before`: called before each change, and may have it fail: what was changed until then stays."""
+
+    def __init__(self, reclaim_before: Callable[[], str] = lambda: "", before: Callable[[], None] = lambda: None):
+        self.reclaim_before, self.before = reclaim_before, before
         #: partition → object's hash → file's name → metadata and content
         self.parts: dict[int, dict[str, dict[str, tuple[Metadata, bytes]]]] = {}
 
@@ -55,11 +57,12 @@ class MemoryFiles:
         raise Missing()
 
     def make_durable(self, part: int, hash: str, timestamp: str, index: int) -> None:
-        files, after = self._files(part, hash), fragment_name(timestamp, index, durable=True)
-        held = files.pop(fragment_name(timestamp, index, durable=False), None)
-        if held is not None:
-            self.keep(part, hash, after, *held)
-        elif after not in files:
+        files, names = self._files(part, hash), [fragment_name(timestamp, index, durable=durable) for durable in (False, True)]
+        if names[0] in files:
+            self.before()
+            files[names[1]] = files.pop(names[0])
+            self.clean(files)
+        elif names[1] not in files:
             raise Missing()
 
     # ---- writing -----------------------------------------------------------------------------------------------------
@@ -74,12 +77,23 @@ class MemoryFiles:
 
     def keep(self, part: int, hash: str, name: str, metadata: Mapping[str, str], content: bytes) -> None:
         """Add a file, and forget what it makes obsolete."""
+        self.before()
         files = self.parts.setdefault(part, {}).setdefault(hash, {})
         files.setdefault(name, (dict(metadata), content))
-        for obsolete in resolve(files).obsolete:
+        self.clean(files)
+
+    def clean(self, files: dict[str, tuple[Metadata, bytes]], reclaim_before: str = "") -> History:
+        """Forget what is obsolete; returns what counts."""
+        history = resolve(files, reclaim_before=reclaim_before)
+        for obsolete in history.obsolete:
+            self.before()
             del files[obsolete]
+        return history
 
     # ---- for replication ---------------------------------------------------------------------------------------------
+    def partitions(self) -> list[int]:
+        return sorted(self.parts)
+
     def hashes(self, part: int, *, all_again: bool = False) -> dict[str, str]:
         suffixes = {hash[-3:] for hash in self.parts.get(part, {})}
         found = {suffix: hashes.of_names(self.suffix(part, suffix)) for suffix in suffixes}
@@ -89,9 +103,7 @@ class MemoryFiles:
         found = {}
         for hash, files in list(self.parts.get(part, {}).items()):
             if hash[-3:] == suffix:
-                history = resolve(files, reclaim_before=self.reclaim_before())
-                for obsolete in history.obsolete:
-                    del files[obsolete]
+                history = self.clean(files, self.reclaim_before())
                 if history.counting:
                     found[hash] = history.counting
                 else:
@@ -113,6 +125,7 @@ class MemoryFiles:
 
     def remove(self, part: int, hash: str, names: Iterable[str]) -> None:
         for name in names:
+            self.before()
             self._files(part, hash).pop(name, None)
 
     def remove_partition(self, part: int) -> bool:

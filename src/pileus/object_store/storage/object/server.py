@@ -11,7 +11,7 @@ from typing import Any
 from pileus.core.clock import Clock
 from pileus.object_store.model import timestamp
 from pileus.object_store.model.policy import Policies, StoragePolicy
-from pileus.object_store.storage.device import Devices
+from pileus.object_store.storage.media import Media
 from pileus.object_store.storage.object import fragments, put, replicate
 from pileus.object_store.storage.object.files import Content, Files, Found, Missing
 from pileus.object_store.storage.object.metadata import expired, kept_of, shown
@@ -30,8 +30,9 @@ MakeFiles = Callable[[str, StoragePolicy], Files]
 class ObjectServer(StorageServer):
     kind, depth = "object", 3
 
-    def __init__(self, devices: Devices, *args: Any, policies: Policies, make_files: MakeFiles, transport: Transport, clock: Clock):
-        super().__init__(devices, *args)
+    def __init__(self, media: Media, *args: Any, policies: Policies, make_files: MakeFiles, transport: Transport, clock: Clock):
+        super().__init__(media.devices, *args)
+        self.media = media
         self.policies, self.make_files, self.transport, self.clock = policies, make_files, transport, clock
         self.known: dict[tuple[str, int], Files] = {}
         self.methods = {"PUT": self.put, "POST": self.post, "DELETE": self.delete, "HEAD": self.head, "GET": self.get,

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from pileus.object_store.model import expiry
+from pileus.object_store.storage.object.pending import Pending
+from pileus.object_store.storage.object.pending import name as name_of
 from pileus.object_store.storage.server import Target
 from pileus.object_store.transport import address
 from pileus.object_store.wire.message import Request
@@ -21,21 +19,9 @@ if TYPE_CHECKING:
 
 #: The client waits for the container's servers this long; the updater has more patience.
 TIMEOUT_S = 1.0
-FOLDER = "async_pending"
 #: A shard, ACCOUNT/CONTAINER, that is told in place of the object's container. What it cannot be told waits for the container itself:
 #: by then others may have the shard's place.
 CONTAINER_PATH = "x-backend-container-path"
-
-
-class Pending(msgspec.Struct, kw_only=True):
-    """A row that a container has not heard of."""
-
-    method: str
-    account: str
-    container: str
-    object: str
-    headers: dict[str, str]
-    told: list[str] = []                    # the devices that have heard it meanwhile
 
 
 async def tell_containers(server: ObjectServer, req: Request, target: Target, method: str, row: Mapping[str, str]) -> None:
@@ -81,19 +67,10 @@ async def _tell(server: ObjectServer, target: Target, pending: Pending, hash: st
     told = await asyncio.gather(*(tell(host, device) for host, device in zip(hosts, devices, strict=False)))
     if not all(told) or (not hosts and pending.account == expiry.ACCOUNT):
         pending.told = [f"{host}/{device}" for host, device, heard in zip(hosts, devices, told, strict=False) if heard and not instead]
-        await server.run(target, keep, target.root, hash, pending.headers["x-timestamp"], pending)
+        pendings = server.media.pendings(target.device)
+        await server.run(target, pendings.keep, name_of(hash, pending.headers["x-timestamp"]), pending)
 
 
 def _listed(req: Request, name: str) -> list[str]:
     return [part for part in req.header(name).split(",") if part]
 
-
-def keep(root: Path, hash: str, at: str, pending: Pending) -> None:
-    """Write a pending row down: complete or not at all, one file for each object and moment."""
-    folder = root / FOLDER / hash[-3:]
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = root / "tmp" / f"{hash}-{at}.pending"
-    beside.parent.mkdir(parents=True, exist_ok=True)
-    with open(beside, "wb") as out:
-        out.write(msgspec.json.encode(pending))
-    os.replace(beside, folder / f"{hash}-{at}")
