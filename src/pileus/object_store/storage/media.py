@@ -71,6 +71,14 @@ class Memory:
         self.waiting: dict[str, MemoryPendings] = {}
         self.reports: dict[str, Any] = {}
 
+    def reopened(self, before: Callable[[], None]) -> Memory:
+        """The same devices as another process finds them: what is changed in one is changed in both."""
+        other = Memory((), before)
+        other.devices, other.home = self.devices, MemoryHome(before, self.home.held)
+        other.kept = {key: MemoryFiles(files.reclaim_before, before, files.parts) for key, files in self.kept.items()}
+        other.waiting = {device: MemoryPendings(before, pendings.held) for device, pendings in self.waiting.items()}
+        return other
+
     def files(self, device: str, policy: StoragePolicy, reclaim_before: Callable[[], str]) -> MemoryFiles:
         self.devices.path(device)
         files = self.kept.setdefault((device, policy.index), MemoryFiles(before=self.before))
@@ -89,8 +97,9 @@ class Memory:
 
     def empty(self, device: str) -> None:
         """Have a new device in the place of this one."""
-        self.waiting.pop(device, None)
-        for key in [key for key in self.kept if key[0] == device]:
-            self.kept[key].parts.clear()
-        for path in [path for path in self.home.held if path.startswith(f"{self.devices.path(device)}/")]:
+        if device in self.waiting:
+            self.waiting[device].held.clear()
+        for files in (files for (name, _), files in self.kept.items() if name == device):
+            files.parts.clear()
+        for path in [path for path in self.home.held if path.startswith(f"{self.devices.root}/{device}/")]:
             self.home.discard(path)

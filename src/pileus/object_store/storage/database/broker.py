@@ -52,9 +52,10 @@ class Broker:
     def __init__(self, path: Path | str, home: Home | None = None):
         self.path, self.home = str(path), home or DiskHome()
         self.lock = RLock()
-        self.identity = self.home.identity(self.path)
-        if self.identity is None:
+        identity = self.home.identity(self.path)
+        if identity is None:
             raise FileNotFoundError(self.path)
+        self.identity = identity
         self.db = self.home.connect(self.path)
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.db.execute("PRAGMA case_sensitive_like=ON")
@@ -80,17 +81,13 @@ class Broker:
         with self.lock:
             self.db.execute("BEGIN IMMEDIATE")
             try:
-                if not self.in_place():
+                if not self.home.in_place(self.path, self.identity):
                     raise sqlite3.OperationalError("disk: the database was taken away")
                 yield self.db
             except BaseException:
                 self.db.execute("ROLLBACK")
                 raise
             self.db.execute("COMMIT")
-
-    def in_place(self) -> bool:
-        """Whether this is still the one at its path: what is written to one that was taken away is lost."""
-        return self.home.identity(self.path) == self.identity
 
     def remove(self, as_it_was: str | None = None) -> bool:
         """Take the database away; not when its hash is no longer `as_it_was`. Nobody can be writing to it meanwhile."""

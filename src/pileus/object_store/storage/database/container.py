@@ -94,9 +94,9 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
                     continue
                 if old:
                     db.execute("DELETE FROM object WHERE ROWID=?", old[:1])
-                    digest ^= row_hash(old[1], max(old[2], old[8], old[9]), old[6])
+                    digest ^= row_hash(old[1], old[2], old[8], old[9], old[6])
                 db.execute(f"INSERT INTO object ({', '.join(COLUMNS)}) VALUES (?,?,?,?,?,?,?,?,?)", merged)
-                digest ^= row_hash(merged[0], max(merged[1], merged[7], merged[8]), merged[5])
+                digest ^= row_hash(merged[0], merged[1], merged[7], merged[8], merged[5])
                 was = (1, old[3]) if old and not old[6] else (0, 0)
                 now = (1, merged[2]) if not merged[5] else (0, 0)
                 if was != now:
@@ -115,7 +115,7 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
         digest = int(db.execute("SELECT hash FROM info").fetchone()[0], 16)
         for number, name, created, size, deleted, policy, kind, meta in rows:
             db.execute("DELETE FROM object WHERE ROWID=?", (number,))
-            digest ^= row_hash(name, max(created, kind, meta), deleted)
+            digest ^= row_hash(name, created, kind, meta, deleted)
             if not deleted:
                 db.execute("UPDATE policy_stat SET object_count=object_count-1, bytes_used=bytes_used-? WHERE storage_policy_index=?",
                            (size, policy))
@@ -128,7 +128,7 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
             db.execute("UPDATE info SET " + ", ".join(f"reported_{name}=?" for name in names), [info[name] for name in names])
 
     def reclaim(self, before: str) -> None:
-        self._reclaim(before, "created_at < ?", "name, max(created_at, ctype_at, meta_at), deleted")
+        self._reclaim(before, "created_at < ?", "name, created_at, ctype_at, meta_at, deleted")
         self.shards.reclaim(before)
 
     def list(self, page: Page, policy: int) -> list[tuple]:

@@ -30,6 +30,9 @@ class Home(Protocol):
     def identity(self, path: str) -> int | None:
         """What tells a database from another that took its place; None when there is none."""
 
+    def in_place(self, path: str, identity: int) -> bool:
+        """Whether it is still the one at its path: asked before each change, for what is changed in one that was taken away is lost."""
+
     def make(self, path: str, beside: str, build: Build) -> None:
         """Have a database built beside its place, and moved there when it is whole. Raises FileExistsError."""
 
@@ -64,6 +67,9 @@ class DiskHome:
             return os.stat(path).st_ino
         except FileNotFoundError:
             return None
+
+    def in_place(self, path: str, identity: int) -> bool:
+        return self.identity(path) == identity
 
     def make(self, path: str, beside: str, build: Build) -> None:
         for each in (path, beside):
@@ -118,12 +124,11 @@ class DiskHome:
 
 
 class MemoryHome:
-    """`before`: called before each change, and may have it fail."""
+    """`before`: called before each change, and may have it fail. `held`: what is there already."""
 
-    def __init__(self, before: Callable[[], None] = lambda: None):
-        self.before = before
-        self.numbers: Iterator[int] = count(1)
-        self.held: dict[str, tuple[int, sqlite3.Connection]] = {}
+    def __init__(self, before: Callable[[], None] = lambda: None, held: dict[str, tuple[int, sqlite3.Connection]] | None = None):
+        self.before, self.held = before, {} if held is None else held
+        self.numbers: Iterator[int] = count(max((number for number, _ in self.held.values()), default=0) + 1)
 
     def connect(self, path: str) -> sqlite3.Connection:
         try:
@@ -137,6 +142,10 @@ class MemoryHome:
     def identity(self, path: str) -> int | None:
         found = self.held.get(path)
         return found[0] if found else None
+
+    def in_place(self, path: str, identity: int) -> bool:
+        self.before()
+        return self.identity(path) == identity
 
     def make(self, path: str, beside: str, build: Build) -> None:
         self.before()

@@ -13,14 +13,17 @@ from pileus.object_store.storage.object.diskfile import updated
 from pileus.object_store.storage.object.files import Content, Found, Metadata, Missing, Quarantined, Writer
 from pileus.object_store.storage.object.history import History, ctype_time, data_time, fragment_name, resolve
 
+#: partition → object's hash → file's name → metadata and content
+Parts = dict[int, dict[str, dict[str, tuple[Metadata, bytes]]]]
+
 
 class MemoryFiles:
-    """`before`: called before each change, and may have it fail: what was changed until then stays."""
+    """`before`: called before each change, and may have it fail: what was changed until then stays. `parts`: what is there already."""
 
-    def __init__(self, reclaim_before: Callable[[], str] = lambda: "", before: Callable[[], None] = lambda: None):
+    def __init__(self, reclaim_before: Callable[[], str] = lambda: "", before: Callable[[], None] = lambda: None,
+                 parts: Parts | None = None):
         self.reclaim_before, self.before = reclaim_before, before
-        #: partition → object's hash → file's name → metadata and content
-        self.parts: dict[int, dict[str, dict[str, tuple[Metadata, bytes]]]] = {}
+        self.parts: Parts = {} if parts is None else parts
 
     def _files(self, part: int, hash: str) -> dict[str, tuple[Metadata, bytes]]:
         return self.parts.get(part, {}).get(hash, {})

@@ -72,10 +72,10 @@ class DiskPendings:
 
 
 class MemoryPendings:
-    """`before`: called before each change, and may have it fail."""
+    """`before`: called before each change, and may have it fail. `held`: what is there already."""
 
-    def __init__(self, before: Callable[[], None] = lambda: None):
-        self.before, self.held = before, dict[str, bytes]()
+    def __init__(self, before: Callable[[], None] = lambda: None, held: dict[str, bytes] | None = None):
+        self.before, self.held = before, {} if held is None else held
 
     def keep(self, name: str, pending: Pending) -> None:
         self.before()
