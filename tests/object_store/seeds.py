@@ -22,8 +22,8 @@ from tests.object_store.simulation import World
 BLOCK = 50
 
 
-async def history(seed: int, grounds: dict[str, Ground]) -> None:
-    world = World(seed, grounds)
+async def history(seed: int, grounds: dict[str, Ground], destroys: float) -> None:
+    world = World(seed, grounds, destroys)
     await world.begin()
     await asyncio.gather(*(world.client(n, 4) for n in range(3)), world.break_things(6))
     await world.heal()
@@ -42,12 +42,12 @@ def prepared() -> Iterator[dict[str, Ground]]:
             logging.disable(logging.NOTSET)
 
 
-def failures(seeds: Iterable[int]) -> Iterator[str]:
+def failures(seeds: Iterable[int], destroys: float = 0.4) -> Iterator[str]:
     """What goes wrong, with the seed at which it does."""
     with prepared() as grounds:
         for seed in seeds:
             try:
-                run_virtual(history(seed, grounds))
+                run_virtual(history(seed, grounds, destroys))
             except Exception as problem:
                 where = "".join(traceback.format_tb(problem.__traceback__)[-2:])
                 yield f"seed {seed}: {type(problem).__name__}: {str(problem)[:1000]}\n{where}"

@@ -31,9 +31,13 @@ ROUNDS = {"": 3, "coded": 3, "sharded": 9}
 
 
 class World:
-    """Of a ground: whole copies; `coded`: fragments, two of four are enough; `sharded`: containers of a few objects have shards."""
+    """Of a ground: whole copies; `coded`: fragments, two of four are enough; `sharded`: containers of a few objects have shards.
 
-    def __init__(self, seed: int, grounds: dict[str, Ground]):
+    `destroys`: how often something is destroyed at the worst moment.
+    """
+
+    def __init__(self, seed: int, grounds: dict[str, Ground], destroys: float):
+        self.destroys = destroys
         self.random, self.clock = random.Random(seed), VirtualClock()
         self.ground = grounds[KINDS.get(seed % 8, "")]
         self.kind, self.trouble = self.ground.kind, Trouble(self.random)
@@ -45,6 +49,7 @@ class World:
         #: name → (timestamp, body or None for a deletion, whether it was acknowledged), of all that clients tried
         self.tried: dict[str, list[tuple[str, bytes | None, bool]]] = {}
         self.stampers = {n: Stamper(node.clock) for n, node in self.nodes.items()}
+        self.most_troubled = self.random.choice([2, 2, 3])
         self.damaged = False                    # one copy of something was destroyed: that is borne, two are not
         self.emptied = False                    # it was all that was on a device
 
@@ -99,7 +104,7 @@ class World:
             node.media.devices.gone.clear()
             if not node.alive:
                 node.start()
-        elif sum(other.troubled for other in self.nodes.values()) < 2:
+        elif sum(other.troubled for other in self.nodes.values()) < self.most_troubled:
             kind = self.random.choice(["die", "die", "fuse", "fuse", "fuse", "gone", "sick", "destroy"])
             if kind == "die":
                 node.die()
@@ -134,7 +139,7 @@ class World:
 
     async def heal(self) -> None:
         """Everything comes up again, and rounds of all that heals, until nothing is to be healed."""
-        if not self.damaged and self.random.random() < 0.4:
+        if not self.damaged and self.random.random() < self.destroys:
             # What few have is worth most before it is brought to others.
             self.destroy(self.nodes[self.random.randrange(len(self.nodes))])
         self.trouble.loss = 0.0

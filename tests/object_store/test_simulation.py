@@ -10,13 +10,13 @@ from unittest.mock import patch
 import pytest
 
 from pileus.object_store.daemons.object_replicator import ObjectReplicator
+from pileus.object_store.daemons.sharder import ContainerSharder
 from pileus.object_store.model.timestamp import stamp
 from pileus.object_store.node import StorageNode
 from pileus.object_store.proxy import ask, best, put
 from pileus.object_store.proxy.erasure import put as coded
 from pileus.object_store.storage.database import container
 from pileus.object_store.storage.database.replicate import State
-from pileus.object_store.storage.database.shards import Shards
 from pileus.object_store.storage.object.pending import MemoryPendings
 from tests.object_store.seeds import BLOCK, failures, run_all
 
@@ -46,7 +46,7 @@ PLANTED = {
     "a handoff is emptied whoever has heard": ([patch.object(ObjectReplicator, "send", always)], 0),
     "replicas are told of rows once": ([patch.object(State, "point", 1 << 40)], 0),
     "a coded object is good when one fragment is stored": ([patch.object(coded.Writing, "enough", lambda *_: True)], 3),
-    "what comes during the handing over is left": ([patch.object(Shards, "hand_over", lambda *_: True)], 7),
+    "shards are told, whether or not they hear it": ([patch.object(ContainerSharder, "send", always)], 7),
 }
 
 
@@ -56,7 +56,7 @@ def test_a_planted_bug_is_found(bug):
     for each in patches:
         each.start()
     try:
-        assert next(failures(range(remainder, 8 * 200, 8)), None) is not None
+        assert next(failures(range(remainder, 8 * 200, 8), destroys=1.0), None) is not None
     finally:
         for each in patches:
             each.stop()
