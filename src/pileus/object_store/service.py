@@ -54,9 +54,9 @@ class ObjectStore:
         local: dict[Address, Handler] = {}
         self.rings = Rings(folder, self.hashing, clock)
         self.transport = Network(local, self.client)
-        media = media or Disks(self.devices, state / "recon", threads=config.threads, fsync=config.fsync == "always",
-                               mount_check=config.mount_check)
-        self.node = StorageNode(media, self.hashing, self.policies, self.transport, clock, ids, rings=self.rings,
+        disks = Disks(self.devices, state / "recon", threads=config.threads, fsync=config.fsync == "always",
+                      mount_check=config.mount_check)
+        self.node = StorageNode(media or disks, self.hashing, self.policies, self.transport, clock, ids, rings=self.rings,
                                 reclaim_age_s=config.reclaim_age_s)
         guarded = BackendRateLimit(self.node, config.backend_rate_limit, clock)
         if serves_storage:
