@@ -23,8 +23,11 @@ from pileus.object_store.storage.object.pending import DiskPendings, MemoryPendi
 
 
 class Media(Protocol):
-    devices: Devices
-    home: Home
+    @property
+    def devices(self) -> Devices: ...
+
+    @property
+    def home(self) -> Home: ...
 
     def files(self, device: str, policy: StoragePolicy, reclaim_before: Callable[[], str]) -> Files:
         """Raises DeviceUnavailable."""
