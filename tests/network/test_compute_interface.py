@@ -45,6 +45,26 @@ async def test_every_call_may_be_repeated():
         assert await lab.net.ports_of("s1") == []
 
 
+async def test_a_port_is_ready_where_its_guest_is_coming_to():
+    async with Lab("h1", "h2") as lab:
+        network = await lab.network()
+        port_id = await lab.guest(network)
+        before = (await lab.as_().get(f"{V2}/ports/{port_id}")).json["port"]
+        await lab.net.expect_port(port_id, device_id="somebody else", host="h2")
+        assert await lab.net.wire("h2") == frozenset()
+        device = before["device_id"]
+        await lab.net.expect_port(port_id, device_id=device, host="h2")
+        assert await lab.net.wire("h2") == {port_id} == await lab.net.wire("h1")
+        assert (await lab.as_().get(f"{V2}/ports/{port_id}")).json["port"] == before
+        await lab.net.bind_port(port_id, device_id=device, device_owner="compute:nova", host="h2")
+        await lab.net.sync.settle()
+        assert [one.id for one in lab.wanted("h2").ports] == [port_id] and lab.wanted("h1").ports == ()
+        await lab.net.expect_port(port_id, device_id=device, host="h1")
+        await lab.net.bind_port(port_id, device_id=device, device_owner="compute:nova", host="h2")        # it does not go, after all
+        await lab.net.sync.settle()
+        assert [one.id for one in lab.wanted("h2").ports] == [port_id] and lab.wanted("h1").ports == ()
+
+
 async def test_a_port_of_the_user_is_bound_once():
     async with Lab() as lab:
         port = await lab.port(await lab.network())

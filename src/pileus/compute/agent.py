@@ -162,9 +162,12 @@ class Agent:
     async def drop_export(self, guest_id: str) -> None:
         await self.transfers.drop(guest_id)
 
-    async def expect(self, build: Build) -> str:
+    async def describe(self, guest_id: str) -> bytes:
+        return await self._able(MigratesLive).describe(guest_id)
+
+    async def expect(self, build: Build, described: bytes) -> str:
         with self._building():
-            return await self._able(MigratesLive).expect(await self._with_files(build))
+            return await self._able(MigratesLive).expect(await self._with_files(build), described)
 
     async def migrate(self, guest_id: str, address: str) -> None:
         await self._able(MigratesLive).migrate(guest_id, address)

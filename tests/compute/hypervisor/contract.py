@@ -28,6 +28,7 @@ from pileus.compute.hypervisor.base import (
     Hypervisor,
     HypervisorFailed,
     InjectsInterrupts,
+    MigratesLive,
     Moves,
     Nic,
     PlugsNics,
@@ -52,6 +53,7 @@ class Host:
     broken: Callable[[Hypervisor], GuestSpec]       # a spec that this driver cannot spawn
     mend: Callable[[Hypervisor], None]              # undo what `broken` did to the driver
     leftovers: Callable[[], list[str]]              # files and processes that belong to guests
+    other: Callable[[], Hypervisor] | None = None   # a driver over the state of a second host, to which guests can be moved
     nic: Callable[[int], Nic] | None = None         # the nth network interface, when the driver can plug and has one to give
     console_says: bytes = b""                       # what a guest's console holds within `patience_s`
     patience_s: float = 10
@@ -444,6 +446,84 @@ async def a_guest_moves_with_its_disks(host: Host):
         assert host.leftovers() == []
 
 
+@contextlib.asynccontextmanager
+async def two_hosts(host: Host):
+    """The host, and a second one to which guests can be moved while they run."""
+    async with running(host) as source:
+        needs(source, MigratesLive)
+        assert host.other is not None
+        destination = host.other()
+        await destination.start()
+        try:
+            yield source, destination
+        finally:
+            await destination.stop()
+
+
+async def a_guest_moves_while_it_runs(host: Host):
+    async with two_hosts(host) as (source, destination):
+        spec = host.spec(1)
+        with pytest.raises(GuestNotFound):
+            await source.describe(STRANGER)
+        for power in (Power.RUNNING, Power.PAUSED):
+            await bring(source, spec, power)
+            described = await source.describe(spec.id)
+            for _ in range(2):
+                address = await destination.expect(spec, described)
+                assert await powers(destination) == {spec.id: Power.NOSTATE}
+            await source.migrate(spec.id, address)
+            assert await powers(source) == {spec.id: Power.PAUSED}
+            for _ in range(2):
+                assert (await destination.arrive(spec.id, power)).power is power
+            await source.destroy(spec.id)
+            assert await powers(destination) == {spec.id: power} and await powers(source) == {}
+            await destination.destroy(spec.id)
+        await source.spawn(spec)
+        await source.power(spec.id, Power.SHUTDOWN)
+        with pytest.raises(GuestInWrongState):
+            await source.describe(spec.id)
+        await source.destroy(spec.id)
+        assert host.leftovers() == []
+
+
+async def a_live_migration_is_taken_back(host: Host):
+    """By the end of the destination, before and after everything was sent."""
+    async with two_hosts(host) as (source, destination):
+        spec = host.spec(1)
+        await source.spawn(spec)
+        for sent in (False, True):
+            address = await destination.expect(spec, await source.describe(spec.id))
+            if sent:
+                await source.migrate(spec.id, address)
+            await destination.destroy(spec.id)
+            assert await powers(destination) == {}
+            for _ in range(2):
+                assert (await source.power(spec.id, Power.RUNNING)).power is Power.RUNNING
+        assert await source.progress(spec.id) is None
+        await source.abort_migration(spec.id)
+        await source.force_migration(spec.id)
+        assert await powers(source) == {spec.id: Power.RUNNING}
+        await source.destroy(spec.id)
+        assert host.leftovers() == []
+
+
+async def agents_that_are_killed_lose_no_guest(host: Host):
+    """What had not arrived is gone; what was sent waits at the source."""
+    async with two_hosts(host) as (source, destination):
+        first, second = host.spec(1), host.spec(2)
+        for spec in (first, second):
+            await source.spawn(spec)
+            address = await destination.expect(spec, await source.describe(spec.id))
+        await source.migrate(second.id, address)
+    async with two_hosts(host) as (source, destination):
+        assert await powers(destination) == {}
+        assert await powers(source) == {first.id: Power.RUNNING, second.id: Power.PAUSED}
+        assert (await source.power(second.id, Power.RUNNING)).power is Power.RUNNING
+        for spec in (first, second):
+            await source.destroy(spec.id)
+        assert host.leftovers() == []
+
+
 async def a_running_guest_tells_how_it_is(host: Host):
     async with running(host) as driver:
         needs(driver, Diagnoses)
@@ -528,6 +608,9 @@ CHECKS = [
     a_resize_is_confirmed_or_reverted,
     a_resize_outlives_the_agent,
     a_guest_moves_with_its_disks,
+    a_guest_moves_while_it_runs,
+    a_live_migration_is_taken_back,
+    agents_that_are_killed_lose_no_guest,
     a_running_guest_tells_how_it_is,
     a_running_guest_shows_its_screen,
     a_running_guest_can_be_interrupted,

@@ -38,7 +38,8 @@ def host(tmp_path) -> Host:
         spec=spec,
         broken=lambda driver: driver.fails.add("spawn") or spec(7),
         mend=lambda driver: driver.fails.clear(),
-        leftovers=lambda: sorted(file.name for file in (tmp_path / "guests").iterdir()),
+        leftovers=lambda: sorted(file.name for file in tmp_path.rglob("*.json")),
+        other=lambda: Simulated(state=tmp_path / "other", hostname="other"),
         nic=lambda n: Nic(port_id=f"port-{n}", mac=f"fa:16:3e:00:00:{n:02x}", device=f"tap{n}"),
         console_says=b"login:",
     )

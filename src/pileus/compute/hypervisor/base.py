@@ -286,12 +286,23 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 class MigratesLive(Protocol):
     """Moves a guest to another host of the same kind while it runs. The orders come in this sequence:
 
-    `expect` on the destination, `migrate` on the source (with `progress`, `abort_migration` and `force_migration` meanwhile),
-    `arrive` on the destination, `destroy` on the source. Taken back by `destroy` on the destination.
+    `describe` on the source, `expect` on the destination, `migrate` on the source (with `progress`, `abort_migration` and
+    `force_migration` meanwhile), `arrive` on the destination, `destroy` on the source. Taken back by `destroy` on the
+    destination and `power` on the source.
+
+    An agent that is killed meanwhile loses nothing: when it starts again, what had not arrived is gone from the destination, and
+    the guest goes on at the source or, once all of it was sent, is PAUSED there.
     """
 
-    async def expect(self, guest: GuestSpec) -> str:
-        """On the destination: be ready to receive the guest; returns the address the source is to send to. It is NOSTATE."""
+    async def describe(self, guest_id: str) -> bytes:
+        """On the source: what the destination must know of the guest beside its spec, in words that only this kind of driver reads.
+
+        Raises GuestNotFound, GuestInWrongState for one that does not run."""
+
+    async def expect(self, guest: GuestSpec, described: bytes) -> str:
+        """On the destination: be ready to receive the guest; returns the address the source is to send to. It is NOSTATE.
+
+        Ready anew each time it is called. Raises HypervisorFailed, and leaves nothing of the guest."""
 
     async def migrate(self, guest_id: str, address: str) -> None:
         """On the source: send the guest; returns when all of it is there and it no longer runs here (PAUSED).

@@ -90,7 +90,10 @@ class Simulated:
                 torn.unlink()
             for file in sorted(self._folder.glob("*.json")):
                 guest = msgspec.json.decode(file.read_bytes(), type=SimulatedGuest)
-                self._guests[guest.spec.id] = guest
+                if guest.power is Power.NOSTATE:       # it was on its way here
+                    file.unlink()
+                else:
+                    self._guests[guest.spec.id] = guest
         self._lose_answer("start")
 
     async def stop(self) -> None:
@@ -239,7 +242,11 @@ class Simulated:
 
     # -- MigratesLive --------------------------------------------------------------------------------------------------
 
-    async def expect(self, guest: GuestSpec) -> str:
+    async def describe(self, guest_id: str) -> bytes:
+        await self._meet("describe")
+        return msgspec.json.encode(self._running(guest_id, "be migrated").spec.root)
+
+    async def expect(self, guest: GuestSpec, described: bytes) -> str:
         await self._meet("expect")
         if guest.id not in self._guests:
             self._keep(SimulatedGuest(spec=guest, power=Power.NOSTATE, boots=0))
@@ -247,9 +254,7 @@ class Simulated:
         return f"simulated:{self.size.hypervisor_hostname}"
 
     async def migrate(self, guest_id: str, address: str) -> None:
-        guest = self._get(guest_id)
-        if guest.power not in (Power.RUNNING, Power.PAUSED):
-            raise GuestInWrongState(id=guest_id, what="be migrated", state=guest.power.name.lower())
+        self._running(guest_id, "be migrated")
         told = self._sending[guest_id] = asyncio.get_running_loop().create_future()
         work = asyncio.ensure_future(self._meet("migrate"))
         try:

@@ -91,6 +91,14 @@ async def assign_ports(server: Server, host: str, c: Conductor) -> None:
             log.warning("a server's port is gone", server=server.id, port=nic.port_id)
 
 
+async def expect_ports(server: Server, host: str, c: Conductor) -> None:
+    """The server's ports are made ready on that host as well; where they belong they stay. Repeatable."""
+    for nic in server.nics:
+        await c.network.expect_port(nic.port_id, device_id=server.id, host=host)
+    if server.nics:
+        await c.network.wire(host)
+
+
 async def release_port(nic: Nic, server_id: str, c: Conductor) -> None:
     """Delete a port that came with the server; let go of one that the user brought."""
     if not nic.existing:

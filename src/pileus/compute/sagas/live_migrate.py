@@ -13,7 +13,7 @@ from pileus.compute.hypervisor.base import ABILITIES, MigratesLive, Power
 from pileus.compute.model.migration import Migration
 from pileus.compute.model.server import PAUSED, Server
 from pileus.compute.sagas.conductor import Conductor
-from pileus.compute.sagas.guest import bind_ports, end_guest, guest_spec, in_task, moved, power_again
+from pileus.compute.sagas.guest import bind_ports, end_guest, expect_ports, guest_spec, in_task, moved, power_again
 from pileus.compute.sagas.resize import settle
 from pileus.core.bus import HostUnreachable
 from pileus.core.errors import CloudError, NotFound
@@ -51,8 +51,10 @@ async def give_back(s: LiveMigrate, c: Conductor) -> None:
 
 async def prepare(s: LiveMigrate, c: Conductor) -> None:
     server, m = await _moving(s, c)
-    assert m.dest_host is not None
-    s.address = await c.agent(m.dest_host).expect(moved(await guest_spec(server, c), server))
+    assert m.source_host is not None and m.dest_host is not None
+    await expect_ports(server, m.dest_host, c)
+    described = await c.agent(m.source_host).describe(server.id)
+    s.address = await c.agent(m.dest_host).expect(moved(await guest_spec(server, c), server), described)
 
 
 async def forget_destination(s: LiveMigrate, c: Conductor) -> None:

@@ -773,6 +773,7 @@ def upgrade() -> None:
     sa.Column('device_id', sa.String(length=255), nullable=False),
     sa.Column('device_owner', sa.String(length=255), nullable=False),
     sa.Column('host', sa.String(length=255), nullable=False),
+    sa.Column('coming_to', sa.String(length=255), nullable=False),
     sa.Column('vif_type', sa.String(length=64), nullable=False),
     sa.Column('vnic_type', sa.String(length=64), nullable=False),
     sa.Column('binding_profile', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
@@ -786,6 +787,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('network_id', 'mac_address', name=op.f('uq_network_ports_network_id_mac_address'))
     )
     with op.batch_alter_table('network_ports', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_network_ports_coming_to'), ['coming_to'], unique=False)
         batch_op.create_index(batch_op.f('ix_network_ports_device_id'), ['device_id'], unique=False)
         batch_op.create_index('ix_network_ports_host_network_id', ['host', 'network_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_network_ports_project_id'), ['project_id'], unique=False)
@@ -1353,6 +1355,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_network_ports_project_id'))
         batch_op.drop_index('ix_network_ports_host_network_id')
         batch_op.drop_index(batch_op.f('ix_network_ports_device_id'))
+        batch_op.drop_index(batch_op.f('ix_network_ports_coming_to'))
 
     op.drop_table('network_ports')
     op.drop_table('image_metadef_tags')

@@ -56,6 +56,7 @@ class Port(Record, frozen=True, kw_only=True):
     device_id: str = ""
     device_owner: str = ""
     host: str = ""                          # where it is bound
+    coming_to: str = ""                     # where it is made ready for a guest that is on its way there
     vif_type: str = "unbound"
     vnic_type: str = "normal"
     binding_profile: dict[str, Any] = {}

@@ -42,11 +42,8 @@ class Network:
         # What the compute and metadata services call.
         compute = self.compute
         self.plan, self.port_at, self.find_security_group = compute.plan, compute.port_at, compute.find_security_group
-        self.create_server_port, self.bind_port, self.unbind_port = (
-            compute.create_server_port,
-            compute.bind_port,
-            compute.unbind_port,
-        )
+        self.create_server_port, self.expect_port = compute.create_server_port, compute.expect_port
+        self.bind_port, self.unbind_port = compute.bind_port, compute.unbind_port
         self.delete_port, self.ports_of, self.ports_of_devices = compute.delete_port, compute.ports_of, compute.ports_of_devices
         self.security_groups_of, self.set_port_groups = compute.security_groups_of, compute.set_port_groups
         self.devices_by_address, self.subnets_by_id = compute.devices_by_address, compute.subnets_by_id

@@ -100,6 +100,12 @@ class ForCompute(Part):
             raise errors.PortInUse(port_id=port_id, network_id=port.network_id, device_id=port.device_id)
         return await self._bind(port, device_id, device_owner, host)
 
+    async def expect_port(self, port_id: str, *, device_id: str, host: str) -> None:
+        """Make a server's port ready on another host, too, until it is bound there, or again where it is. Absent is left alone."""
+        async with self.db.transaction():
+            if await self.devices.expect(port_id, device_id, host):
+                self.net.sync.touch_port(await self.stores.ports.get(port_id, EVERYONE))
+
     async def unbind_port(self, port_id: str, *, device_id: str | None = None) -> None:
         """Take a port back from its server; one that is gone, or another server's than `device_id` by now, is left as it is."""
         port = await self.stores.ports.find(port_id)
@@ -108,7 +114,7 @@ class ForCompute(Part):
         async with self.db.transaction():
             whole = (await self.stores.ports.dress([port]))[0]
             await self.stores.ports.update(
-                port_id, self.now(), device_id="", device_owner="", host="", vif_type="unbound", status="DOWN"
+                port_id, self.now(), device_id="", device_owner="", host="", coming_to="", vif_type="unbound", status="DOWN"
             )
             self.net.sync.touch_port(whole)
 

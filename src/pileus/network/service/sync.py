@@ -99,7 +99,7 @@ class Sync(Part):
     def touch_port(self, port: Port) -> None:
         """A port came, went or changed: its host, DHCP, and whoever lets the members of its groups in."""
         guest = port.kind == Kind.GUEST
-        self.touch(hosts=[port.host] if port.host and guest else (), members=port.security_groups if guest else (),
+        self.touch(hosts=[port.host, port.coming_to] if port.host and guest else (), members=port.security_groups if guest else (),
                    spread=[port.network_id] if port.host and guest else (), central=bool(port.addresses) or not guest)
 
     # ---- telling now ---------------------------------------------------------------------------------------------------

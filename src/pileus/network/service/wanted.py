@@ -63,7 +63,8 @@ class WantedStates(Part):
         batch = Batch()
         for port in await self.ask.of(q.ON_HOSTS, hosts):
             batch.ports[port.id] = port
-            batch.on_host[port.host].append(port)
+            for host in {port.host, port.coming_to} - {""}:
+                batch.on_host[host].append(port)
         guests = list(batch.ports)
         if network_host in hosts:
             await self._read_central(batch)

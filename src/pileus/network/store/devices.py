@@ -109,9 +109,15 @@ class Devices:
                 device_id=device_id,
                 device_owner=device_owner,
                 host=host,
+                coming_to="",
                 vif_type="bridge",
                 updated_at=now,
                 revision_number=c.revision_number + 1,
                 status=sa.case((c.host == host, c.status), else_="DOWN"),
             )
         )
+
+    async def expect(self, port_id: str, device_id: str, host: str) -> int:
+        """Make the port of a device ready on another host. Not a revision: it is where it is."""
+        c = ports.c
+        return await self.db.execute(ports.update().where(c.id == port_id, c.device_id == device_id).values(coming_to=host))

@@ -28,6 +28,7 @@ ports = sa.Table(
     sa.Column("device_id", sa.String(255), nullable=False, index=True),
     sa.Column("device_owner", sa.String(255), nullable=False),
     sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("coming_to", sa.String(255), nullable=False, index=True),
     sa.Column("vif_type", sa.String(64), nullable=False),
     sa.Column("vnic_type", sa.String(64), nullable=False),
     sa.Column("binding_profile", Json, nullable=False),
@@ -80,7 +81,7 @@ class Ports(Store[Port]):
     absent, named = errors.PortNotFound, "port_id"
     listing = Listing(
         ports,
-        hidden=("kind", "binding_profile", "allowed_address_pairs", "extra_dhcp_opts"),
+        hidden=("kind", "coming_to", "binding_profile", "allowed_address_pairs", "extra_dhcp_opts"),
         renamed={"binding:host_id": "host", "binding:vif_type": "vif_type", "binding:vnic_type": "vnic_type"},
         special={
             "fixed_ips": _fixed_ips,
