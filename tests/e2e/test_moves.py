@@ -30,9 +30,10 @@ class Lab:
         self.admin, self.user = demo.connect(cloud.state, "pileus-admin"), demo.connect(cloud.state, "pileus")
         self.image = demo.upload(self.admin, demo.build_image(cloud.state))
         self.key = demo.prepare_access(self.user, cloud.state)
+        self.cloud = cloud
 
-    def boot(self) -> None:
-        self.server = demo.boot_server(self.user, self.image)
+    def boot(self, name: str) -> None:
+        self.server = demo.boot_server(self.user, self.image, name)
         self.address = demo.give_address(self.user, self.server)
 
     def ask(self, command: str) -> str:
@@ -68,15 +69,18 @@ class Lab:
         return {host: found.count(f"{self.state}/hosts/{host}/guests/{self.server.id}/qemu.pid") for host in OTHER}
 
 
-@pytest.fixture
-def lab(tmp_path):
-    os.chmod(tmp_path, 0o755)
-    cloud = CloudProcess(tmp_path / "cloud")
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("moves")
+    for above in (folder, *folder.parents[:2]):        # guests' processes pass through them
+        os.chmod(above, 0o755)
+    cloud = CloudProcess(folder / "cloud")
     (cloud.state / "pileus.toml").write_text(CONFIG)
     try:
         cloud.start()
         yield Lab(cloud)
     finally:
+        print(cloud.written().decode()[-4000:])
         if cloud.process.poll() is None:
             cloud.end()
         (cloud.state / "running.json").unlink()        # a reset finds hosts of an earlier configuration, too
@@ -87,8 +91,25 @@ def lab(tmp_path):
     assert made_here(tag(cloud.state)) == []
 
 
+def test_a_guest_moves_while_it_runs(lab):
+    lab.boot("live")
+    boot, first = lab.ask("cat /proc/sys/kernel/random/boot_id; echo kept > marker"), lab.now().compute_host
+    count = subprocess.Popen([*demo.ssh_command(lab.address, lab.key), "for i in $(seq 150); do echo $i; sleep 0.1; done"],
+                             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    assert count.stdout.readline() == "1\n"
+    lab.admin.compute.live_migrate_server(lab.server, host=None, block_migration="auto")
+    lab.until_on(OTHER[first])
+    assert count.poll() is None, "it was quicker than the count"
+    assert count.communicate(timeout=60)[0].split() == [str(n) for n in range(2, 151)], "a connection outlives the move"
+    assert lab.ask("cat /proc/sys/kernel/random/boot_id") == boot and lab.ask("cat marker") == "kept"
+    lab.only_on(OTHER[first])
+    lab.user.compute.reboot_server(lab.server, "HARD")
+    lab.until_on(OTHER[first])
+    assert lab.ask("cat marker") == "kept"
+
+
 def test_a_guest_is_moved_with_its_disk_and_built_anew_elsewhere(lab):
-    lab.boot()
+    lab.boot("moved")
     first = lab.now().compute_host
     lab.ask("echo kept > marker; sync")
 

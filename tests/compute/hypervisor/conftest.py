@@ -31,6 +31,20 @@ def state(home):
     """The driver's state folder, empty but for what the probe found. Ends whatever a failed test has left running."""
     state = home / "state"
     yield state
+    clean(state)
+
+
+@pytest.fixture
+def second(home):
+    """The same for a second host."""
+    state = home / "second"
+    yield state
+    clean(state)
+
+
+def clean(state: Path) -> None:
+    if not (state / "guests").exists():
+        return
     for pid in process.running(state / "guests").values():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -67,7 +67,7 @@ def command(record: Record, folder: Folder, host: Abilities, *, cpu: str | None 
         "-pidfile", str(folder.pid),                  # also how the process is recognised later: see `process`
         "-nodefaults", "-no-user-config",
         *(SANDBOX if host.sandbox else ()),
-        "-machine", f"{machine_type(guest)},usb=off{',pflash0=firmware,pflash1=nvram' if record.firmware else ''}",
+        "-machine", f"{record.machine or machine_type(guest)},usb=off{',pflash0=firmware,pflash1=nvram' if record.firmware else ''}",
         *_cpu(guest, host, cpu),
         "-m", str(guest.memory_mb), *pages.backend(record.page_kib, guest.memory_mb),
         "-rtc", "base=utc,driftfix=slew",
@@ -86,6 +86,7 @@ def command(record: Record, folder: Folder, host: Abilities, *, cpu: str | None 
         *_ports(guest),
         *(argument for nic in guest.nics for argument in _nic(nic, record, host)),
         *(("-incoming", "defer") if wake else ()),
+        *(("-S",) if record.incoming else ()),        # it goes on when it is told so, not when all of it is here
     ]  # fmt: skip
 
 

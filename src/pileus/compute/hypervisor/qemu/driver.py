@@ -23,12 +23,27 @@ from pileus.compute.hypervisor.base import (
     Inventory,
     Nic,
     Power,
+    Progress,
     RescueSpec,
     traits_of,
 )
 from pileus.compute.hypervisor.files import read_tail, write_atomically
 from pileus.compute.hypervisor.limits import CPU_TRAIT, VIF_TRAIT
-from pileus.compute.hypervisor.qemu import bandwidth, confine, copies, diagnoses, guest_agent, moves, pages, process, rescues, resizes
+from pileus.compute.hypervisor.qemu import (
+    arrivals,
+    bandwidth,
+    confine,
+    copies,
+    departures,
+    diagnoses,
+    guest_agent,
+    moves,
+    pages,
+    process,
+    rescues,
+    resizes,
+    sending,
+)
 from pileus.compute.hypervisor.qemu.disks import make_disks, make_firmware
 from pileus.compute.hypervisor.qemu.guest import Guest, Settings, failing
 from pileus.compute.hypervisor.qemu.host import inventory, memory_mb
@@ -79,6 +94,8 @@ class Qemu:
         self._limits: tuple[str, ...] = ()            # traits of the limits that this host can enforce
         self._guests: dict[str, Guest] = {}
         self._turns = Turns()
+        self._arrivals: dict[str, arrivals.Arrival] = {}       # guests on their way here
+        self._departing: set[str] = set()             # guests that are being sent elsewhere
         self._long: dict[str, asyncio.Task] = {}      # guest id → work that its end cuts short
         self._settings: Settings | None = None
         self._lock: int | None = None
@@ -106,6 +123,9 @@ class Qemu:
     async def stop(self) -> None:
         await asyncio.gather(*(guest.machine.release() for guest in self._guests.values() if guest.machine))
         self._guests.clear()
+        for arrival in self._arrivals.values():
+            arrival.end()
+        self._arrivals.clear()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -133,10 +153,7 @@ class Qemu:
             return
         self._kill_soon(guest_id)                     # whoever waits for the guest to end waits no longer
         async with self._turns.of(guest_id):
-            self._kill_soon(guest_id)
-            if (guest := self._guests.get(guest_id)) and (machine := guest.machine):
-                await machine.kill()
-            await self._discard(guest_id)
+            await self._end(guest_id)
 
     async def power(self, guest_id: str, to: Power, *, timeout_s: float = 0) -> GuestState:
         async with self._turns.of(guest_id):
@@ -226,6 +243,50 @@ class Qemu:
             there = self._guests.get(guest.id) or await self._take_in(self._neighbours.guest(guest), folder)
             return there.state()
 
+    # -- MigratesLive --------------------------------------------------------------------------------------------------
+
+    async def describe(self, guest_id: str) -> bytes:
+        async with self._turns.of(guest_id):
+            return await departures.describe(self._get(guest_id))
+
+    async def expect(self, guest: GuestSpec, described: bytes) -> str:
+        async with self._turns.of(guest.id):
+            if (there := self._guests.get(guest.id)) and not there.record.incoming:
+                raise HypervisorFailed(what="expect the guest", detail="it is here already")
+            await self._end(guest.id)
+            return await self._expect(self._neighbours.guest(guest), described)
+
+    async def migrate(self, guest_id: str, address: str) -> None:
+        async with self._turns.of(guest_id):
+            guest = self._get(guest_id)
+            self._departing.add(guest_id)
+            try:
+                await self._interruptible(guest_id, departures.migrate(guest, address))
+            finally:
+                self._departing.discard(guest_id)
+
+    async def progress(self, guest_id: str) -> Progress | None:
+        machine = self._get(guest_id).machine
+        return await sending.progress(machine) if machine and guest_id in self._departing else None
+
+    async def abort_migration(self, guest_id: str) -> None:
+        if guest_id in self._departing:
+            self._long[guest_id].cancel()
+
+    async def force_migration(self, guest_id: str) -> None:
+        """A guest that halts changes nothing any more that would have to be sent again."""
+        if guest_id in self._departing and (machine := self._get(guest_id).machine):
+            await machine.pause()
+
+    async def arrive(self, guest_id: str, power: Power) -> GuestState:
+        async with self._turns.of(guest_id):
+            if (guest := self._guests.get(guest_id)) is None:
+                raise GuestNotFound(id=guest_id)
+            await arrivals.arrive(guest, power)
+            return guest.state()
+
+    # -- inside the guest ----------------------------------------------------------------------------------------------
+
     async def diagnostics(self, guest_id: str) -> Diagnostics:
         async with self._turns.of(guest_id):
             return await diagnoses.diagnostics(self._get(guest_id))
@@ -258,10 +319,11 @@ class Qemu:
         return self._settings
 
     def _get(self, guest_id: str) -> Guest:
-        try:
-            return self._guests[guest_id]
-        except KeyError:
-            raise GuestNotFound(id=guest_id) from None
+        """One that is on its way here is not here."""
+        guest = self._guests.get(guest_id)
+        if guest is None or guest.record.incoming:
+            raise GuestNotFound(id=guest_id)
+        return guest
 
     async def _adopt_all(self) -> None:
         """Make every guest known that has a record, running or not. Half-made ones have no process: it is started last."""
@@ -270,7 +332,11 @@ class Qemu:
 
         async def adopt(guest_id: str) -> None:
             folder = self._home.folder(guest_id)
-            if record := folder.read():
+            record = folder.read()
+            if record and record.incoming:
+                await process.end(folder.path, pids.get(guest_id))
+                await asyncio.to_thread(self._home.discard, guest_id)
+            elif record:
                 guest = Guest(folder, record, self._made_with)
                 async with gate:
                     await guest.adopt(pids.get(guest_id))
@@ -293,7 +359,7 @@ class Qemu:
             current = asyncio.current_task()
             if current and current.cancelling():
                 raise
-            raise HypervisorFailed(what="finish", detail="the guest is being destroyed") from None
+            raise HypervisorFailed(what="finish", detail="it was told to give up") from None
         finally:
             del self._long[guest_id]
 
@@ -313,6 +379,23 @@ class Qemu:
             raise
         guest = self._guests[spec.id] = Guest(folder, record, self._made_with)
         return guest
+
+    async def _expect(self, spec: GuestSpec, described: bytes) -> str:
+        """A machine that waits for the guest, complete or not at all."""
+        if not UUID.fullmatch(spec.id):
+            raise HypervisorFailed(what="expect the guest", detail=f"{spec.id!r} is not a UUID")
+        folder = self._home.folder(spec.id)
+        try:
+            with failing("expect the guest"):
+                folder.path.mkdir(mode=0o700)
+                record = replace(await arrivals.make(spec, described, folder, self._made_with), user=self._free_user())
+                folder.write(record)
+                guest = self._guests[spec.id] = Guest(folder, record, self._made_with)
+                self._arrivals[spec.id] = await arrivals.wait_for(guest)
+        except BaseException:
+            await self._end(spec.id)
+            raise
+        return str(folder.path)
 
     async def _make(self, spec: GuestSpec) -> Guest:
         """A new guest, complete or not at all. What an earlier, killed attempt has left is removed first."""
@@ -356,9 +439,18 @@ class Qemu:
         if (guest := self._guests.get(guest_id)) and (machine := guest.machine):
             machine.kill_soon()
 
+    async def _end(self, guest_id: str) -> None:
+        """Nothing of the guest runs or is here any more."""
+        self._kill_soon(guest_id)
+        if (guest := self._guests.get(guest_id)) and (machine := guest.machine):
+            await machine.kill()
+        await self._discard(guest_id)
+
     async def _discard(self, guest_id: str) -> None:
         """Forget the guest and remove its files. Deleting a large file takes time, which is no reason to stop everybody."""
         guest = self._guests.pop(guest_id, None)
+        if arrival := self._arrivals.pop(guest_id, None):
+            arrival.end()
         self._pins.release(guest_id)
         self._shares.forget(guest_id)
         if guest and guest.record.limited:

@@ -17,7 +17,7 @@ import msgspec
 from pileus.compute.hypervisor.base import REACHABLE, GuestInWrongState, GuestState, HypervisorFailed, Nic, Power
 from pileus.compute.hypervisor.files import read_tail, write_atomically
 from pileus.compute.hypervisor.limits import VIF_TRAIT, cpu_share, traits_for
-from pileus.compute.hypervisor.qemu import bandwidth, confine, pages
+from pileus.compute.hypervisor.qemu import bandwidth, confine, pages, sending
 from pileus.compute.hypervisor.qemu.command import command, netdev, nic_device
 from pileus.compute.hypervisor.qemu.disks import make_config_drive
 from pileus.compute.hypervisor.qemu.layout import Folder, Record
@@ -64,6 +64,8 @@ class Guest:
 
     @property
     def power(self) -> Power:
+        if self.record.incoming:
+            return Power.NOSTATE
         if machine := self.machine:
             return machine.power
         if self.folder.memory.exists():
@@ -86,15 +88,44 @@ class Guest:
         if machine is None or machine.stuck:
             return
         status = await machine.status()
-        if status == "inmigrate":                     # it was to wake; its memory is still in the file
+        if self.record.leaving is not None:
+            await self._wait_or_stay()
+        elif status == "inmigrate":                   # it was to wake; its memory is still in the file
             await machine.kill()
             return
-        if status == "postmigrate":                   # it was to be suspended, and is still here: go on as if nothing had been
+        elif status == "postmigrate":                 # it was to be suspended, and is still here: go on as if nothing had been
             await machine.resume()
         self._forget_memory()
         if found := await pins_of(machine, self.record.spec):
             self.settings.pins.found(self.record.spec, found)
         machine.leaving = await machine.nic_slots() - set(self.record.slots.values())
+
+    async def wait(self) -> Machine:
+        """Start its machine, which waits for the guest to come from elsewhere."""
+        await self._launch(wake=True)
+        return self._running()
+
+    async def stay(self) -> None:
+        """Give up sending it elsewhere, and go on here. Nobody may have let it go on there."""
+        was = self.record.leaving
+        if machine := self.machine:
+            await sending.stop(machine)
+            if was is Power.RUNNING and machine.paused:
+                await machine.resume()
+        self.note(msgspec.structs.replace(self.record, leaving=None))
+
+    def note(self, record: Record) -> None:
+        """Store what is known of the guest, which itself stays as it is."""
+        with failing("store the guest"):
+            self.folder.write(record)
+        self.record = record
+
+    async def _wait_or_stay(self) -> None:
+        """After a crash, one of which all was sent may be going on elsewhere: it waits, PAUSED, until somebody decides."""
+        machine = self._running()
+        await sending.stop(machine)
+        if await machine.status() != "postmigrate":
+            await self.stay()
 
     async def take(self, record: Record) -> None:
         """Another spec, while it does not run. A saved memory of another machine is of no use."""
@@ -127,6 +158,8 @@ class Guest:
     async def run(self) -> None:
         """Resume, wake from memory, or boot."""
         await self.end_crashed()
+        if self.record.leaving is not None:
+            await self.stay()
         if machine := self.machine:
             if machine.paused:
                 await machine.resume()
@@ -162,9 +195,7 @@ class Guest:
         record = before if nic.port_id in before.slots else before.with_nic(nic, busy)
         slot = record.slots[nic.port_id]
         self._check_device(nic)
-        with failing("store the guest"):
-            self.folder.write(record)
-        self.record = record
+        self.note(record)
         if machine := self.machine:
             try:
                 await self._limit_nics([nic.device])
@@ -187,10 +218,7 @@ class Guest:
             await machine.remove_nic(self.record.slots[port_id], UNPLUG_TIMEOUT_S)
         if self.record.limited:
             await bandwidth.forget(nic.device for nic in self.record.spec.nics if nic.port_id == port_id)
-        record = self.record.without_nic(port_id)
-        with failing("store the guest"):
-            self.folder.write(record)
-        self.record = record
+        self.note(self.record.without_nic(port_id))
 
     async def _launch(self, *, wake: bool = False) -> None:
         for nic in self.record.spec.nics:
@@ -223,17 +251,13 @@ class Guest:
             return
         chosen = pages.choose(spec, pages.kept())
         if chosen != self.record.page_kib:
-            self.record = msgspec.structs.replace(self.record, page_kib=chosen)
-            with failing("store the guest"):
-                self.folder.write(self.record)
+            self.note(msgspec.structs.replace(self.record, page_kib=chosen))
 
     async def _limit_nics(self, devices: list[str]) -> None:
         """Recorded first: what is limited is looked for when the guest goes."""
         wanted = traits_for(self.record.spec.properties) >= {VIF_TRAIT}
         if wanted and not self.record.limited:
-            self.record = msgspec.structs.replace(self.record, limited=True)
-            with failing("store the guest"):
-                self.folder.write(self.record)
+            self.note(msgspec.structs.replace(self.record, limited=True))
         if self.record.limited and not await bandwidth.limit(devices, self.record.spec.properties):
             await bandwidth.forget(devices)
 

@@ -75,6 +75,12 @@ def _cpu_info() -> dict:
     }
 
 
+def processor() -> str:
+    """What kind of processor this host has, as guests see it that are not emulated."""
+    text = Path("/proc/cpuinfo").read_text()
+    return " ".join(_field(text, name) for name in ("vendor_id", "model name", "flags"))
+
+
 def _field(text: str, name: str) -> str:
     found = re.search(rf"^{name}\s*:\s*(.*)$", text, re.M)
     return found[1].strip() if found else ""

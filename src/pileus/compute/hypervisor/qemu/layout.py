@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from pileus.compute.hypervisor.base import GuestSpec, HypervisorFailed, Nic, RescueSpec
+from pileus.compute.hypervisor.base import GuestSpec, HypervisorFailed, Nic, Power, RescueSpec
 from pileus.compute.hypervisor.files import write_atomically
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -31,6 +31,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     limited: bool = False                             # its interfaces have limits on this host
     page_kib: int = 0                                 # of its memory; 0: small pages
     firmware: str = ""                                # file of the UEFI that it was made with; none: BIOS
+    machine: str = ""                                 # of one that came while it ran: the machine that it was begun on
+    incoming: bool = False                            # it is on its way here, and nothing of it counts yet
+    leaving: Power | None = None                      # it is being sent elsewhere, and was in this state before
 
     @property
     def config_drive(self) -> dict[str, bytes] | None:
@@ -45,7 +48,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         for nic in spec.nics:
             slots.setdefault(nic.port_id, _free(slots.values(), spec))
         same = self.spec.properties == spec.properties and self.spec.memory_mb == spec.memory_mb
-        return replace(self, spec=spec, slots=slots, page_kib=self.page_kib if same else 0)
+        machine = self.machine if self.spec.properties.get("hw_machine_type") == spec.properties.get("hw_machine_type") else ""
+        return replace(self, spec=spec, slots=slots, machine=machine, page_kib=self.page_kib if same else 0)
 
     def with_nic(self, nic: Nic, busy: set[int]) -> Record:
         """The record with one interface more, in a slot that no interface has and that is not in `busy`."""
@@ -87,6 +91,8 @@ class Folder:
         self.copy = path / "copy"                     # of its disk, while that is copied
         self.qmp = "qmp.sock"
         self.serial = "serial.sock"
+        self.incoming = "incoming.sock"               # where the memory of a guest that is on its way here is taken
+        self.disks = "disks.sock"                     # and its disks
         self.agent = "agent.sock"                     # of the agent inside the guest
         self.memory = path / "memory"                 # a complete saved memory: the guest is suspended
         self.memory_new = path / "memory.new"         # one that is being written

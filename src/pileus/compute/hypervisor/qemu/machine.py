@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,12 @@ class Machine:
         except QmpFailed as error:
             raise HypervisorFailed(what=command, detail=str(error)) from None
 
+    def expect(self, event: str, matches: Callable[[dict], bool]) -> AbstractAsyncContextManager[asyncio.Future]:
+        """See `Qmp.expect`; of a machine that answers."""
+        if self._qmp is None:
+            raise HypervisorFailed(what="listen to QEMU", detail=self.stuck)
+        return self._qmp.expect(event, matches)
+
     async def status(self) -> str:
         """QEMU's own word for its state: running, paused, inmigrate, postmigrate, io-error …"""
         return (await self.ask("query-status"))["status"]
@@ -199,6 +206,12 @@ class Machine:
         """Read what `save` wrote into a machine that was launched to wait for it. It is paused then."""
         await self._migrate("migrate-incoming", fd, {})
         self.paused = True
+
+    async def begin_load(self, fd: int) -> None:
+        """Begin to read from a connection what another QEMU sends; `query-migrate` knows when all of it is here."""
+        await self.ask("migrate-set-capabilities", {"capabilities": [{"capability": "events", "state": True}]})
+        await self.ask("getfd", {"fdname": "memory"}, fd=fd)
+        await self.ask("migrate-incoming", {"uri": "fd:memory"})
 
     async def _migrate(self, command: str, fd: int, parameters: dict[str, Any]) -> None:
         await self.ask("migrate-set-capabilities", {"capabilities": [{"capability": "events", "state": True}]})

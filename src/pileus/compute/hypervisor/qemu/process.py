@@ -100,6 +100,13 @@ def _folder_of(proc: str) -> Path | None:
         return None
 
 
+async def end(folder: Path, pid: int | None) -> None:
+    """End the process of a guest that nobody looks after, if it has one."""
+    if pid is not None and (proc := adopt(folder, pid)) is not None:
+        proc.kill()
+        await proc.ended.wait()
+
+
 def listen(folder: Path, name: str) -> socket.socket:
     """A listening unix socket at `folder/name`, replacing what a dead process left there."""
     sock = socket.socket(socket.AF_UNIX)
