@@ -19,7 +19,8 @@ from pileus.network.store.subnets import subnets
 
 IDS: sa.BindParameter[list[str]] = sa.bindparam("ids", expanding=True)
 PORT = (ports.c.id, ports.c.network_id, ports.c.mac_address, ports.c.admin_state_up, ports.c.host, ports.c.coming_to,
-        ports.c.port_security_enabled, ports.c.allowed_address_pairs, ports.c.extra_dhcp_opts, ports.c.dns_name, ports.c.device_id, ports.c.kind)
+        ports.c.port_security_enabled, ports.c.allowed_address_pairs, ports.c.extra_dhcp_opts, ports.c.dns_name,
+        ports.c.device_id, ports.c.kind)
 GUESTS = sa.select(*PORT).where(ports.c.kind == Kind.GUEST).order_by(ports.c.id)
 ON_HOSTS = GUESTS.where(sa.or_(ports.c.host.in_(IDS), ports.c.coming_to.in_(IDS)))
 ON_NETWORKS = GUESTS.where(ports.c.network_id.in_(IDS))
