@@ -5,13 +5,16 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SUITE ?= smoke
 ARGS ?=
+WORKERS ?= 2
+# Clouds and workers are processes that start again and again: what is compiled once is kept.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install test lint demo conformance bench clean
 
 help:
 	@echo "make install      .venv/bin/pileus and .venv/bin/openstack, from pinned packages"
 	@echo "make demo         a cloud on this machine and a real server in it (root; installs QEMU and friends)"
-	@echo "make test         the tests (as root: also those that need networks, guests and databases)"
+	@echo "make test         the tests, WORKERS=2 at a time (as root: also those that need networks, guests and databases)"
 	@echo "make lint         ruff and mypy"
 	@echo "make conformance  Tempest against a fresh simulated cloud: SUITE=smoke|identity|image|compute|network|all ARGS=regex"
 	@echo "make bench        the benchmarks against a fresh simulated cloud"
@@ -25,7 +28,7 @@ $(VENV)/.has-%: pyproject.toml constraints.txt scripts/pins.py scripts/venv-inst
 
 test: $(VENV)/.has-client $(VENV)/.has-test
 	@scripts/install-packages --optional test dataplane image
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest --numprocesses=$(WORKERS) $(ARGS)
 
 lint: $(VENV)/.has-client $(VENV)/.has-lint
 	$(VENV)/bin/ruff check .

@@ -62,6 +62,21 @@ def pytest_pyfunc_call(pyfuncitem):
     return True
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from tests.parallel import WholeFiles
+
+    return WholeFiles(config, log)
+
+
+def pytest_collection_modifyitems(config, items):
+    """For several workers, what takes long begins first."""
+    if hasattr(config, "workerinput"):
+        from tests.parallel import turn
+
+        items.sort(key=lambda item: turn(item.nodeid))
+
+
 OUTCOME = pytest.StashKey[int]()
 
 
@@ -73,7 +88,8 @@ def pytest_sessionfinish(session, exitstatus):
 def pytest_unconfigure(config):
     """End at once: what tears down an interpreter with all of this loaded may fail when every test has passed.
 
-    Seen there once in a while: a segmentation fault where msgspec frees its types (compare its issue 717)."""
+    Seen there once in a while: a segmentation fault where msgspec frees its types (compare its issue 717). A worker of
+    several has told its results by now, and ends in the same way."""
     if (outcome := config.stash.get(OUTCOME, None)) is not None:
         sys.stdout.flush()
         sys.stderr.flush()
