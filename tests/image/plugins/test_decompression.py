@@ -78,7 +78,7 @@ def changed(data, at, piece):
     (changed(GOOD["stored"], 5000, b"\xff" * 50), "checksum"), (changed(GOOD["zip"], 14, b"1234"), "checksum"),
     (zipped(DATA, b"another"), "more than one"), (zipped(b"", DATA), "more than one"),
     (zipped(DATA, how=zipfile.ZIP_BZIP2), "not supported"), (changed(GOOD["zip"], 6, b"\x01"), "encrypted"),
-])
+], ids=lambda value: value if isinstance(value, str) else "bytes")         # which have the time in them
 async def test_what_is_packed_wrongly_is_refused(data, why):
     with pytest.raises(PackedWrongly, match=why):
         await unpack(data)
