@@ -73,7 +73,7 @@ def linux(place: Place) -> Datapath:
     """Bridges, namespaces and rules of this host; guests' metadata requests are handed to the control plane."""
     from pileus.compute.interface import CONTROL, MetadataAnswers
     from pileus.network.datapath.linux import Linux
-    from pileus.network.metadata import Metadata
+    from pileus.network.metadata.server import Metadata
 
     bridge, cidr = public_network(place.config, place.state)
     gateway = f"{next(ipaddress.ip_network(cidr).hosts())}/{cidr.split('/')[1]}"

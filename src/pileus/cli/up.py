@@ -35,6 +35,7 @@ def up(*, state: State = STATE, simulated: bool = False, listen: str | None = No
     """
     if detach:
         return in_background(state, simulated=simulated, listen=listen, config=config)
+    gc.disable()                                         # until the cloud is ready: what a start makes stays
     chosen = configuration(state, config, listen=listen, simulated=simulated)
     state.mkdir(parents=True, exist_ok=True, mode=0o711)
     lock = Running(state)
@@ -60,6 +61,7 @@ async def run(config, state: Path, began: float) -> None:
     await cloud.start()
     await bootstrap(cloud)
     gc.freeze()                                          # what is here now stays: the collector need not look at it again
+    gc.enable()
 
     def ready() -> None:
         log.info("ready", endpoint=cloud.endpoint, clouds=state / "clouds.yaml", seconds=round(time.perf_counter() - began, 2))

@@ -39,6 +39,7 @@ class Compiler:
     def __init__(self, trees: Mapping[str, Node], implied_by: Mapping[str, frozenset[str]]):
         self.trees, self.implied_by = trees, implied_by
         self.done: dict[str, Rule] = {}
+        self.same: dict[Node, Rule] = {}            # of whole rules: many say the same
         self.open: list[str] = []
 
     def named(self, name: str) -> Rule:
@@ -50,9 +51,12 @@ class Compiler:
         if name not in self.trees:
             raise BadRule(f"rule {self.open[-1]!r} refers to {name!r}, which is not defined" if self.open
                           else f"rule {name!r} is not defined")
-        self.open.append(name)
-        self.done[name] = self.node(self.trees[name])
-        self.open.pop()
+        tree = self.trees[name]
+        if tree not in self.same:
+            self.open.append(name)
+            self.same[tree] = self.node(tree)
+            self.open.pop()
+        self.done[name] = self.same[tree]
         return self.done[name]
 
     def node(self, node: Node) -> Rule:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pileus.core.errors import NotFound
 from pileus.network.datapath.base import Listen
-from pileus.network.metadata import Limits, Metadata, MetadataRequest, MetadataResponse
+from pileus.network.metadata import Limits, MetadataRequest, MetadataResponse
+from pileus.network.metadata.server import Metadata
 
 HERE = Listen(address="127.0.0.1", port=0, network_id="net-1")
 

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
+from types import SimpleNamespace
 from typing import Any
 
 import falcon
@@ -64,11 +65,10 @@ def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
         for path, methods in by_path.items():
             if "GET" in methods and "HEAD" not in methods:
                 methods["HEAD"] = methods["GET"]
-            responders = {f"on_{method.lower()}": staticmethod(_responder(api, routes, edge, methods))
-                          for method, routes in methods.items()}
+            responders = {f"on_{method.lower()}": _responder(api, routes, edge, methods) for method, routes in methods.items()}
             for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} - methods.keys() if api.strict else ():
-                responders[f"on_{method.lower()}"] = staticmethod(_responder(api, [], edge, methods))
-            app.add_route((api.root + path).rstrip("/") or "/", type("Resource", (), responders)())
+                responders[f"on_{method.lower()}"] = _responder(api, [], edge, methods)
+            app.add_route((api.root + path).rstrip("/") or "/", SimpleNamespace(**responders))
         app.add_sink(_nowhere(api, edge), prefix=api.root + "/" if api.root else "/")
     roots = sorted(apis, key=lambda api: -len(api.root))
 

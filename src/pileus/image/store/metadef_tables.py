@@ -6,14 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.mysql import VARCHAR
 
 from pileus.core.db import METADATA, Id, Json, Time
 
 
 def Name(name: str, *args: Any, **kw: Any) -> sa.Column:
     """A column with a name that is compared exactly; MySQL would take `A` for `a`."""
-    return sa.Column(name, sa.String(80).with_variant(VARCHAR(80, collation="utf8mb4_bin"), "mysql", "mariadb"), *args, **kw)
+    return sa.Column(name, sa.String(80).with_variant(sa.String(80, collation="utf8mb4_bin"), "mysql", "mariadb"), *args, **kw)
 
 
 namespaces = sa.Table(

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql
+
 revision, down_revision = '0001', None
 branch_labels = depends_on = None
 
@@ -366,7 +366,7 @@ def upgrade() -> None:
 
     op.create_table('image_metadef_namespaces',
     sa.Column('id', sa.String(length=64), nullable=False),
-    sa.Column('namespace', sa.String(length=80).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mysql'), nullable=False),
+    sa.Column('namespace', sa.String(length=80).with_variant(sa.String(length=80, collation='utf8mb4_bin'), 'mariadb').with_variant(sa.String(length=80, collation='utf8mb4_bin'), 'mysql'), nullable=False),
     sa.Column('display_name', sa.String(length=80), nullable=True),
     sa.Column('description', sa.Text(), nullable=True),
     sa.Column('visibility', sa.String(length=16), nullable=False),
@@ -381,7 +381,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_image_metadef_namespaces_owner'), ['owner'], unique=False)
 
     op.create_table('image_metadef_resource_types',
-    sa.Column('name', sa.String(length=80).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mysql'), nullable=False),
+    sa.Column('name', sa.String(length=80).with_variant(sa.String(length=80, collation='utf8mb4_bin'), 'mariadb').with_variant(sa.String(length=80, collation='utf8mb4_bin'), 'mysql'), nullable=False),
     sa.Column('created_at', sa.String(27), nullable=False),
     sa.Column('updated_at', sa.String(27), nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_image_metadef_resource_types'))
@@ -721,7 +721,7 @@ def upgrade() -> None:
 
     op.create_table('image_metadef_associations',
     sa.Column('namespace_id', sa.String(length=64), nullable=False),
-    sa.Column('name', sa.String(length=80).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mysql'), nullable=False),
+    sa.Column('name', sa.String(length=80).with_variant(sa.String(length=80, collation='utf8mb4_bin'), 'mariadb').with_variant(sa.String(length=80, collation='utf8mb4_bin'), 'mysql'), nullable=False),
     sa.Column('prefix', sa.String(length=80), nullable=True),
     sa.Column('properties_target', sa.String(length=80), nullable=True),
     sa.Column('created_at', sa.String(27), nullable=False),
@@ -731,7 +731,7 @@ def upgrade() -> None:
     )
     op.create_table('image_metadef_objects',
     sa.Column('namespace_id', sa.String(length=64), nullable=False),
-    sa.Column('name', sa.String(length=80).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mysql'), nullable=False),
+    sa.Column('name', sa.String(length=80).with_variant(sa.String(length=80, collation='utf8mb4_bin'), 'mariadb').with_variant(sa.String(length=80, collation='utf8mb4_bin'), 'mysql'), nullable=False),
     sa.Column('description', sa.Text(), nullable=True),
     sa.Column('required', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
     sa.Column('properties', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
@@ -742,7 +742,7 @@ def upgrade() -> None:
     )
     op.create_table('image_metadef_properties',
     sa.Column('namespace_id', sa.String(length=64), nullable=False),
-    sa.Column('name', sa.String(length=80).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mysql'), nullable=False),
+    sa.Column('name', sa.String(length=80).with_variant(sa.String(length=80, collation='utf8mb4_bin'), 'mariadb').with_variant(sa.String(length=80, collation='utf8mb4_bin'), 'mysql'), nullable=False),
     sa.Column('definition', sa.Text().with_variant(sa.Text(1 << 20), 'mysql', 'mariadb'), nullable=False),
     sa.Column('created_at', sa.String(27), nullable=False),
     sa.Column('updated_at', sa.String(27), nullable=False),
@@ -751,7 +751,7 @@ def upgrade() -> None:
     )
     op.create_table('image_metadef_tags',
     sa.Column('namespace_id', sa.String(length=64), nullable=False),
-    sa.Column('name', sa.String(length=80).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=80), 'mysql'), nullable=False),
+    sa.Column('name', sa.String(length=80).with_variant(sa.String(length=80, collation='utf8mb4_bin'), 'mariadb').with_variant(sa.String(length=80, collation='utf8mb4_bin'), 'mysql'), nullable=False),
     sa.Column('created_at', sa.String(27), nullable=False),
     sa.Column('updated_at', sa.String(27), nullable=False),
     sa.ForeignKeyConstraint(['namespace_id'], ['image_metadef_namespaces.id'], name=op.f('fk_image_metadef_tags_namespace_id'), ondelete='CASCADE'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -178,5 +179,10 @@ class Builder:
 
     def write_ring(self, path: Path) -> None:
         self.validate()
+        file.write(path, self.state.devices, self.rows, self.state.version)
+
+    @property
+    def rows(self) -> file.Table:
+        """The table as a ring has it."""
         assert self.table is not None
-        file.write(path, self.state.devices, self.table, self.state.version)
+        return [array("I", row.tobytes()) for row in self.table.astype(np.uint32)]

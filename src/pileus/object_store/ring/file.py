@@ -7,16 +7,19 @@ It is written beside its place and moved there: who reads it reads all of the ol
 from __future__ import annotations
 
 import os
+import sys
 import zlib
+from array import array
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from pileus.object_store.ring.device import Device
 
 MAGIC = b"pileus ring 1\n"
 NOBODY = 0xFFFFFFFF
+#: By replica: the id of the device of each partition. Without NumPy, which takes longer to load than a store to start.
+Table = list[array]
 
 
 class Head(msgspec.Struct, kw_only=True):
@@ -29,15 +32,16 @@ class Head(msgspec.Struct, kw_only=True):
 
 class Read(msgspec.Struct, kw_only=True):
     devices: list[Device | None]
-    table: np.ndarray
+    table: Table
     version: int
 
 
-def write(path: Path, devices: list[Device | None], table: np.ndarray, version: int) -> None:
+def write(path: Path, devices: list[Device | None], table: Table, version: int) -> None:
     wide = len(devices) >= 0xFFFF
-    head = Head(version=version, replicas=table.shape[0], partitions=table.shape[1], wide=wide, devices=devices)
-    numbers = table.astype("<u4" if wide else "<u2")         # "nobody" keeps all its bits set in either width
-    packed = zlib.compress(msgspec.json.encode(head) + b"\n" + numbers.tobytes(), 6)
+    head = Head(version=version, replicas=len(table), partitions=len(table[0]), wide=wide, devices=devices)
+    # "Nobody" keeps all its bits set in either width.
+    numbers = [array("I", row) if wide else array("H", [id & 0xFFFF for id in row]) for row in table]
+    packed = zlib.compress(msgspec.json.encode(head) + b"\n" + b"".join(_little(row).tobytes() for row in numbers), 6)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + f".new-{os.getpid()}")
     with open(beside, "wb") as out:
@@ -55,8 +59,16 @@ def read(path: Path) -> Read:
         raise ValueError(f"{path} is not a ring, or it is damaged")
     first, _, rest = zlib.decompress(packed).partition(b"\n")
     head = msgspec.json.decode(first, type=Head)
-    numbers = np.frombuffer(rest, "<u4" if head.wide else "<u2").reshape(head.replicas, head.partitions)
-    table = numbers.astype(np.uint32)
-    if not head.wide:
-        table[table == 0xFFFF] = NOBODY
+    width = (4 if head.wide else 2) * head.partitions
+    if len(rest) != width * head.replicas:
+        raise ValueError(f"{path} is damaged: its table has {len(rest)} bytes")
+    numbers = [_little(array("I" if head.wide else "H", rest[at:at + width])) for at in range(0, len(rest), width)]
+    table = numbers if head.wide else [array("I", [NOBODY if id == 0xFFFF else id for id in row]) for row in numbers]
     return Read(devices=head.devices, table=table, version=head.version)
+
+
+def _little(numbers: array) -> array:
+    """Numbers of a file as this machine has them, or the other way round: in files the lowest byte is first."""
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers

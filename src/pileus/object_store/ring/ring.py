@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from hashlib import md5
 from pathlib import Path
 
-import numpy as np
-
 from pileus.object_store.model.names import Hashing, partition
 from pileus.object_store.ring import file
 from pileus.object_store.ring.device import Device, Node
@@ -18,14 +16,14 @@ NOBODY = file.NOBODY
 
 
 class Ring:
-    """`table[replica, partition]` is the id of a device; `devices[id]` the device, or None where one was removed."""
+    """`table[replica][partition]` is the id of a device; `devices[id]` the device, or None where one was removed."""
 
-    def __init__(self, devices: Sequence[Device | None], table: np.ndarray, hashing: Hashing, version: int = 1):
+    def __init__(self, devices: Sequence[Device | None], table: file.Table, hashing: Hashing, version: int = 1):
         self.devices, self.table, self.hashing, self.version = list(devices), table, hashing, version
-        self.part_power = (table.shape[1] - 1).bit_length()
-        self.partitions = table.shape[1]
-        held = np.bincount(table[table != NOBODY].ravel(), minlength=len(self.devices))
-        self._used = [d for d in self.devices if d is not None and held[d.id] and d.weight > 0]
+        self.partitions = len(table[0])
+        self.part_power = (self.partitions - 1).bit_length()
+        held = set().union(*table)
+        self._used = [d for d in self.devices if d is not None and d.id in held and d.weight > 0]
         self._counts = [len({d.tiers[level] for d in self._used}) for level in range(4)]
 
     @classmethod
@@ -37,7 +35,7 @@ class Ring:
     @property
     def replicas(self) -> int:
         """How many devices a partition has, at most."""
-        return self.table.shape[0]
+        return len(self.table)
 
     def partition(self, account: str, container: str | None = None, obj: str | None = None) -> int:
         return partition(self.hashing.hash(account, container, obj), self.part_power)
@@ -45,7 +43,8 @@ class Ring:
     def primaries(self, part: int) -> list[Node]:
         """The devices that hold a partition, in the order of its replicas; one that holds two is named once."""
         nodes: dict[int, Node] = {}
-        for index, id in enumerate(self.table[:, part].tolist()):
+        for index, row in enumerate(self.table):
+            id = row[part]
             device = self.devices[id] if id != NOBODY else None
             if device is not None and id not in nodes:
                 nodes[id] = Node(device=device, index=index)
@@ -74,7 +73,7 @@ class Ring:
             for offset in range(0, self.partitions, step):
                 if len(seen) >= self._counts[level]:
                     return
-                id = int(row[(start + offset) % self.partitions])
+                id = row[(start + offset) % self.partitions]
                 device = self.devices[id] if id != NOBODY else None
                 if device is not None and device.weight > 0 and id not in taken and device.tiers[level] not in seen:
                     yield device

@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import numpy as np
+from array import array
 
 from pileus.object_store.model.policy import Policies
 from pileus.object_store.ring.device import Device
+from pileus.object_store.ring.file import Table
 
 
 def wanted(policies: Policies, replicas: int, devices: int) -> list[tuple[str, int]]:
@@ -17,8 +18,8 @@ def wanted(policies: Policies, replicas: int, devices: int) -> list[tuple[str, i
     return [("account", replicas), ("container", replicas), *((p.ring, p.replicas(replicas)) for p in policies)]
 
 
-def deal(devices: list[Device], replicas: int, part_power: int) -> np.ndarray:
+def deal(devices: list[Device], replicas: int, part_power: int) -> Table:
     """Replica r of partition p is on device p + r: never twice on one as long as there are enough."""
-    ids = np.array([d.id for d in devices], np.uint32)
-    parts = np.arange(1 << part_power)
-    return np.stack([ids[(parts + replica) % len(ids)] for replica in range(min(replicas, len(ids)))])
+    ids = [d.id for d in devices]
+    return [array("I", [ids[(part + replica) % len(ids)] for part in range(1 << part_power)])
+            for replica in range(min(replicas, len(ids)))]

@@ -8,7 +8,8 @@ import asyncio
 from msgspec.structs import replace
 
 from pileus.network.datapath.base import HostNetworks
-from pileus.network.metadata import Metadata, MetadataRequest, MetadataResponse
+from pileus.network.metadata import MetadataRequest, MetadataResponse
+from pileus.network.metadata.server import Metadata
 from tests.network.datapath import states
 from tests.network.datapath.linux.lab import Guest, Lab, needs_root
 from tests.network.datapath.linux.test_routers import EXTERNAL, world
