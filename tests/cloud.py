@@ -10,6 +10,8 @@ Fakes are only at the edges: the hypervisors and datapaths are the simulated dri
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,14 @@ def settings(**sections: dict[str, Any]) -> CloudConfig:
     return msgspec.convert({"host": "h1", **merged}, CloudConfig)
 
 
+def memory() -> str | None:
+    """Where files are kept in memory and nobody waits for a disk; None where there is little of that."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage("/dev/shm").free > 2 << 30:
+            return "/dev/shm"
+    return None
+
+
 class TestCloud:
     """Enter it with `async with`; in a test, take it as the fixture `cloud`."""
 
@@ -51,7 +61,7 @@ class TestCloud:
         compute = sections.setdefault("compute", {})
         compute.setdefault("hosts", hosts)
         self.config, self.seed, self.real_time = settings(**sections), seed, real_time
-        self._folder = tempfile.TemporaryDirectory(prefix="pileus-test-")
+        self._folder = tempfile.TemporaryDirectory(prefix="pileus-test-", dir=memory())
         self.state = state or Path(self._folder.name)
         self.drivers: dict[str, SimulatedHypervisor] = {}
         self.datapaths: dict[str, SimulatedDatapath] = {}

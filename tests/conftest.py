@@ -10,11 +10,13 @@ import pytest
 
 from pileus.core.clock import VirtualTimeLoop
 from tests import databases
+from tests.kept import keep
 from tests.logged import watching
 
 # How long one example takes says more about what else this machine does than about the code.
 hypothesis.settings.register_profile("pileus", deadline=None)
 hypothesis.settings.load_profile("pileus")
+keep()
 
 
 def run_virtual(main):

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -145,7 +146,7 @@ async def test_the_short_way_to_sqlite_answers_like_the_long_one(stmt, params):
         await db.insert(things, Thing(id, id * 2, NOW, {"x": id}))
     assert db.backend.shapes.prepare(stmt, params) is not None
     short = await db.rows(stmt, params)
-    db.backend.shapes.prepare = lambda *_: None
+    db.backend.shapes = SimpleNamespace(prepare=lambda *_: None)
     long = await db.rows(stmt, params)
     assert [tuple(r) for r in short] == [tuple(r) for r in long] and short[0]._fields == long[0]._fields
     assert [r._asdict() for r in short] == [r._asdict() for r in long]
@@ -155,7 +156,7 @@ async def test_changes_count_rows_both_ways():
     for short in (True, False):
         db = await database()
         if not short:
-            db.backend.shapes.prepare = lambda *_: None
+            db.backend.shapes = SimpleNamespace(prepare=lambda *_: None)
         await db.insert(things, Thing("a", "n", NOW, {}))
         more = [{"id": "b", "name": "m", "at": NOW, "more": {}}, {"id": "c", "name": "o", "at": NOW, "more": {}}]
         await db.execute(things.insert(), more)

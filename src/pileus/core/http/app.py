@@ -15,6 +15,7 @@ from typing import Any
 import falcon
 import falcon.asgi
 import msgspec
+from falcon.routing import CompiledRouter
 
 from pileus.core import errors
 from pileus.core.context import Context
@@ -54,21 +55,11 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
 
 def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
     """One ASGI application with every route of every API. Raises ValueError for a table that contradicts itself."""
-    app = handover.App(request_type=FalconRequest)
+    app = App(edge, request_type=FalconRequest, router=routed(apis))
     app.req_options.auto_parse_form_urlencoded = False
     app.req_options.strip_url_path_trailing_slash = True
     app.resp_options.default_media_type = None      # type: ignore[assignment]  # an answer without a body has no type either
     for api in apis:
-        by_path: dict[str, dict[str, list[Route]]] = defaultdict(lambda: defaultdict(list))
-        for route in api.routes:
-            by_path[route.path][route.method].append(route)
-        for path, methods in by_path.items():
-            if "GET" in methods and "HEAD" not in methods:
-                methods["HEAD"] = methods["GET"]
-            responders = {f"on_{method.lower()}": _responder(api, routes, edge, methods) for method, routes in methods.items()}
-            for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} - methods.keys() if api.strict else ():
-                responders[f"on_{method.lower()}"] = _responder(api, [], edge, methods)
-            app.add_route((api.root + path).rstrip("/") or "/", SimpleNamespace(**responders))
         app.add_sink(_nowhere(api, edge), prefix=api.root + "/" if api.root else "/")
     roots = sorted(apis, key=lambda api: -len(api.root))
 
@@ -86,6 +77,36 @@ def build(apis: list[Api], edge: Edge) -> falcon.asgi.App:
     return app
 
 
+class App(handover.App):
+    """Tells the routes, which know no cloud, for which one they answer."""
+
+    def __init__(self, edge: Edge, **options: Any):
+        super().__init__(**options)
+        self.edge = edge
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:      # type: ignore[override]
+        scope["pileus.edge"] = self.edge
+        await super().__call__(scope, receive, send)
+
+
+def routed(apis: list[Api]) -> CompiledRouter:
+    """Every route of every API, the same for every cloud."""
+    router = CompiledRouter()
+    app: falcon.asgi.App = falcon.asgi.App(router=router)
+    for api in apis:
+        by_path: dict[str, dict[str, list[Route]]] = defaultdict(lambda: defaultdict(list))
+        for route in api.routes:
+            by_path[route.path][route.method].append(route)
+        for path, methods in by_path.items():
+            if "GET" in methods and "HEAD" not in methods:
+                methods["HEAD"] = methods["GET"]
+            responders = {f"on_{method.lower()}": _responder(api, routes, methods) for method, routes in methods.items()}
+            for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} - methods.keys() if api.strict else ():
+                responders[f"on_{method.lower()}"] = _responder(api, [], methods)
+            app.add_route((api.root + path).rstrip("/") or "/", SimpleNamespace(**responders))
+    return router
+
+
 def _request(api: Api, fr: FalconRequest, edge: Edge) -> Request:
     return Request(fr, edge.services, edge.ids.request(), edge.policy, api)
 
@@ -100,19 +121,18 @@ def _stray(api: Api, fr: FalconRequest, edge: Edge) -> Request:
     return req
 
 
-def _responder(api: Api, routes: list[Route], edge: Edge, methods: dict[str, list[Route]]):
+def _responder(api: Api, routes: list[Route], methods: dict[str, list[Route]]):
     """The coroutine that Falcon calls for one method of one path; `methods` are all that the path has."""
-    decoders = {id(r): msgspec.json.Decoder(r.body) for r in routes if r.body is not None}
-
     async def respond(fr, resp, **params):
         began = time.perf_counter()
+        edge: Edge = fr.scope["pileus.edge"]
         req = _request(api, fr, edge)
         req.params = params
         try:
             route = await _admit(api, routes, edge, req, methods)
             args = params
             if route.body is not None:
-                args = params | {"body": await _body(api, route, decoders[id(route)], req)}
+                args = params | {"body": await _body(api, route, req)}
             reply = await _handled(route, req, args)
             if not isinstance(reply, Reply):
                 reply = Reply(route.ok, reply)
@@ -177,7 +197,7 @@ def _serves(route: Route, req: Request) -> bool:
     return (route.since is None or route.since <= req.version) and (route.until is None or req.version <= route.until)
 
 
-async def _body(api: Api, route: Route, decoder: msgspec.json.Decoder, req: Request) -> Any:
+async def _body(api: Api, route: Route, req: Request) -> Any:
     """The decoded body. Raises Invalid for JSON that is none, or is not what the route takes."""
     length = req.header("content-length") or ""
     if length.isdecimal() and int(length) > api.max_body:
@@ -197,7 +217,7 @@ async def _body(api: Api, route: Route, decoder: msgspec.json.Decoder, req: Requ
     mv = api.microversions
     try:
         if mv is None or (req.version == mv.high and not vanishing(route.body)):
-            return decoder.decode(raw)
+            return msgspec.json.decode(raw, type=route.body)
         value = mv.to_latest(req.version, route.policy, _shaped(route, msgspec.json.decode(raw), req), req)
         return msgspec.convert(value, route.body)
     except msgspec.ValidationError as problem:

@@ -93,11 +93,21 @@ def running(guests: Path) -> dict[str, int]:
 def _folder_of(proc: str) -> Path | None:
     """The folder of the guest that a process runs. A zombie has no arguments: it runs nothing any more."""
     try:
-        with open(f"{proc}/cmdline", "rb") as file:
-            arguments = file.read().split(b"\0")
+        arguments = _arguments(proc).split(b"\0")
         return Path(os.fsdecode(arguments[arguments.index(b"-pidfile") + 1])).parent
     except (OSError, ValueError):
         return None
+
+
+def _arguments(proc: str) -> bytes:
+    """A process that becomes another program, as `setpriv` becomes QEMU, has none for an instant; but it has a program."""
+    for _ in range(1000):
+        with open(f"{proc}/cmdline", "rb") as file:
+            if arguments := file.read():
+                return arguments
+        os.readlink(f"{proc}/exe")                    # a zombie and a thread of the kernel have no program: OSError
+        os.sched_yield()
+    return b""
 
 
 async def end(folder: Path, pid: int | None) -> None:
