@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_a_process_that_becomes_another_program_is_found_all_the_while(tmp_path)
 @pytest.mark.realtime
 def test_a_zombie_runs_nothing(tmp_path):
     child = subprocess.Popen(["/bin/sh", "-c", "exit 0", "-pidfile", tmp_path / "guests" / "one" / "pid"])
-    while open(f"/proc/{child.pid}/stat").read().rpartition(")")[2].split()[0] != "Z":
+    while Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
         pass
     assert process.running(tmp_path / "guests") == {}
     child.wait()
