@@ -145,6 +145,30 @@ def dispersion_report(*, state: Node = HERE, json: bool = False) -> int:
     return _with_proxy(state, act)
 
 
+def relink(*, state: Node = HERE, cleanup: bool = False) -> int:
+    """Have objects found under twice as many partitions: see `pileus ring prepare-increase-partition-power`.
+
+    Parameters
+    ----------
+    cleanup
+        Take away the names that nobody looks for any more, when the ring has the new partitions.
+    """
+    from pileus.object_store.daemons.relinker import ObjectRelinker
+    from pileus.object_store.service import ObjectStore
+
+    async def act() -> dict[str, int]:
+        store = ObjectStore(configuration(state), state, Clock(), Ids(), serves_storage=False)
+        try:
+            relinker = ObjectRelinker(store)
+            relinker.cleanup = cleanup
+            return await relinker.run_once()
+        finally:
+            await store.stop()
+
+    print(", ".join(f"{what}: {count}" for what, count in asyncio.run(act()).items()) or "nothing to do")
+    return 0
+
+
 def _with_proxy(state: Path, act: Callable[[Proxy], Awaitable[int]]) -> int:
     """Do something by way of a node's proxy, in this process."""
     from pileus.object_store.service import ObjectStore

@@ -109,6 +109,38 @@ def write_ring(builder: Path) -> int:
     return on(builder, act, save=False)
 
 
+def prepare_increase_partition_power(builder: Path) -> int:
+    """Begin to double the number of partitions; then `pileus object-store relink` on every node."""
+    if builder.stem in ("account", "container"):
+        return refuse("only rings of objects can get more partitions")
+    return doubled(builder, "prepare_increase", "once all nodes have the ring: `pileus object-store relink` on each of them")
+
+
+def increase_partition_power(builder: Path) -> int:
+    """Double the number of partitions, once everything is relinked."""
+    return doubled(builder, "increase", "once all nodes have the ring: `pileus object-store relink --cleanup` on each of them")
+
+
+def cancel_increase_partition_power(builder: Path) -> int:
+    """Do not double it after all."""
+    return doubled(builder, "cancel_increase", "once all nodes have the ring: `pileus object-store relink --cleanup` on each of them")
+
+
+def finish_increase_partition_power(builder: Path) -> int:
+    """End the doubling, or what was cancelled of it, once everything is cleaned up."""
+    return doubled(builder, "finish_increase", "replication goes on")
+
+
+def doubled(builder: Path, step: str, then: str) -> int:
+    """One step of the doubling of partitions; the ring is written, too."""
+    def act(ring: Builder) -> str:
+        getattr(ring, step)()
+        ring.write_ring(builder.with_suffix(".ring"))
+        return f"2^{ring.state.part_power} partitions; {then}"
+
+    return on(builder, act)
+
+
 def validate(builder: Path) -> int:
     """Whether the ring may be used."""
     def act(ring: Builder) -> str:
@@ -133,7 +165,8 @@ def described(ring: Builder) -> str:
     state, counts = ring.state, ring.counts()
     lines = [f"version {state.version}: 2^{state.part_power} partitions, {state.replicas:g} replicas, {len(ring.devices)} devices, "
              f"balance {ring.balance():.2f}, dispersion {ring.dispersion():.2f}, overload {100 * state.overload:g} %, "
-             f"partitions rest {state.min_part_hours:g} hours",
+             f"partitions rest {state.min_part_hours:g} hours"
+             + (f", on the way to 2^{state.next_part_power} partitions" if state.next_part_power is not None else ""),
              f"{'id':>5} {'region':>6} {'zone':>5} {'device':<40} {'weight':>9} {'partitions':>10}"]
     lines += [f"{d.id:>5} {d.region:>6} {d.zone:>5} {d.name:<40} {d.weight:>9g} {counts[d.id]:>10}" for d in ring.devices]
     return "\n".join(lines)

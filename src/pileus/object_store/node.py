@@ -31,7 +31,7 @@ class StorageNode:
 
     def __init__(self, media: Media, hashing: Hashing, policies: Policies, transport: Transport, clock: Clock, ids: Ids, *,
                  rings: Mapping[str, Ring], reclaim_age_s: float = 604_800.0):
-        self.media, self.devices = media, media.devices
+        self.media, self.devices, self.rings = media, media.devices, rings
         self.accounts = Databases(AccountBroker, "accounts", media.home)
         self.containers = Databases(ContainerBroker, "containers", media.home)
         self.clock, self.reclaim_age_s = clock, reclaim_age_s
@@ -48,7 +48,11 @@ class StorageNode:
         return self.objects.files_of(device, policy)
 
     def _files(self, device: str, policy: StoragePolicy) -> Files:
-        return self.media.files(device, policy, self.reclaim_before)
+        def next_power() -> int | None:
+            ring = self.rings.get(policy.ring)
+            return ring.next_part_power if ring is not None else None
+
+        return self.media.files(device, policy, self.reclaim_before, next_power)
 
     def reclaim_before(self) -> str:
         """What was deleted before this is known everywhere, and forgotten."""

@@ -26,6 +26,7 @@ class State(msgspec.Struct, kw_only=True):
     overload: float = 0.0
     version: int = 0
     devices: list[Device | None] = []
+    next_part_power: int | None = None      # while the number of partitions is being doubled
 
 
 class Builder:
@@ -74,8 +75,11 @@ class Builder:
     def rebalance(self, *, hour: float, seed: Any = None) -> int:
         """Give every device what it should have; returns how many slots moved. The same seed gives the same table.
 
-        Raises ValueError when there are too few devices. `hour`: now, in hours since some moment.
+        Raises ValueError when there are too few devices, and while the number of partitions is being doubled: what is linked on a device
+        must be looked for there. `hour`: now, in hours since some moment.
         """
+        if self.state.next_part_power is not None:
+            raise ValueError("the number of partitions is being doubled: finish that first")
         active = [d for d in self.devices if d.weight > 0]
         tiers = Tiers(active, targets(active, self.state.replicas, self.state.overload))
         rng = seeded(self.state.version if seed is None else seed)
@@ -107,6 +111,37 @@ class Builder:
         empty = np.flatnonzero(table[-1] == NOBODY)
         table[-1, empty[:last - min(len(have), last)]] = NOBODY - 1
         return table
+
+    # ---- twice as many partitions ------------------------------------------------------------------------------------
+    def prepare_increase(self) -> None:
+        """Servers are to give what they write a second name, where it will be looked for; the rest gets one by the relinker."""
+        if self.table is None or self.state.next_part_power is not None or self.state.part_power == 32:
+            raise ValueError("the number of partitions can be doubled once the ring is balanced, up to 2^32, and not twice at once")
+        self._next(self.state.part_power + 1)
+
+    def increase(self) -> None:
+        """Look for things there: each partition becomes two on the same devices."""
+        if self.table is None or self.state.next_part_power != self.state.part_power + 1:
+            raise ValueError("this has to be prepared first")
+        self.table, self.moved_at = np.repeat(self.table, 2, axis=1), np.repeat(self.moved_at, 2)
+        self.state.part_power += 1
+        self._next(self.state.part_power)
+
+    def cancel_increase(self) -> None:
+        """Stay with the partitions that there are; the second names go by the relinker's cleaning up."""
+        if self.state.next_part_power != self.state.part_power + 1:
+            raise ValueError("nothing is prepared")
+        self._next(self.state.part_power)
+
+    def finish_increase(self) -> None:
+        """All is cleaned up: replication goes on."""
+        if self.state.next_part_power != self.state.part_power:
+            raise ValueError("there is nothing to finish")
+        self._next(None)
+
+    def _next(self, power: int | None) -> None:
+        self.state.next_part_power = power
+        self.state.version += 1
 
     # ---- figures -----------------------------------------------------------------------------------------------------
     def counts(self) -> dict[int, int]:
@@ -179,7 +214,7 @@ class Builder:
 
     def write_ring(self, path: Path) -> None:
         self.validate()
-        file.write(path, self.state.devices, self.rows, self.state.version)
+        file.write(path, self.state.devices, self.rows, self.state.version, self.state.next_part_power)
 
     @property
     def rows(self) -> file.Table:

@@ -28,17 +28,20 @@ class Head(msgspec.Struct, kw_only=True):
     partitions: int
     wide: bool
     devices: list[Device | None]
+    next_part_power: int | None = None
 
 
 class Read(msgspec.Struct, kw_only=True):
     devices: list[Device | None]
     table: Table
     version: int
+    next_part_power: int | None
 
 
-def write(path: Path, devices: list[Device | None], table: Table, version: int) -> None:
+def write(path: Path, devices: list[Device | None], table: Table, version: int, next_part_power: int | None = None) -> None:
     wide = len(devices) >= 0xFFFF
-    head = Head(version=version, replicas=len(table), partitions=len(table[0]), wide=wide, devices=devices)
+    head = Head(version=version, replicas=len(table), partitions=len(table[0]), wide=wide, devices=devices,
+                next_part_power=next_part_power)
     # "Nobody" keeps all its bits set in either width.
     numbers = [array("I", row) if wide else array("H", [id & 0xFFFF for id in row]) for row in table]
     packed = zlib.compress(msgspec.json.encode(head) + b"\n" + b"".join(_little(row).tobytes() for row in numbers), 6)
@@ -64,7 +67,7 @@ def read(path: Path) -> Read:
         raise ValueError(f"{path} is damaged: its table has {len(rest)} bytes")
     numbers = [_little(array("I" if head.wide else "H", rest[at:at + width])) for at in range(0, len(rest), width)]
     table = numbers if head.wide else [array("I", [NOBODY if id == 0xFFFF else id for id in row]) for row in numbers]
-    return Read(devices=head.devices, table=table, version=head.version)
+    return Read(devices=head.devices, table=table, version=head.version, next_part_power=head.next_part_power)
 
 
 def _little(numbers: array) -> array:

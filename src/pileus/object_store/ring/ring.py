@@ -16,10 +16,15 @@ NOBODY = file.NOBODY
 
 
 class Ring:
-    """`table[replica][partition]` is the id of a device; `devices[id]` the device, or None where one was removed."""
+    """`table[replica][partition]` is the id of a device; `devices[id]` the device, or None where one was removed.
 
-    def __init__(self, devices: Sequence[Device | None], table: file.Table, hashing: Hashing, version: int = 1):
+    `next_part_power`: while the number of partitions is being doubled, what its power of two is to be, or has just become.
+    """
+
+    def __init__(self, devices: Sequence[Device | None], table: file.Table, hashing: Hashing, version: int = 1,
+                 next_part_power: int | None = None):
         self.devices, self.table, self.hashing, self.version = list(devices), table, hashing, version
+        self.next_part_power = next_part_power
         self.partitions = len(table[0])
         self.part_power = (self.partitions - 1).bit_length()
         held = set().union(*table)
@@ -30,7 +35,7 @@ class Ring:
     def load(cls, path: Path, hashing: Hashing) -> Ring:
         """Raises OSError and ValueError for a file that cannot be read or is none."""
         read = file.read(path)
-        return cls(read.devices, read.table, hashing, read.version)
+        return cls(read.devices, read.table, hashing, read.version, read.next_part_power)
 
     @property
     def replicas(self) -> int:

@@ -29,7 +29,7 @@ class Media(Protocol):
     @property
     def home(self) -> Home: ...
 
-    def files(self, device: str, policy: StoragePolicy, reclaim_before: Callable[[], str]) -> Files:
+    def files(self, device: str, policy: StoragePolicy, reclaim_before: Callable[[], str], next_power: Callable[[], int | None]) -> Files:
         """Raises DeviceUnavailable."""
 
     def pendings(self, device: str) -> Pendings:
@@ -47,9 +47,9 @@ class Disks:
         self.devices, self.reports, self.fsync = Devices(root, threads=threads, mount_check=mount_check), reports, fsync
         self.home = DiskHome()
 
-    def files(self, device: str, policy: StoragePolicy, reclaim_before: Callable[[], str]) -> Files:
+    def files(self, device: str, policy: StoragePolicy, reclaim_before: Callable[[], str], next_power: Callable[[], int | None]) -> Files:
         return DiskFiles(self.devices.path(device), policy.folder, run=self.devices.threads_of(device).run, fsync=self.fsync,
-                         reclaim_before=reclaim_before)
+                         reclaim_before=reclaim_before, next_power=next_power)
 
     def pendings(self, device: str) -> Pendings:
         return DiskPendings(self.devices.path(device))
@@ -65,7 +65,7 @@ class Disks:
 
 
 class Memory:
-    """`before`: called before each change of what is kept, and may have it fail."""
+    """`before`: called before each change of what is kept, and may have it fail. The partitions of its rings are never doubled."""
 
     def __init__(self, devices: Iterable[str], before: Callable[[], None] = lambda: None):
         self.devices, self.before = MemoryDevices(devices), before
@@ -82,7 +82,8 @@ class Memory:
         other.waiting = {device: MemoryPendings(before, pendings.held) for device, pendings in self.waiting.items()}
         return other
 
-    def files(self, device: str, policy: StoragePolicy, reclaim_before: Callable[[], str]) -> MemoryFiles:
+    def files(self, device: str, policy: StoragePolicy, reclaim_before: Callable[[], str],
+              next_power: Callable[[], int | None]) -> MemoryFiles:
         self.devices.path(device)
         files = self.kept.setdefault((device, policy.index), MemoryFiles(before=self.before))
         files.reclaim_before = reclaim_before

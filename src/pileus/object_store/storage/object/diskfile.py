@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pileus.core.log import Log
-from pileus.object_store.model.names import folder
+from pileus.object_store.model.names import folder, partition
 from pileus.object_store.storage.object import attrs, hashes
 from pileus.object_store.storage.object.files import Found, Metadata, Missing, Quarantined, Writer
 from pileus.object_store.storage.object.history import History, ctype_time, data_time, fragment_name, resolve
@@ -28,11 +28,12 @@ OF_THE_BODY = ("name", "content-length", "etag", "x-timestamp")
 class DiskFiles:
     """`root`: the device's folder; `place`: that of the policy in it; `run`: how reading is done in threads.
 
-    `reclaim_before`: tombstones from before this are forgotten."""
+    `reclaim_before`: tombstones from before this are forgotten. `next_power`: while the partitions of the ring are being doubled, their
+    power of two: files have a second name then, where they will be looked for."""
 
     def __init__(self, root: Path, place: str, *, run: Callable[..., Any], fsync: bool = True,
-                 reclaim_before: Callable[[], str] = lambda: ""):
-        self.reclaim_before = reclaim_before
+                 reclaim_before: Callable[[], str] = lambda: "", next_power: Callable[[], int | None] = lambda: None):
+        self.reclaim_before, self.next_power = reclaim_before, next_power
         self.root, self.place, self.run, self.fsync = root, f"{root}/{place}", run, fsync
         self.temporary = root / "tmp"
 
@@ -124,6 +125,7 @@ class DiskFiles:
             sync_folder(where)
         self.changed(part, hash)
         self.clean(part, hash)
+        self.relink(part, hash, [os.path.basename(after)])
 
     # ---- writing -----------------------------------------------------------------------------------------------------
     def create(self, part: int, hash: str, size: int | None) -> FileWriter:
@@ -180,6 +182,32 @@ class DiskFiles:
                 sync_folder(path)
         self.changed(part, hash)
         self.clean(part, hash)
+        self.relink(part, hash, [name])
+
+    def relink(self, part: int, hash: str, names: Iterable[str]) -> None:
+        """Give files their second name, if the number of partitions is being doubled. Repeatable."""
+        power = self.next_power()
+        other = partition(hash, power) if power is not None else part
+        if other == part:
+            return
+        where, there = self.folder(part, hash), self.folder(other, hash)
+        new = [there]
+        for name in (name + ending for name in names for ending in (attrs.SUFFIX, "")):
+            while os.path.exists(f"{where}/{name}"):
+                new += made(there)
+                try:
+                    os.link(f"{where}/{name}", f"{there}/{name}")
+                except FileExistsError:
+                    break
+                except FileNotFoundError:
+                    continue                # it is obsolete meanwhile, or the folder was empty and has just been removed
+        if self.fsync:
+            for path in new:
+                if os.path.isdir(path):
+                    sync_folder(path)
+        if os.path.isdir(there):
+            self.changed(other, hash)
+            self.clean(other, hash)
 
     def _sidecar(self, where: str, name: str, content: bytes) -> None:
         beside = self._nameless()
@@ -277,6 +305,11 @@ class DiskFiles:
     def quarantine(self, part: int, hash: str, why: str) -> None:
         """Put what is damaged away, where nothing looks but a person: replication brings a good copy."""
         log.error("object quarantined", device=str(self.root), hash=hash, why=why)
+        power = self.next_power()
+        for each in {part, partition(hash, power) if power is not None else part}:
+            self._put_away(each, hash)
+
+    def _put_away(self, part: int, hash: str) -> None:
         away = self.root / "quarantined" / os.path.basename(self.place) / hash
         away.parent.mkdir(parents=True, exist_ok=True)
         number = 0
