@@ -1,6 +1,7 @@
 """Expiry, reaping, updating and auditing, in one process and virtual time."""
 
 import asyncio
+import shutil
 
 import pytest
 
@@ -99,6 +100,46 @@ async def test_accounts_learn_of_what_is_in_their_containers(store):
     assert (got.headers["x-account-bytes-used"], got.headers["x-account-object-count"]) == ("5", "1")
     assert got.headers["x-account-storage-policy-policy-0-bytes-used"] == "5"
     assert await run(store, "container-updater") == [{}]
+
+
+async def test_a_container_whose_account_is_lost(store):
+    """Its news are told to nobody: it is not tried for ever, nothing fails, and it is as readable as it was."""
+    alice = store.as_("alice")
+    await alice.put("/c")
+    await alice.put("/c/o", b"body")
+    for path in store.folder.glob("devices/*/accounts/*/*/*"):
+        shutil.rmtree(path)
+    first, = await run(store, "container-updater")
+    assert "failures" not in first and (await run(store, "container-updater")) == [{}]
+    assert (await alice.get("/c/o")).data == b"body"
+    # It is listed again as soon as there is an account, and news.
+    await alice.post("", X_Account_Meta_A="1")
+    await alice.put("/c/p", b"body")
+    await run(store, "container-updater")
+    assert await alice.names("") == ["c"]
+
+
+async def test_news_are_kept_until_most_of_those_who_know_the_account_have_heard(store):
+    """One replica has it, two have not got it yet: that they know no such account means nothing."""
+    alice = store.as_("alice")
+    await alice.put("/c")
+    await alice.put("/c/o", b"body")
+    ring = store.objects.rings["account"]
+    late = [node.device.device for node in ring.primaries(ring.partition("AUTH_alice"))][1:]
+    for device in late:
+        shutil.rmtree(store.folder / "devices" / device / "accounts")
+    await run(store, "container-updater", "account-replicator", "container-updater", "account-replicator")
+    for _ in range(5):
+        assert (await alice.head("")).headers["x-account-object-count"] == "1"
+
+
+async def test_an_account_that_nobody_has_used_answers_like_an_empty_one(store):
+    used, unused = store.as_("used"), store.as_("other")
+    await used.post("", X_Account_Meta_A="1")
+    for accept in ("text/plain", "application/json", "application/xml"):
+        real, fake = await used.get("", Accept=accept), await unused.get("", Accept=accept)
+        assert (real.status, real.headers["content-type"]) == (fake.status, fake.headers["content-type"])
+        assert real.text.replace("AUTH_used", "") == fake.text.replace("AUTH_other", "")
 
 
 async def test_old_deletions_are_forgotten(store):

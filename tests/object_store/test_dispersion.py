@@ -25,6 +25,20 @@ async def test_what_is_missing_is_told_by_ring():
         assert (await store.as_("alice").get("//v1/.dispersion")).status == 403
 
 
+async def test_fragments_count_as_copies_do():
+    pytest.importorskip("pyeclib", reason="the extra erasure-coding is not installed")
+    policies = [{"index": 0, "name": "gold"}, {"index": 3, "name": "coded", "erasure": {"data": 2, "parity": 2}}]
+    async with TestStore(replicas=2, devices=5, part_power=3, policies=policies) as store:
+        proxy = store.objects.proxy
+        assert await dispersion.populate(proxy, 1.0) == {"container": 8, "object": 8, "object-3": 8}
+        assert [(found.ring, found.expected, found.percent) for found in await dispersion.report(proxy)] == [
+            ("container", 16, 100.0), ("object", 16, 100.0), ("object-3", 32, 100.0)]
+        lost = len(list((store.folder / "devices" / "d1").glob("objects-3/*/*/*/*.data")))
+        shutil.rmtree(store.folder / "devices" / "d1" / "objects-3")
+        coded = (await dispersion.report(proxy))[2]
+        assert coded.expected - coded.found == lost > 0 and coded.missing == {1: lost}
+
+
 async def test_without_anything_put_there_is_nothing_to_tell(store):
     assert [found.percent for found in await dispersion.report(store.objects.proxy)] == [100.0]
 

@@ -181,3 +181,53 @@ def test_the_library_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyeclib.ec_iface", None)
     with pytest.raises(ValueError, match="needs pyeclib"):
         Codec(ErasureCoding(data=4, parity=2))
+
+
+@pytest.mark.realtime
+async def test_long_segments_are_hashed_beside():
+    coded = [{"index": 0, "name": "coded", "erasure": {"data": 4, "parity": 2}}]
+    async with TestStore(real_time=True, threads=2, devices=6, policies=coded) as store:
+        body = os.urandom(2_500_000)
+        alice = await put(store, body)
+        assert (await alice.get("/c/o")).data == body
+        assert (await alice.head("/c/o")).headers["etag"] == hashlib.md5(body).hexdigest()
+
+
+class Listening:
+    """Notes what the proxy asks of object servers; `silent`: devices that say nothing to it."""
+
+    def __init__(self, store, silent=()):
+        self.proxy, self.through, self.silent, self.asked = store.objects.proxy, store.objects.proxy.transport, silent, []
+        self.proxy.transport = self
+
+    async def __call__(self, to, req):
+        kind, device = req.path.split("/")[1:3]
+        if kind == "object":
+            self.asked.append(req.method)
+            if device in self.silent:
+                await asyncio.sleep(1000)
+        return await self.through(to, req)
+
+    async def close(self):
+        await self.through.close()
+
+
+@pytest.mark.parametrize("size", [100, 40 * SEGMENT])
+async def test_what_is_read_whole_is_asked_for_once(store, size):
+    body = os.urandom(size)
+    alice = await put(store, body)
+    listening = Listening(store)
+    assert (await alice.get("/c/o")).data == body
+    assert sorted(listening.asked) == ["GET"] * 4 + ["HEAD"] * 2
+    assert (await alice.get("/c/o", If_None_Match=f'"{hashlib.md5(body).hexdigest()}"')).status == 304
+    assert not [name for name in os.listdir("/proc/self/fd") if ".data" in os.path.realpath(f"/proc/self/fd/{name}")]
+
+
+async def test_one_that_is_silent_is_not_waited_for(store):
+    body = os.urandom(3 * SEGMENT)
+    alice = await put(store, body)
+    ring = store.objects.rings["object-1"]
+    data = [n.device.device for n in ring.primaries(ring.partition("AUTH_alice", "c", "o"))][:4]
+    Listening(store, silent=data[1:2])
+    began = store.clock.monotonic()
+    assert (await alice.get("/c/o")).data == body and store.clock.monotonic() - began < 1

@@ -61,7 +61,8 @@ class ObjectStore:
         guarded = BackendRateLimit(self.node, config.backend_rate_limit, clock)
         if serves_storage:
             local[self.address] = guarded
-        self.proxy = Proxy(config.proxy, config.limits, self.policies, self.rings, self.transport, clock, ids)
+        self.proxy = Proxy(config.proxy, config.limits, self.policies, self.rings, self.transport, clock, ids,
+                           threads=config.threads)
         self.store = Store(config, self.proxy, clock, ids, identify, signers, self.hashing)
         build(self.store)
         self.app = Application(self.store.pipeline)
@@ -69,6 +70,7 @@ class ObjectStore:
 
     async def stop(self) -> None:
         await self.transport.close()
+        self.proxy.threads.close()
         self.node.close()
 
     def _make_rings(self, folder: Path) -> None:

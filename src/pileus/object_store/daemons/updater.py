@@ -84,7 +84,7 @@ class ContainerUpdater(Daemon):
                    "x-object-count": str(info["object_count"]), "x-bytes-used": str(info["bytes_used"]),
                    "x-counted-at": self.store.proxy.stamp(),
                    "x-backend-storage-policy-index": str(info["storage_policy_index"])}
-        heard = 0
+        heard = unknown = 0
         primaries = ring.primaries(part)
         for node in primaries:
             try:
@@ -93,8 +93,10 @@ class ContainerUpdater(Daemon):
                 await answer.close()
             except OSError:
                 continue
-            heard += answer.ok or answer.status == 404
-        if heard > len(primaries) // 2:
+            heard += answer.ok
+            unknown += answer.status == 404
+        # Where nobody knows the account there is nobody to tell; one replica may only not have it yet.
+        if heard > len(primaries) // 2 or unknown == len(primaries):
             await run(broker.reported, info)
             self.did["told"] += 1
 

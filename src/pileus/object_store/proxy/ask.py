@@ -12,6 +12,7 @@ from pileus.object_store.proxy.best import quorum
 from pileus.object_store.proxy.nodes import Nodes
 from pileus.object_store.ring.device import Node
 from pileus.object_store.storage.rate_limit import REFUSED
+from pileus.object_store.storage.server import FULL
 from pileus.object_store.wire.message import Request, Response, is_true
 from pileus.object_store.wire.status import plain
 
@@ -41,7 +42,8 @@ async def one(proxy: Proxy, kind: str, node: Node, part: int, req: Request, path
         return plain(503)
     response.facts[NODE] = node
     if response.status == 507:
-        proxy.health.failed(node.device, badly=True)
+        if FULL not in response.headers:
+            proxy.health.failed(node.device, badly=True)
     elif response.status >= 500 and response.status != REFUSED:
         proxy.health.failed(node.device)
     return response

@@ -23,6 +23,7 @@ from pileus.object_store.proxy.info import Info, InfoCache
 from pileus.object_store.proxy.nodes import Nodes
 from pileus.object_store.proxy.shards import RangesCache
 from pileus.object_store.ring.ring import Ring
+from pileus.object_store.storage.threads import Threads
 from pileus.object_store.transport import Transport
 from pileus.object_store.wire.message import ALLOWS_RESERVED, Request, Response, Stop, is_true
 from pileus.object_store.wire.status import plain
@@ -35,7 +36,7 @@ class Proxy:
     """`rings`: by name, `account`, `container`, `object`, `object-1` …; they may be replaced while it runs."""
 
     def __init__(self, config: ProxyConfig, limits: Limits, policies: Policies, rings: Mapping[str, Ring], transport: Transport,
-                 clock: Clock, ids: Ids):
+                 clock: Clock, ids: Ids, *, threads: int = 0):
         self.config, self.limits, self.policies, self.rings = config, limits, policies, rings
         self.transport, self.clock, self.ids = transport, clock, ids
         self.stamp = Stamper(clock)
@@ -43,6 +44,7 @@ class Proxy:
         self.cache = InfoCache(clock, config.recheck_s)
         self.ranges = RangesCache(clock, config.recheck_s)
         self.unattended: set[asyncio.Task[Any]] = set()         # questions whose answers nobody waits for any more
+        self.threads = Threads("proxy", threads)                # for hashes of what is large
         self.codecs = {p.index: Codec(p.erasure) for p in policies if p.erasure is not None}
 
     async def __call__(self, req: Request) -> Response:

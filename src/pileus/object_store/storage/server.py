@@ -28,6 +28,10 @@ log = Log("pileus.object_store.storage")
 #: What a device says that somebody else should be asked instead.
 DEVICE_FAILS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.EUCLEAN})
 
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+#: Said of a device that has no room, beside 507: what it has can be read still.
+FULL = "x-backend-device-full"
+
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """What a request is about, and where that is."""
@@ -78,7 +82,7 @@ class StorageServer:
             if problem.errno not in DEVICE_FAILS:
                 raise
             log.error("device failed", error=str(problem))
-            return plain(507)
+            return plain(507, headers={FULL: "yes"} if problem.errno in NO_ROOM else None)
 
     def target(self, req: Request) -> Target:
         """Raises Stop for a path that is none."""

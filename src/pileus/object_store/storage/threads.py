@@ -22,7 +22,16 @@ class Threads:
         """The result of a blocking function."""
         if self.pool is None:
             return function(*args)
-        return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
+        return await self.begun(function, *args)
+
+    def begun(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """The same, begun at once, whenever it is awaited."""
+        loop = asyncio.get_running_loop()
+        if self.pool is None:
+            done: asyncio.Future[T] = loop.create_future()
+            done.set_result(function(*args))
+            return done
+        return loop.run_in_executor(self.pool, function, *args)
 
     def close(self) -> None:
         if self.pool is not None:

@@ -24,6 +24,8 @@ from pileus.object_store.wire.status import plain
 if TYPE_CHECKING:
     from pileus.object_store.proxy.proxy import Proxy
 
+#: Bytes from which on a segment is worth a hop to a thread.
+APART = 256 * 1024
 OVERRIDE = "x-object-sysmeta-container-update-override-"
 
 
@@ -102,9 +104,8 @@ class Writing:
     async def pump(self) -> None:
         """Code the body and feed it to all. Raises Stop when it is not what it should be, or too few are left that take it."""
         async for segment in cut(limited(self.proxy, self.req), self.erasure.segment_size):
-            self.digest.update(segment)
             self.size += len(segment)
-            await self.feed(self.codec.encode(segment))
+            await self.feed(await self.coded(segment))
         self.given = self.req.footers() if self.req.footers else {}
         if self.req.length is not None and self.req.length != self.size:
             raise Stop(plain(499))
@@ -112,6 +113,16 @@ class Writing:
         if told and told != self.digest.hexdigest():
             raise Stop(plain(422))
         await self.feed(None)
+
+    async def coded(self, segment: bytes) -> list[bytes]:
+        """The pieces of a segment. A long one is hashed in a thread meanwhile; coding it there would hold up everybody all the same."""
+        if len(segment) < APART:
+            self.digest.update(segment)
+            return self.codec.encode(segment)
+        hashing = self.proxy.threads.begun(self.digest.update, segment)
+        pieces = self.codec.encode(segment)
+        await hashing
+        return pieces
 
     async def feed(self, pieces: list[bytes] | None) -> None:
         async def give(number: int, putter: Putter) -> None:

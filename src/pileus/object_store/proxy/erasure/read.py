@@ -37,7 +37,17 @@ async def show(proxy: Proxy, req: Request, place: Place) -> Response:
     """HEAD and GET."""
     survey = Survey(proxy, place.policy, place.part, place.path)
     passed = {n: v for n, v in req.headers.items() if n == "x-backend-open-expired"}
-    await survey.ask(proxy.nodes(place.ring, place.part), passed, everybody=is_true(req.header("x-newest")))
+    newest = is_true(req.header("x-newest"))
+    # Of a range it is not known yet which pieces of fragments it is in.
+    await survey.ask(proxy.nodes(place.ring, place.part), passed, everybody=newest,
+                     reading=req.method == "GET" and "range" not in req.headers and not newest)
+    try:
+        return await _shown(proxy, req, survey)
+    finally:
+        await survey.release()
+
+
+async def _shown(proxy: Proxy, req: Request, survey: Survey) -> Response:
     if (at := survey.readable) is None:
         return survey.refusal()
     whole = Whole(proxy, survey, at)
@@ -149,6 +159,10 @@ class Stripes:
 
     async def open(self) -> None:
         """Raises Unreadable when there are too few."""
+        if self.first == 0 and self.last == segments(self.whole.length, self.whole.segment) - 1:
+            for index, (node, answer) in self.whole.survey.take(self.whole.at).items():
+                self.tried.append((index, node))
+                self.sources[index] = Source(index, node, answer)
         try:
             await self._replenish(self.first)
         except BaseException:

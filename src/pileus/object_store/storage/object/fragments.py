@@ -1,6 +1,6 @@
 """What an object server is asked about fragments of coded objects, besides storing and reading them.
 
-    HEAD with x-backend-fragments          which fragments there are, named in the answer's header of that name
+    HEAD, GET with x-backend-fragments     which fragments there are, named in the answer's header of that name
     GET with x-backend-fragment: T#INDEX   that one, durable or not
     PUT with x-backend-fragment-index      a fragment that is not durable yet: nobody is told of it
     COMMIT                                 it is durable: containers are told now
@@ -9,6 +9,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from pileus.object_store.storage.object.files import Missing
@@ -32,11 +33,11 @@ def wanted(text: str) -> tuple[str, int]:
     return timestamp, int(index)
 
 
-async def listed(server: ObjectServer, req: Request, target: Target) -> Response:
+async def listed(server: ObjectServer, req: Request, target: Target, show: Callable[[Request, Target], Awaitable[Response]]) -> Response:
     """What the object is, and in any case which fragments of it are here."""
     names = await server.run(target, server.files(req, target).names, target.partition, target.hash)
     try:
-        answer = await server.show(req, target)
+        answer = await show(req, target)
     except Stop as absent:
         answer = absent.response
     answer.headers[LISTED] = ",".join(name.removesuffix(".data") for name in names if "#" in name)

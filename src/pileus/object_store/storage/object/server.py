@@ -68,7 +68,7 @@ class ObjectServer(StorageServer):
 
     async def head(self, req: Request, target: Target) -> Response:
         if fragments.LISTED in req.headers:
-            return await fragments.listed(self, req, target)
+            return await fragments.listed(self, req, target, self.show)
         return await self.show(req, target)
 
     async def show(self, req: Request, target: Target) -> Response:
@@ -78,6 +78,11 @@ class ObjectServer(StorageServer):
         return conditional.refused(req, headers) or Response(200, headers | {"content-length": str(found.size)})
 
     async def get(self, req: Request, target: Target) -> Response:
+        if fragments.LISTED in req.headers:
+            return await fragments.listed(self, req, target, self.read)
+        return await self.read(req, target)
+
+    async def read(self, req: Request, target: Target) -> Response:
         found = await self.find(req, target, read=CHUNK)
         headers = shown(found)
         if (refusal := conditional.refused(req, headers)) is not None:
