@@ -99,6 +99,12 @@ def test_answers_with_request_id_and_version():
     assert got.headers["openstack-api-version"] == "thing 2.9" and "OpenStack-API-Version" in got.headers["vary"]
 
 
+def test_a_body_that_is_nested_too_deeply_is_refused():
+    for version in ("2.4", "latest"):
+        got = call("POST", "/thing/v2/things", version=version, body='{"thing":' * 5000)
+        assert got.status_code == 400 and "nested" in got.json["error"]["message"]
+
+
 def test_an_older_version_sees_the_older_answer():
     assert "owner" not in call("GET", "/thing/v2/things/1", version="2.6").json["thing"]
     assert "owner" in call("GET", "/thing/v2/things/1", version="latest").json["thing"]

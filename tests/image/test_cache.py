@@ -2,6 +2,7 @@
 
 import pytest
 
+from pileus.image.periodic import prune_cache
 from tests.image.service import ROOT, glance
 
 CACHE = "/image/v2/cache"
@@ -100,7 +101,8 @@ async def test_administrators_look_after_the_cache():
         assert await cached(g) == ([first["id"]], [second["id"]])
 
 
-@pytest.mark.parametrize("target, left", [("cache", ([], ["queued"])), ("queue", (["cached"], [])), (None, ([], [])), ("invalid", None)])
+@pytest.mark.parametrize("target, left", [("cache", ([], ["queued"])), ("queue", (["cached"], [])), (None, ([], [])), ("invalid", None),
+                                          ("CACHE", ([], ["queued"])), ("", ([], []))])
 async def test_clearing(target, left):
     async with glance() as g:
         names = {}
@@ -110,7 +112,7 @@ async def test_clearing(target, left):
             await g.admin().put(f"{CACHE}/{image['id']}")
             if name == "cached":
                 await g.images.cache.prefetch()
-        got = await g.admin().delete(CACHE, headers={"x-image-cache-clear-target": target} if target else {})
+        got = await g.admin().delete(CACHE, headers={} if target is None else {"x-image-cache-clear-target": target})
         expected = left or (["cached"], ["queued"])
         assert got.status == (204 if left else 400)
         assert await cached(g) == tuple([names[name] for name in part] for part in expected)
@@ -126,7 +128,7 @@ async def test_the_least_recently_read_copies_make_room():
             await g.images.cache.prefetch()
             await g.clock_on(10)
         await data(g, images[0]["id"])
-        assert await g.images.cache.prune() == "removed 1"
+        assert await g.images.cache.prune() == (1, 10)
         assert sorted((await cached(g))[0]) == sorted([images[0]["id"], images[2]["id"]]) and len(copies(g)) == 2
 
 
@@ -150,8 +152,28 @@ async def test_old_copies_and_what_is_nobodys_are_pruned():
         await data(g, read["id"])
         await g.clock_on(DAY)
         (g.images.cache.files.folders[0] / "left-by-a-crash.part").write_bytes(b"x")
-        assert await g.images.cache.prune() == "removed 2"
+        assert await prune_cache(g.images) == "removed 2" and await prune_cache(g.images) is None
         assert copies(g) == [read["id"]]
+
+
+async def test_administrators_clean_and_prune():
+    async with glance(cache_max_bytes=25) as g:
+        distant(g)
+        images = [await g.filled(b"x" * 10) for _ in range(3)]
+        for image in images:
+            assert (await g.admin().put(f"{CACHE}/{image['id']}")).status == 202
+            await g.images.cache.prefetch()
+            await g.clock_on(10)
+        (g.images.cache.files.folders[0] / "left-by-a-crash.part").write_bytes(b"x")
+        for method, path in (("POST", f"{CACHE}/clean"), ("POST", f"{CACHE}/prune"), ("GET", f"{CACHE}/nodes/{images[0]['id']}")):
+            assert (await g.member().request(method, path)).status == 403
+        cleaned = await g.admin().post(f"{CACHE}/clean")
+        assert (cleaned.status, cleaned.data) == (200, b"") and copies(g) == sorted(image["id"] for image in images)
+        assert (await g.admin().get(f"{CACHE}/nodes/{images[0]['id']}")).json == [g.kit.sagas.owner]
+        for left in ({"total_files_pruned": 1, "total_bytes_pruned": 10}, {"total_files_pruned": 0, "total_bytes_pruned": 0}):
+            assert (await g.admin().post(f"{CACHE}/prune")).json == left
+        assert (await g.admin().get(f"{CACHE}/nodes/{images[0]['id']}")).json == []
+        assert (await g.admin().get(f"{CACHE}/nodes/absent")).status == 404
 
 
 async def test_bytes_that_are_not_the_image_are_not_cached():
@@ -196,5 +218,6 @@ async def test_without_a_cache():
         for _ in range(2):
             assert (await data(g, image["id"])).data == b"bytes"
         assert store.reads == 2
-        for method, path in (("GET", CACHE), ("DELETE", CACHE), ("PUT", f"{CACHE}/{image['id']}"), ("DELETE", f"{CACHE}/{image['id']}")):
+        for method, path in (("GET", CACHE), ("DELETE", CACHE), ("PUT", f"{CACHE}/{image['id']}"), ("DELETE", f"{CACHE}/{image['id']}"),
+                             ("POST", f"{CACHE}/clean"), ("POST", f"{CACHE}/prune"), ("GET", f"{CACHE}/nodes/{image['id']}")):
             assert (await g.admin().request(method, path)).status == 404

@@ -9,13 +9,19 @@ from tests.image.service import ROOT, glance
 
 async def test_versions_need_no_token():
     async with glance() as g:
-        for path in ("/image", "/image/", "/image/versions"):
+        for path, status in (("/image", 300), ("/image/", 300), ("/image/versions", 200)):
             got = await g.harness.anonymous().get(path)
-            assert got.status == 300
+            assert got.status == status
             versions = got.json["versions"]
-            assert versions[0]["id"] == "v2.17" and versions[-1]["id"] == "v2.0"
+            assert versions[0]["id"] == "v2.18" and versions[-1]["id"] == "v2.0"
             assert [v["status"] for v in versions] == ["CURRENT"] + ["SUPPORTED"] * (len(versions) - 1)
             assert all(v["links"][0]["href"].endswith("/image/v2/") for v in versions)
+
+
+async def test_the_versions_say_whether_there_is_a_cache():
+    async with glance(cache_max_bytes=0) as g:
+        versions = [v["id"] for v in (await g.harness.anonymous().get("/image/versions")).json["versions"]]
+        assert versions[0] == "v2.17" and not {"v2.18", "v2.16", "v2.14"} & set(versions)
 
 
 async def test_schemas_describe_what_is_shown():
@@ -26,6 +32,8 @@ async def test_schemas_describe_what_is_shown():
         assert set(got.json["properties"]) == set(image)
         assert got.json["properties"]["visibility"]["enum"] == ["community", "private", "public", "shared"]
         assert got.json["properties"]["disk_format"]["type"] == ["null", "string"]
+        for name in ("disk_format", "container_format"):                   # clients hold what they get against it
+            assert None in got.json["properties"][name]["enum"]
         for name, item in (("images", "images"), ("member", None), ("members", "members")):
             got = await g.reader().get(f"/image/v2/schemas/{name}")
             assert got.status == 200 and got.json["name"] == name

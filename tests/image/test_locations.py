@@ -164,12 +164,13 @@ async def test_an_image_deleted_while_it_is_looked_at():
         assert await g.show(image["id"]) is None and await g.kit.sagas.open() == [] and not g.images.uploads.going
 
 
-async def test_only_services_are_told_where_bytes_are():
+async def test_only_services_and_administrators_are_told_where_bytes_are():
     async with glance(**STORES) as g:
         image, stored, service = await located(g), await g.filled(b"x"), g.harness.as_("service")
         for caller in (g.member(), g.reader()):
             assert (await caller.get(f"{ROOT}/{image['id']}/locations")).status == 403
-        assert (await service.get(f"{ROOT}/{image['id']}/locations")).json == [{"url": URL, "metadata": {"store": "web"}}]
+        for caller in (service, g.admin()):
+            assert (await caller.get(f"{ROOT}/{image['id']}/locations")).json == [{"url": URL, "metadata": {"store": "web"}}]
         [place] = (await service.get(f"{ROOT}/{stored['id']}/locations")).json
         assert place["url"].startswith("file:///") and place["metadata"] == {"store": "file"}
         assert (await service.get(f"{ROOT}/{(await g.make())['id']}/locations")).json == []

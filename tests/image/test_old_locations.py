@@ -64,6 +64,14 @@ async def test_an_image_is_active_with_its_first_location_and_nothing_is_read():
         assert empty["locations"] == [] and "direct_url" not in empty
 
 
+async def test_other_projects_are_not_told_where_bytes_are():
+    async with glance(**SHOWN) as g:
+        image = await g.filled(b"x", g.admin(), visibility="public")
+        for caller, told in ((g.reader("p2"), False), (g.member("p2"), False), (g.admin(), True)):
+            found = await g.show(image["id"], caller)
+            assert found["status"] == "active" and ("direct_url" in found, "locations" in found) == (told, told)
+
+
 async def test_what_is_said_of_the_bytes_is_kept_and_stays():
     async with glance(**SHOWN) as g:
         image = await placed(g, adding(validation=TOLD))

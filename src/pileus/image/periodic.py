@@ -35,7 +35,8 @@ async def prefetch_images(images: Images) -> str | None:
 
 async def prune_cache(images: Images) -> str | None:
     """Remove cached copies that are too old, too many, or of images that are gone."""
-    return await images.cache.prune()
+    removed = await images.cache.clean() + (await images.cache.prune()).files
+    return f"removed {removed}" if removed else None
 
 
 PERIODIC = [

@@ -8,6 +8,7 @@ PROJECT = ("project",)
 ADMIN = Default("rule:context_is_admin", PROJECT)
 MEMBER = Default("rule:context_is_admin or (role:member and project_id:%(project_id)s)", PROJECT)
 READER = Default("rule:context_is_admin or (role:reader and project_id:%(project_id)s)", PROJECT)
+SERVICE = Default("rule:service_or_admin", PROJECT)
 SHARED_WITH = "project_id:%(member_id)s"
 OPEN = " or ".join(f"'{visibility}':%(visibility)s" for visibility in ("community", "public", "shared"))
 SEEN = f"(project_id:%(project_id)s or {SHARED_WITH} or {OPEN})"
@@ -33,15 +34,18 @@ DEFAULTS = {
     "cache_image": ADMIN,
     "cache_list": ADMIN,
     "cache_delete": ADMIN,
+    "cache_clean": ADMIN,
+    "cache_prune": ADMIN,
+    "list_cached_nodes": ADMIN,
     # Glance lets every caller with a token read these and has no rule for it: the names are ours.
-    "add_image_location": MEMBER,
-    "fetch_image_location": Default("role:service", PROJECT),
-    "get_image_location": Default(f"rule:context_is_admin or (role:reader and {SEEN})", PROJECT),
+    "add_image_location": Default("rule:service_or_admin or (role:member and project_id:%(project_id)s)", PROJECT),
+    "fetch_image_location": SERVICE,
+    "get_image_location": READER,
     "set_image_location": MEMBER,
     "restore_image": ADMIN,
     "image_schemas": Default("@"),
     "image_info": Default("@"),
-    "stores_info_detail": Default("rule:context_is_admin or role:service", PROJECT),
+    "stores_info_detail": Default("rule:service_or_admin", PROJECT),
     "copy_image": ADMIN,
     "delete_image_location": ADMIN,
     "download_from_store": Default(f"rule:context_is_admin or (role:member and {SEEN})", PROJECT),

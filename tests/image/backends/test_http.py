@@ -48,12 +48,16 @@ async def test_it_reads_all_and_parts():
             await read(store, key, 255, 2)
 
 
-async def test_a_server_without_parts_gives_none():
+async def test_parts_of_a_server_that_gives_all_or_nothing():
     async with site(parts=False) as (port, _):
         store, key = HttpBlobs(ImageConfig(web_hosts=("127.0.0.1",), web_ports=())), f"http://127.0.0.1:{port}/disk"
         assert await read(store, key) == DATA
-        with pytest.raises(StoreFailed):
-            await read(store, key, 1, 2)
+        for start, length in ((0, 256), (0, 3), (1, 2), (255, 1), (0, 0)):
+            assert await read(store, key, start, length) == DATA[start:start + length]
+        assert await read(store, key, 250) == DATA[250:]
+        for start, length in ((255, 2), (256, 1), (500, 3)):
+            with pytest.raises(StoreFailed):
+                await read(store, key, start, length)
 
 
 async def test_ossa_2026_004_nothing_inside_is_asked():

@@ -224,6 +224,8 @@ async def _body(api: Api, route: Route, req: Request) -> Any:
         raise errors.Invalid(f"Invalid input: {problem}") from problem
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise errors.Invalid(f"Malformed request body: {problem}") from problem
+    except RecursionError as problem:
+        raise errors.Invalid("Malformed request body: it is nested too deeply.") from problem
 
 
 def _shaped(route: Route, value: Any, req: Request) -> Any:

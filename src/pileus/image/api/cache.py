@@ -11,7 +11,7 @@ from pileus.core.http import Request, Route
 from pileus.image.model import Cached
 
 #: What is forgotten → (what is cached, what is queued).
-TARGETS = {None: (True, True), "cache": (True, False), "queue": (False, True)}
+TARGETS = {"": (True, True), "cache": (True, False), "queue": (False, True)}
 CLEAR_TARGET = "x-image-cache-clear-target"
 
 
@@ -26,12 +26,26 @@ async def cache_image(req: Request, image_id: str) -> None:
     await images.cache.queue(await images.get(image_id, EVERYONE))
 
 
+async def list_nodes(req: Request, image_id: str) -> list[str]:
+    images = req.services.image
+    return await images.cache.nodes(await images.get(image_id, EVERYONE))
+
+
+async def clean_cache(req: Request) -> None:
+    await req.services.image.cache.tidy()
+
+
+async def prune_cache(req: Request) -> dict[str, int]:
+    pruned = await req.services.image.cache.shrink()
+    return {"total_files_pruned": pruned.files, "total_bytes_pruned": pruned.size}
+
+
 async def uncache_image(req: Request, image_id: str) -> None:
     await req.services.image.cache.remove(image_id)
 
 
 async def clear_cache(req: Request) -> None:
-    target = req.header(CLEAR_TARGET)
+    target = (req.header(CLEAR_TARGET) or "").lower()
     if target not in TARGETS:
         raise Invalid(f"If provided, {CLEAR_TARGET} must be 'cache' or 'queue'.")
     cached, queued = TARGETS[target]
@@ -40,6 +54,9 @@ async def clear_cache(req: Request) -> None:
 
 ROUTES = [
     Route("GET", "/v2/cache", show_cache, policy="cache_list"),
+    Route("GET", "/v2/cache/nodes/{image_id}", list_nodes, policy="list_cached_nodes"),
+    Route("POST", "/v2/cache/clean", clean_cache, policy="cache_clean"),
+    Route("POST", "/v2/cache/prune", prune_cache, policy="cache_prune"),
     Route("DELETE", "/v2/cache", clear_cache, policy="cache_delete", ok=204),
     Route("PUT", "/v2/cache/{image_id}", cache_image, policy="cache_image", ok=202),
     Route("DELETE", "/v2/cache/{image_id}", uncache_image, policy="cache_delete", ok=204),

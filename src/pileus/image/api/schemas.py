@@ -133,6 +133,8 @@ def _property(kind: Any) -> dict[str, Any]:
     parts = schema.pop("anyOf", [schema])
     merged = {key: value for part in parts for key, value in part.items()}
     types = {_type(part) for part in parts} | ({"null"} if None in merged.get("enum", ()) else set())
+    if "enum" in merged and "null" in types:
+        merged["enum"] = [None, *(choice for choice in merged["enum"] if choice is not None)]
     return merged | {"type": sorted(types) if len(types) > 1 else types.pop()}
 
 

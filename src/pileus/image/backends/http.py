@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 from pileus.image import web
 from pileus.image.backends.base import StoreFailed
-from pileus.image.backends.pieces import content_range, exactly
+from pileus.image.backends.pieces import content_range, exactly, part
 from pileus.image.config import ImageConfig
 from pileus.image.errors import AddressRefused, DownloadFailed
 
@@ -23,9 +23,10 @@ class HttpBlobs:
         wanted = content_range(start, length)
         try:
             async with web.download(key, self.rules, wanted) as answer:
-                if wanted and answer.status != 206:
-                    raise StoreFailed(detail=f"{key} cannot be read in parts")
-                async for block in exactly(answer.blocks(), key, length):
+                blocks = answer.blocks()
+                if wanted and answer.status != 206:                        # a server that gives all or nothing
+                    blocks = part(blocks, start, length)
+                async for block in exactly(blocks, key, length):
                     yield block
         except (AddressRefused, DownloadFailed) as failure:
             raise StoreFailed(detail=str(failure)) from failure

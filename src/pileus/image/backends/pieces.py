@@ -76,6 +76,18 @@ def content_range(start: int, length: int | None) -> dict[str, str]:
     return {"Range": f"bytes={start}-{'' if length is None else start + length - 1}"}
 
 
+async def part(blocks: AsyncIterator[bytes], start: int, length: int | None) -> AsyncGenerator[bytes, None]:
+    """A part of what comes as a whole; what is behind it is not waited for."""
+    at, end = 0, None if length is None else start + length
+    async for block in blocks:
+        wanted = block[max(0, start - at):None if end is None else max(0, end - at)]
+        at += len(block)
+        if wanted:
+            yield wanted
+        if end is not None and at >= end:
+            return
+
+
 async def exactly(blocks: AsyncIterator[bytes], key: str, length: int | None) -> AsyncGenerator[bytes, None]:
     """The same blocks. Raises BlobMissing when they are not as many bytes as were asked for."""
     came = 0

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from pileus.core.context import EVERYONE
 from pileus.core.errors import CloudError
@@ -29,6 +30,13 @@ from pileus.image.store.cached import CachedImages
 from pileus.image.store.images import Images as ImageStore
 
 log = Log("pileus.image.cache")
+
+
+class Pruned(NamedTuple):
+    """How many copies were removed, and how many bytes they had."""
+
+    files: int
+    size: int
 
 
 class Cache:
@@ -59,6 +67,21 @@ class Cache:
         if await self.copies.find(image_id) is None:
             raise ImageNotCached(id=image_id)
         await self.drop(image_id)
+
+    async def nodes(self, image: Image) -> list[str]:
+        """The hosts that have a copy. Raises CacheAbsent."""
+        self._there()
+        return await self.copies.nodes(image.id)
+
+    async def tidy(self) -> None:
+        """Raises CacheAbsent."""
+        self._there()
+        await self.clean()
+
+    async def shrink(self) -> Pruned:
+        """Raises CacheAbsent."""
+        self._there()
+        return await self.prune()
 
     async def clear(self, *, cached: bool, queued: bool) -> None:
         """Forget all that is cached, or queued, or both. Raises CacheAbsent."""
@@ -108,25 +131,30 @@ class Cache:
                 failed += 1
         return f"cached {done}, failed {failed}" if done or failed else None
 
-    async def prune(self) -> str | None:
-        """Remove copies of images that are gone, those nobody read for too long, and then the least recently read ones until the
-        rest is small enough."""
-        copies = [copy for copy in await self.copies.all() if copy.cached_at is not None]
-        gone = {copy.image_id for copy in copies if await self.store.find(copy.image_id, EVERYONE) is None}
-        if self.config.cache_days:
-            limit = self.kit.clock.now() - timedelta(days=self.config.cache_days)
-            gone |= {copy.image_id for copy in copies if copy.accessed_at < limit}
-        size = sum(copy.size or 0 for copy in copies if copy.image_id not in gone)
-        for copy in sorted(copies, key=lambda copy: copy.accessed_at):
-            if size > self.config.cache_max_bytes and copy.image_id not in gone:
-                gone.add(copy.image_id)
-                size -= copy.size or 0
+    async def clean(self) -> int:
+        """Remove copies of images that are gone, and files of no copy. How many it were."""
+        gone = {copy.image_id for copy in await self._cached() if await self.store.find(copy.image_id, EVERYONE) is None}
         gone |= await self.files.keys() - {copy.image_id for copy in await self.copies.all()}
         for image_id in gone:
             await self.drop(image_id)
-        return f"removed {len(gone)}" if gone else None
+        return len(gone)
+
+    async def prune(self) -> Pruned:
+        """Remove copies that nobody read for too long, and then the least recently read ones until the rest is small enough."""
+        left = sorted(await self._cached(), key=lambda copy: copy.accessed_at)
+        size, pruned = sum(copy.size or 0 for copy in left), Pruned(0, 0)
+        limit = self.kit.clock.now() - timedelta(days=self.config.cache_days) if self.config.cache_days else None
+        for copy in left:
+            if size > self.config.cache_max_bytes or (limit is not None and copy.accessed_at < limit):
+                await self.drop(copy.image_id)
+                size -= copy.size or 0
+                pruned = Pruned(pruned.files + 1, pruned.size + (copy.size or 0))
+        return pruned
 
     # ---- parts -------------------------------------------------------------------------------------------------------
+    async def _cached(self) -> list[Cached]:
+        return [copy for copy in await self.copies.all() if copy.cached_at is not None]
+
     def _there(self) -> None:
         if not self.enabled:
             raise CacheAbsent()

@@ -24,6 +24,11 @@ class CachedImages:
         stmt = sa.select(cached).where(cached.c.node == self.node)
         return await self.db.all(Cached, stmt.order_by(cached.c.queued_at, cached.c.image_id))
 
+    async def nodes(self, image_id: str) -> list[str]:
+        """Every host that has a copy, not only this one."""
+        stmt = sa.select(cached.c.node).where(cached.c.image_id == image_id, cached.c.cached_at.is_not(None))
+        return [node for (node,) in await self.db.rows(stmt.order_by(cached.c.node))]
+
     async def queued(self) -> list[Cached]:
         return [copy for copy in await self.all() if copy.cached_at is None]
 
