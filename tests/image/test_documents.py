@@ -2,8 +2,10 @@
 
 import pytest
 
+from pileus.core.errors import Invalid
 from pileus.image.api.data import wanted_range
 from pileus.image.api.schemas import image_schema
+from pileus.image.errors import RangeUnsatisfiable
 from tests.image.service import ROOT, glance
 
 
@@ -67,7 +69,7 @@ async def test_parts(header, part):
         assert got.headers["content-length"] == str(len(part)) and "content-md5" not in got.headers
 
 
-@pytest.mark.parametrize("header", ["bytes=10-", "bytes=50-60", "bytes=-0"])
+@pytest.mark.parametrize("header", ["bytes=10-", "bytes=50-60", "bytes=-0", "bytes=", "bytes=-", "bytes=4-2", "bytes=a-b", "items=1-2"])
 async def test_parts_that_are_not_there(header):
     async with glance() as g:
         image = await g.filled(b"0123456789")
@@ -75,9 +77,23 @@ async def test_parts_that_are_not_there(header):
         assert got.status == 416 and got.headers["content-range"] == "bytes */10"
 
 
-@pytest.mark.parametrize("header", [None, "", "bytes=", "bytes=-", "bytes=4-2", "bytes=a-b", "bytes=1-2,4-5", "items=1-2", "bytes=١-٢"])
-def test_what_is_not_one_range_is_the_whole(header):
-    assert wanted_range(header, 10) == (0, 10, False)
+def test_ranges_that_are_none():
+    assert wanted_range(None, 10) == wanted_range("", 10) == (0, 10, False)
+    with pytest.raises(RangeUnsatisfiable):
+        wanted_range("bytes=١-٢", 10)
+    with pytest.raises(Invalid):
+        wanted_range("bytes=1-2,4-5", 10)
+
+
+@pytest.mark.parametrize("header, part", [
+    ("bytes 0-3/10", b"0123"), ("bytes 4-9/*", b"456789"), ("bytes 4-20/*", None), ("bytes 4-2/10", None), ("bytes */10", None),
+    ("x", None),
+])
+async def test_parts_as_older_clients_ask_for_them(header, part):
+    async with glance() as g:
+        image = await g.filled(b"0123456789")
+        got = await g.member().get(f"{ROOT}/{image['id']}/file", headers={"Content-Range": header})
+        assert got.status == (416 if part is None else 206) and (part is None or got.data == part)
 
 
 async def test_the_head_of_a_download():

@@ -42,6 +42,7 @@ async def test_only_shared_images_have_members():
         of_private = f"{ROOT}/{private['id']}/members"
         assert (await g.member().post(of_private, {"member": "p2"})).status == 403
         assert (await g.member().get(of_private)).status == 403
+        assert (await g.member().get(f"{of_private}/p2")).status == 404
         shared = await g.make()
         members = f"{ROOT}/{shared['id']}/members"
         for body in ({}, {"member": ""}, {"member": 5}, {"member": "p2", "status": "accepted"}, []):

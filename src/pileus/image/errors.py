@@ -28,6 +28,10 @@ class ImageInWrongState(Conflict):
     code, message = "image.wrong_state", "Image {id} is {status}: {action} is not possible in this state."
 
 
+class ImageNotSwitchable(Forbidden):
+    code, message = "image.not_switchable", "Image {id} is {status}: {action} is only possible for an image with data."
+
+
 class FormatsMissing(Invalid):
     code, message = "image.formats_missing", "Properties disk_format, container_format must be set prior to saving data."
 
@@ -66,6 +70,10 @@ class ImageDeactivated(Forbidden):
 
 class NotShareable(Forbidden):
     code, message = "image.not_shareable", "Only shared images have members."
+
+
+class MembersAbsent(NotFound):
+    code, message = "image.members_absent", "Only shared images have members."
 
 
 class MemberExists(Conflict):

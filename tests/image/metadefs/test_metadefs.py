@@ -36,7 +36,7 @@ async def test_a_namespace_with_everything():
         there = (await g.reader("p2").get(NS + "/OS::Test?resource_type=OS::Glance::Image")).json
         assert list(there["properties"]) == ["hw_cores"] and there["objects"][0]["required"] == ["hw_nodes"]
         named = await g.reader().get(NS + "/OS::Test/properties/hw_cores?resource_type=OS::Glance::Image")
-        assert named.json["name"] == "hw_cores" and named.json["title"] == "Cores"
+        assert named.json["name"] == "cores" and named.json["title"] == "Cores"
         assert (await g.reader().get(NS + "/OS::Test/properties/cores?resource_type=OS::Glance::Image")).status == 404
         assert [t["name"] for t in (await g.reader().get(TYPES)).json["resource_types"]] == ["OS::Cinder::Volume", "OS::Glance::Image"]
         assert (await g.admin().delete(NS + "/OS::Test")).status == 204

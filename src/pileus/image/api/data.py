@@ -15,6 +15,8 @@ BINARY = "application/octet-stream"
 #: Names the store that bytes are for.
 STORE = "x-image-meta-store"
 RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
+#: What older clients ask for a part with: it belongs into answers, but Glance takes it.
+CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(?:\d{1,19}|\*)", re.ASCII)
 
 
 async def upload(req: Request, image_id: str) -> None:
@@ -28,7 +30,8 @@ async def download(req: Request, image_id: str) -> Reply:
     size = image.size or 0
     etag = f'"{image.os_hash_value}"'
     wanted = req.header("range") if req.header("if-range") in (None, etag) else None
-    start, end, partial = wanted_range(wanted, size)
+    asked = req.header("content-range") if wanted is None else None
+    start, end, partial = wanted_range(wanted, size) if asked is None else older_range(asked, size)
     headers, preferred = {"accept-ranges": "bytes"} | ({"etag": etag} if image.os_hash_value else {}), _preferred(req, image)
     if not partial and image.checksum:
         headers["content-md5"] = image.checksum
@@ -77,19 +80,26 @@ def _preferred(req: Request, image: Image) -> tuple[str, ...]:
 
 
 def wanted_range(header: str | None, size: int) -> tuple[int, int, bool]:
-    """(first byte, byte behind the last, whether that is a part). One range is served; anything else is the whole image.
-
-    Raises RangeUnsatisfiable."""
-    found = RANGE.fullmatch(header.replace(" ", "")) if header else None
-    if found is None or found.groups() == ("", ""):
+    """(first byte, byte behind the last, whether that is a part). Raises Invalid for several ranges, or RangeUnsatisfiable."""
+    if not header:
         return 0, size, False
-    first, last = found.groups()
-    if not first:
-        start, end = max(0, size - int(last)), size
-    else:
-        start, end = int(first), min(size, int(last) + 1 if last else size)
-        if last and int(last) < start:
-            return 0, size, False
+    if "," in header:
+        raise Invalid("An image is sent in one range only.")
+    found = RANGE.fullmatch(header.replace(" ", ""))
+    first, last = found.groups() if found else ("", "")
+    if first:
+        return _part(header, int(first), min(size, int(last) + 1 if last else size), size)
+    return _part(header, max(0, size - int(last)) if last else size, size, size)
+
+
+def older_range(header: str, size: int) -> tuple[int, int, bool]:
+    """The same for a Content-Range, which must be all there. Raises RangeUnsatisfiable."""
+    found = CONTENT_RANGE.fullmatch(header)
+    start, end = (int(found[1]), int(found[2]) + 1) if found else (size, size)
+    return _part(header, start, end if end <= size else 0, size)
+
+
+def _part(header: str, start: int, end: int, size: int) -> tuple[int, int, bool]:
     if start >= end:
         raise RangeUnsatisfiable(range=header, headers={"content-range": f"bytes */{size}"})
     return start, end, True

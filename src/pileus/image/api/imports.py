@@ -18,6 +18,8 @@ from pileus.image.model import RemoteImage
 from pileus.image.service.imports import COPY, REMOTE, Order
 
 UUID = re.compile(ID)
+#: Glance shows the tasks of an image as its database has them.
+NEVER_DELETED = {"deleted": False, "deleted_at": None}
 
 
 class Method(msgspec.Struct):
@@ -54,7 +56,7 @@ async def remove_from_store(req: Request, store_id: str, image_id: str) -> None:
 
 
 async def list_image_tasks(req: Request, image_id: str) -> dict[str, Any]:
-    return {"tasks": [task_view(task) for task in await req.services.image.imports.tasks.of_image(image_id)]}
+    return {"tasks": [task_view(task) | NEVER_DELETED for task in await req.services.image.imports.tasks.of_image(image_id)]}
 
 
 ROUTES = [

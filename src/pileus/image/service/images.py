@@ -24,6 +24,7 @@ from pileus.image.errors import (
     ImageIdTaken,
     ImageInWrongState,
     ImageNotFound,
+    ImageNotSwitchable,
     ImageProtected,
     MarkerInvalid,
     OwnerForbidden,
@@ -247,11 +248,11 @@ class Images:
             await self.store.update(image.id, {"tags": [t for t in image.tags if t != tag], "updated_at": self.kit.clock.now()})
 
     async def act(self, who: Context, image_id: str, action: Action) -> None:
-        """Deactivate or reactivate. Raises ImageInWrongState."""
+        """Deactivate or reactivate. Raises ImageNotSwitchable."""
         image = await self.get(image_id, who.scope)
         allowed, to = TRANSITIONS[action]
         if not await self.store.change_state(image.id, allowed, to, self.kit.clock.now()):
-            raise ImageInWrongState(id=image.id, status=image.status, action=action)
+            raise ImageNotSwitchable(id=image.id, status=image.status, action=action)
 
     # ---- parts -------------------------------------------------------------------------------------------------------
     def _usable(self, who: Context, image: Image) -> None:

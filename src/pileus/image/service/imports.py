@@ -189,7 +189,7 @@ class Imports:
         blob = image.blob or self.kit.ids.uuid()
         await self.store.change_state(image.id, allowed, to, self.kit.clock.now(), set_blob=blob, failed=[],
                                       coming=[store for store in stores if store not in image.stores])
-        task = await self._task(who, image, order)
+        task = await self._task(who, image, order, stores)
         await self.kit.sagas.begin(IMPORT_IMAGE, image.id, ImportImage(
             image_id=image.id, task_id=task.id, blob=blob, stores=stores, must_succeed=order.must_succeed, remote=order.remote,
             uri=order.uri if order.method == WEB else None,
@@ -211,14 +211,14 @@ class Imports:
         await self.store.update(image.id, {"blob": blob, "coming": stores, "failed": []})
         if not stores:
             return None
-        task = await self._task(who, image, order)
+        task = await self._task(who, image, order, stores)
         await self.kit.sagas.begin(COPY_IMAGE, image.id, CopyImage(
             image_id=image.id, task_id=task.id, blob=blob, stores=stores, must_succeed=order.must_succeed))
         return task
 
-    async def _task(self, who: Context, image: Image, order: Order) -> Task:
+    async def _task(self, who: Context, image: Image, order: Order, stores: list[str]) -> Task:
         now = self.kit.clock.now()
-        given = order.asked if order.made else {"image_id": image.id, "import_req": order.asked}
+        given = order.asked if order.made else {"image_id": image.id, "import_req": order.asked, "backend": stores}
         task = Task(id=self.kit.ids.uuid(), type=IMPORT if order.made else IMAGE_IMPORT, status="processing", owner=image.owner,
                     user_id=who.user_id, request_id=who.request_id, image_id=image.id, input=given, created_at=now, updated_at=now)
         await self.tasks.add(task)

@@ -7,7 +7,7 @@ from pileus.core.context import Context
 from pileus.core.db import Duplicate
 from pileus.core.kit import Kit
 from pileus.image.config import ImageConfig
-from pileus.image.errors import ImageNotFound, MemberExists, MemberForbidden, MemberNotFound, NotShareable, TooMany
+from pileus.image.errors import ImageNotFound, MemberExists, MemberForbidden, MemberNotFound, MembersAbsent, NotShareable, TooMany
 from pileus.image.model import SHARED, Image, Member
 from pileus.image.store.images import Images as ImageStore
 from pileus.image.store.members import Members as MemberStore
@@ -25,7 +25,8 @@ class Members:
         return await self.store.all(image.id, None if self._owns(who, image) else who.project_id or "")
 
     async def get(self, who: Context, image: Image, member_id: str) -> Member:
-        self._shared(image)
+        if image.visibility != SHARED:
+            raise MembersAbsent()
         member = await self.store.find(image.id, member_id)
         if member is None or not (self._owns(who, image) or member_id == who.project_id):
             raise MemberNotFound(member=member_id, id=image.id)

@@ -27,14 +27,13 @@ async def create_property(req: Request, namespace: str, body: dict[str, Any]) ->
 
 
 async def show_property(req: Request, namespace: str, name: str) -> dict[str, Any]:
-    """With `resource_type`, the name in the path is the one that the property has there, and so is the one in the answer."""
+    """With `resource_type`, the name in the path is the one that the property has there."""
     metadefs, wanted, prefix = req.services.image.metadefs, req.query.get("resource_type"), ""
     if wanted is not None:
         prefix = (await metadefs.associations.get(req.who, namespace, wanted)).prefix or ""
         if not name.startswith(prefix):
             raise ItemNotFound(what="property", name=name, namespace=namespace)
-    found = await metadefs.properties.get(req.who, namespace, name.removeprefix(prefix))
-    return property_view(found) | {"name": name}
+    return property_view(await metadefs.properties.get(req.who, namespace, name.removeprefix(prefix)))
 
 
 async def update_property(req: Request, namespace: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
