@@ -103,6 +103,18 @@ async def test_the_head_of_a_download():
         assert (got.status, got.data, got.headers["content-length"]) == (200, b"", "10")
 
 
+async def test_errors_are_written_as_they_are_asked_for():
+    """python-glanceclient asks for anything, and falls over JSON that is not nested."""
+    async with glance() as g:
+        for accept, kind in (("*/*", "text/html; charset=UTF-8"), ("text/html", "text/html; charset=UTF-8"),
+                             ("text/plain", "text/plain; charset=UTF-8"), ("application/json", "application/json"),
+                             ("application/json, */*", "application/json")):
+            got = await g.member().get(f"{ROOT}/%3Cscript%3E", headers={"Accept": accept})
+            assert (got.status, got.headers["content-type"]) == (404, kind) and b"Failed to find image" in got.data
+            assert (b"<script>" in got.data) == ("html" not in kind) and (b"<h1>404 Not Found</h1>" in got.data) == ("html" in kind)
+        assert got.json["title"] == "Not Found" and got.json["code"] == "404 Not Found"
+
+
 async def test_bytes_that_went_missing_are_an_error():
     async with glance() as g:
         image = await g.filled(b"0123456789")
