@@ -196,6 +196,31 @@ async def test_half_a_body_is_not_taken_for_a_whole_one():
     assert (half.status, half.data) == (400, b'{"code":"http.disconnected"}')
 
 
+async def test_who_is_refused_amid_a_body_is_told_that_the_connection_ends():
+    """The server reads no further and hangs up: a client that is not told would send its next request to nobody."""
+    from tests.wire import pieces, send
+
+    async def refuse(req):
+        async for _ in req.stream:
+            raise errors.TooLarge()
+
+    async def read(req):
+        async for _ in req.stream:
+            pass
+        raise errors.Conflict()
+
+    api = Api(name="bytes", root="/bytes", routes=[Route("PUT", "/", refuse, stream=True), Route("POST", "/", read, stream=True)],
+              render=lambda error, req: ({}, {"code": error.code}))
+    app = build([api], Edge(services=None, authenticate=authenticate, policy=Policy({}), ids=Ids(1), metrics=Metrics()))
+    body, chunked = [b"x" * 10_000] * 5, {"Transfer-Encoding": "chunked"}
+    for method, headers, told in (("PUT", {"Content-Length": "50000"}, "close"), ("PUT", chunked, "close"), ("POST", chunked, None),
+                                  ("POST", {"Content-Length": "50000"}, None)):
+        got = await send(app, method, "/bytes", pieces(*body), headers)
+        assert (got.status, got.headers.get("connection")) == (413 if method == "PUT" else 409, told)
+    small = await send(app, "PUT", "/bytes", pieces(b"12", b"3"), {"Content-Length": "3"})
+    assert small.status == 413 and "connection" not in small.headers
+
+
 def test_an_unknown_path_answers_at_the_version_asked_for():
     assert call("GET", "/thing/v2/nowhere", version="2.6").headers["openstack-api-version"] == "thing 2.6"
     assert call("DELETE", "/thing/v2/things/1", version="2.6").headers["openstack-api-version"] == "thing 2.6"

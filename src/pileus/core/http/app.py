@@ -240,6 +240,8 @@ def _error_reply(api: Api, req: Request, error: errors.CloudError) -> Reply:
     headers, body = api.render(error, req)
     if error.status == 401:
         headers = {"www-authenticate": f'Keystone uri="{req.origin}/identity"'} | headers
+    if req.unread:
+        headers = headers | {"connection": "close"}
     return Reply(error.status, body, headers | error.headers)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pileus.core.http.route import Api
     from pileus.core.policy import Policy
 
+#: Bytes of a body that are certain to have come with its head, or nearly so.
+DRAINED = 16 << 10
 TRUE, FALSE = frozenset({"1", "t", "true", "on", "y", "yes"}), frozenset({"0", "f", "false", "off", "n", "no"})
 
 
@@ -128,6 +130,13 @@ class Request:
             yield chunk
         if self.falcon.disconnected:
             raise Disconnected()
+
+    @property
+    def unread(self) -> bool:
+        """Whether more of a body is on its way than a server reads for nothing: then it hangs up after its answer, and says so."""
+        length = self.falcon.content_length
+        coming = self.header("transfer-encoding") is not None if length is None else length > DRAINED
+        return coming and not self.falcon.stream.eof
 
     @property
     def sends_files(self) -> bool:
