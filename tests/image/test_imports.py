@@ -81,7 +81,9 @@ async def test_what_is_still_being_staged_is_not_imported():
 async def test_staged_bytes_are_inspected_and_counted():
     async with glance(quota_bytes=8) as g:
         image = await g.make(disk_format="qcow2")
-        assert (await stage(g, image["id"])).status == 415
+        assert (await stage(g, image["id"])).status == 204
+        assert (await order(g, image["id"], "glance-direct")).status == 202
+        await g.kit.sagas.drain()
         assert (await g.show(image["id"]))["status"] == "queued" and g.files() == []
         image = await g.make()
         assert (await stage(g, image["id"], b"x" * 6)).status == 204

@@ -9,6 +9,7 @@ from pileus.image.api.patch import OLD
 from pileus.image.errors import ContentRefused
 from tests.image.formats import images as samples
 from tests.image.service import BINARY, ROOT, glance
+from tests.wire import pieces
 
 PASSWD = b"/etc/passwd"
 FLAT = samples.DESCRIPTOR.replace('createType="monolithicSparse"', 'createType="monolithicFlat"').replace(
@@ -25,6 +26,27 @@ async def assert_refused(declared, data, container="bare"):
         assert (await g.show(image["id"]))["status"] == "queued"
         assert g.files() == []
         assert (await g.member().get(f"{ROOT}/{image['id']}/file")).status == 204
+
+
+@pytest.mark.parametrize("declared, data, why", [
+    ("qcow2", samples.qcow2(incompatible=1 << 2, extensions=samples.extension(0x44415441, PASSWD) + bytes(8)), "data file"),
+    ("raw", samples.qcow2(), "declared as raw"), ("vmdk", samples.vmdk(FLAT), "refused"),
+    ("qcow2", samples.qcow2(backing=PASSWD), "backing"), ("qcow2", samples.qcow2(size=1 << 60), "virtual size"),
+])
+@pytest.mark.parametrize("options", [{}, {"import_plugins": ("image_conversion",)}, {"import_plugins": ("image_decompression",)}])
+async def test_rows_1_to_4_and_41_what_was_staged_is_refused_by_its_import(options, declared, data, why):
+    """Like Glance, staging takes whatever comes: nothing opens it before the import has looked at it."""
+    async with glance(**options) as g:
+        image = await g.make(disk_format=declared)
+        assert (await g.send(image["id"], pieces(data), path="stage")).status == 204
+        assert (await g.show(image["id"]))["virtual_size"] is None
+        assert (await g.member().get(f"{ROOT}/{image['id']}/file")).status == 204
+        assert (await g.member().post(f"{ROOT}/{image['id']}/import", {"method": {"name": "glance-direct"}})).status == 202
+        await g.kit.sagas.drain()
+        found = await g.show(image["id"])
+        assert (found["status"], found["size"], found["checksum"]) == ("queued", None, None) and g.files() == []
+        [task] = (await g.member().get(f"{ROOT}/{image['id']}/tasks")).json["tasks"]
+        assert task["status"] == "failure" and why in task["message"]
 
 
 @pytest.mark.parametrize("container", ["bare", "ovf"])

@@ -34,10 +34,10 @@ class Meter:
     """The digests of a block are made in threads while the store writes it and the next one comes."""
 
     def __init__(self, image: Image, workers: Workers, signed: Callable[[bytes], object] | None = None, *,
-                 packed: bool = False, algorithm: str = "sha512"):
-        """`signed` takes every block as well. With `packed` the image may be one that is to be unpacked. `algorithm` makes the digest
-        that it is known by."""
-        self.signed, self.packed, self.head = signed, packed, b""
+                 packed: bool = False, staged: bool = False, algorithm: str = "sha512"):
+        """`signed` takes every block as well. With `packed` the image may be one that is to be unpacked, with `staged` anything: its
+        import will say what is wrong with it. `algorithm` makes the digest that it is known by."""
+        self.signed, self.packed, self.staged, self.head = signed, packed, staged, b""
         self.image, self.workers, self.size = image, workers, 0
         self.md5, self.digest, self.inspector = hashlib.md5(usedforsecurity=False), hashlib.new(algorithm), Inspector()
         self.algorithm = algorithm
@@ -66,7 +66,9 @@ class Meter:
             try:
                 check(self.image.disk_format, found, max_virtual_bytes=max_virtual_bytes)
             except (FormatMismatch, FormatUnknown, ImageTooLarge, ImageUnsafe) as refused:
-                raise ContentRefused(str(refused)) from refused
+                if not self.staged:
+                    raise ContentRefused(str(refused)) from refused
+                virtual_size = None
         return Received(size=self.size, virtual_size=virtual_size, checksum=self.md5.hexdigest(),
                         os_hash_algo=self.algorithm, os_hash_value=self.digest.hexdigest())
 

@@ -21,7 +21,7 @@ from pileus.core.context import Context
 from pileus.core.kit import Kit
 from pileus.image.backends.file import PART, FileStore
 from pileus.image.config import ImageConfig
-from pileus.image.errors import ContentRefused, ImageDataTooLarge
+from pileus.image.errors import ImageDataTooLarge
 from pileus.image.model import OPAQUE_CONTAINERS, Image
 from pileus.image.plugins import conversion, decompression
 from pileus.image.sagas.import_image import IMPORT_IMAGE, ImportImage, Refined, described
@@ -52,7 +52,8 @@ class Refining:
     async def refine(self, state: ImportImage) -> Refined | None:
         """Make the file that is to be the image; None when the bytes stay as they came. Repeatable.
 
-        Raises what the plug-ins raise, or ContentRefused for packed bytes that no plug-in unpacks any more."""
+        Raises what the plug-ins raise, or ContentRefused for staged bytes that are not what the image was declared to be, and for
+        packed ones that no plug-in unpacks any more."""
         image = described(await self.copies.get(state.image_id), state)
         made: Refined | None = None
         if image.container_format not in OPAQUE_CONTAINERS and not signed(image):
@@ -61,7 +62,8 @@ class Refining:
                     made = await self.plugins[name](image, state, made)
         inspected = image.virtual_size if state.received is None else state.received.virtual_size
         if made is None and inspected is None and image.container_format not in OPAQUE_CONTAINERS:
-            raise ContentRefused(detail="it was let in to be unpacked")
+            async with aclosing(self._blocks(image, None)) as blocks:
+                state.received = await self.uploads.look(image, state.blob, blocks)
         return made
 
     async def replace(self, state: ImportImage, made: Refined) -> None:

@@ -90,7 +90,7 @@ class Uploads:
         await self._begin(upload, "stage" if stage else "upload")
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._give_up, upload)
-            received = await self._keep(upload, data, declared, stage)
+            received = await self._keep(upload, data, declared)
             await self._finish(upload, received, "finish_stage" if stage else "finish")
             undo.pop_all()
         self._forget(upload)
@@ -102,19 +102,19 @@ class Uploads:
         upload = Upload(image, blob, store)
         self.going[image.id] = upload
         try:
-            return await self._keep(upload, data, None, packed)
+            return await self._keep(upload, data, packed=packed)
         except BaseException:
             await self.stores.discard(store, blob)
             raise
         finally:
             self._forget(upload)
 
-    async def look(self, image: Image, blob: str, data: AsyncIterator[bytes], algorithm: str) -> Received:
+    async def look(self, image: Image, blob: str, data: AsyncIterator[bytes], algorithm: str = "sha512") -> Received:
         """What bytes are that stay where they are. Repeatable."""
         upload = Upload(image, blob, "", algorithm=algorithm)
         self.going[image.id] = upload
         try:
-            return await self._keep(upload, data, None, False)
+            return await self._keep(upload, data)
         finally:
             self._forget(upload)
 
@@ -123,11 +123,11 @@ class Uploads:
         if (upload := self.going.get(image_id)) is not None:
             upload.end()
 
-    async def _keep(self, upload: Upload, data: AsyncIterator[bytes], declared: int | None, packed: bool) -> Received:
+    async def _keep(self, upload: Upload, data: AsyncIterator[bytes], declared: int | None = None, packed: bool = False) -> Received:
         """The bytes, hashed, inspected and held to their signature on their way to the store."""
         verifier = await self.signatures.verifier(upload.image)
         packed = packed and verifier is None and "image_decompression" in self.config.import_plugins
-        meter = Meter(upload.image, self.workers, verifier.digest.update if verifier else None, packed=packed,
+        meter = Meter(upload.image, self.workers, verifier.digest.update if verifier else None, packed=packed, staged=upload.staged,
                       algorithm=upload.algorithm)
         try:
             async with (upload.deadline, aclosing(self._watched(upload, data)) as chunks, aclosing(blocks(chunks)) as whole,
