@@ -16,6 +16,7 @@ from conformance import results, selection
 from conformance.cloud import fresh_cloud
 from conformance.configuration import configure
 from conformance.suite import HOME, Outcome, TempestMissing, list_tests, save, say, tempest_python
+from conformance.variants import USUAL, shared_out
 from conformance.web import serving
 from conformance.workers import run_tests
 
@@ -112,11 +113,14 @@ def run(options: argparse.Namespace, python, tests: list[str]) -> tuple[list[Out
         if not options.quiet or outcome.status == "failed":
             say(f"{outcome.status:7} {outcome.seconds:6.1f} s  {outcome.id}")
 
-    with serving() as web, fresh_cloud(settings=SETTINGS, keep_log=HOME / "cloud.log") as cloud:
-        say(f"cloud ready after {cloud.ready_s:.2f} s at {cloud.url}; {len(tests)} tests on {options.workers} workers")
-        started = time.monotonic()
-        outcomes = run_tests(python, configure(cloud, web), tests, workers=options.workers, report=report)
-        seconds = time.monotonic() - started
+    outcomes, seconds = [], 0.0
+    for variant, some in shared_out(tests):
+        log = HOME / ("cloud.log" if variant is USUAL else f"cloud-{variant.name}.log")
+        with serving() as web, fresh_cloud(settings=variant.settings(SETTINGS), keep_log=log) as cloud:
+            say(f"{variant.name} cloud ready after {cloud.ready_s:.2f} s at {cloud.url}; {len(some)} tests on {options.workers} workers")
+            started = time.monotonic()
+            outcomes += run_tests(python, configure(cloud, web, variant), some, workers=options.workers, report=report)
+            seconds += time.monotonic() - started
     save(outcomes)
     return outcomes, seconds
 

@@ -59,12 +59,17 @@ def run_class(tests, answers) -> None:
     """Run tests of one class together, so that their class is set up and torn down once."""
     result = results_to(answers, tests)
     try:
-        suite = unittest.defaultTestLoader.loadTestsFromNames(tests)
+        suite = scenarios(unittest.defaultTestLoader.loadTestsFromNames(tests), sys.modules[tests[0].rpartition(".")[0].rpartition(".")[0]])
     except Exception as failure:  # a module that cannot be imported fails its tests, not the worker
         for test in tests:
             tell(answers, test, "failed", why=f"cannot load: {failure!r}")
         return
     suite(result)
+
+
+def scenarios(suite, module):
+    """The suite, with as many of each test as its module wants of it, all under one id."""
+    return module.load_tests(unittest.defaultTestLoader, suite, None) if hasattr(module, "load_tests") else suite
 
 
 def results_to(answers, tests):

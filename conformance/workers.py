@@ -7,6 +7,7 @@ once per worker and split it beforehand.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import subprocess
@@ -29,11 +30,11 @@ def run_tests(
     """Run the tests on so many workers; tell each outcome as it becomes known, and all of them at the end."""
     classes = [list(group) for _, group in itertools.groupby(sorted(tests), key=class_of)]
     queue = iter(sorted(classes, key=len, reverse=True))
-    turn, outcomes = threading.Lock(), []
+    turn, outcomes = threading.Lock(), {}
 
     def done(outcome: Outcome) -> None:
         with turn:
-            outcomes.append(outcome)
+            outcomes[outcome.id] = together(outcomes[outcome.id], outcome) if outcome.id in outcomes else outcome
             report(outcome)
 
     def serve() -> None:
@@ -53,7 +54,13 @@ def run_tests(
         thread.start()
     for thread in threads:
         thread.join()
-    return sorted(outcomes, key=lambda outcome: outcome.id)
+    return sorted(outcomes.values(), key=lambda outcome: outcome.id)
+
+
+def together(one: Outcome, other: Outcome) -> Outcome:
+    """What became of a test that was run with several things: it failed when it failed with any, and passed when it passed with any."""
+    worse = max(one, other, key=lambda outcome: ("skipped", "passed", "failed").index(outcome.status))
+    return dataclasses.replace(worse, seconds=one.seconds + other.seconds)
 
 
 class Worker:

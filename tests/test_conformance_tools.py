@@ -6,10 +6,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conformance import failures, results, selection, web
+import yaml
+from conformance import disks, failures, results, selection, variants, web, workers
 from conformance.suite import Outcome
 
-from pileus.image.formats import Inspector
+from pileus.image.formats import Inspector, inspect
 
 ONE, TWO = "tempest.api.identity.test_a.A.test_one", "tempest.api.identity.test_a.A.test_two"
 THREE, FOUR = "tempest.api.network.test_n.N.test_three", "tempest.scenario.test_s.S.test_four"
@@ -111,3 +112,26 @@ def test_the_runner_serves_images_that_are_what_they_are_called():
         inspector.feed(data)
         looked.append(inspector.finish())
     assert [found.format for found in looked] == ["raw", "qcow2"] and all(found.safe for found in looked)
+
+
+def test_a_test_that_wants_another_cloud_gets_it():
+    hashed = "tempest.api.image.v2.test_images.LocationImportTest.test_add_location_for_image_with_do_secure_hash_true"
+    unhashed = "tempest.api.image.v2.test_images.LocationImportTest.test_add_location_with_do_secure_hash_false"
+    found = {variant.name: tests for variant, tests in variants.shared_out([unhashed, hashed, ONE])}
+    assert list(found.items()) == [("usual", [hashed, ONE]), ("unhashed", [unhashed])]
+    for variant in (variants.USUAL, *variants.VARIANTS):
+        assert variant.features.keys() == variants.USUAL.features.keys()
+        assert variant.image in variant.settings("[image]\nx = 1\n") and variant.settings("[image]\nx = 1\n").endswith("\nx = 1\n")
+
+
+def test_a_test_of_many_things_passed_when_it_failed_with_none_and_passed_with_one():
+    for one, other, all_of_it in (("passed", "skipped", "passed"), ("skipped", "failed", "failed"), ("failed", "passed", "failed")):
+        assert workers.together(outcome(ONE, one), outcome(ONE, other)).status == all_of_it
+
+
+def test_the_disks_are_what_they_are_called_and_the_bad_ones_are_bad(tmp_path: Path):
+    manifest = yaml.safe_load(disks.make(tmp_path / "disks").read_text())["images"]
+    assert manifest[0]["name"] == "raw"
+    for disk in manifest:
+        found = inspect(tmp_path / "disks" / disk["filename"])
+        assert disk["usable"] == (found.safe and found.format == disk["format"]), (disk, found)
