@@ -36,7 +36,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 async def examine(state: Path) -> list[Finding]:
     """Try everything out; changes nothing on the machine."""
     python = Finding(what="Python", ok=True, text=sys.version.split()[0])
-    return [python, _root(), _tools(), *_extras(), *await _qemu(state), *_network(), _space(state), _keys(state)]
+    return [python, _root(), _tools(), *_extras(), *await _qemu(state), *_network(), _space(state), _keys(state),
+            *await _image_stores(state)]
 
 
 def _keys(state: Path) -> Finding:
@@ -44,6 +45,23 @@ def _keys(state: Path) -> Finding:
     wrong = [text for folder in (*token_folders(config, state), credential_folder(config, state)) for text in weaknesses(folder)]
     wrong += exposed(saml_key(config, state))
     return Finding(what="keys", ok=not wrong, text="; ".join(wrong) or "only their owner can read them")
+
+
+async def _image_stores(state: Path) -> list[Finding]:
+    """Every store that images are kept in; a cloud runs without one that does not answer, but not with one that cannot be."""
+    from pileus.core.clock import Clock
+    from pileus.core.config import ConfigInvalid
+    from pileus.image.backends.condition import conditions
+    from pileus.image.backends.stores import Around, configured_stores
+    from pileus.image.backends.work import Workers
+
+    config = configuration(state).image
+    try:
+        stores = configured_stores(config, Around(state, Workers(0), Clock(), config))
+    except ConfigInvalid as wrong:
+        return [Finding(what="image stores", ok=False, text=str(wrong))]
+    return [Finding(what=f"image store {found.store}", ok=True if found.usable else None, text=found.text)
+            for found in await conditions(stores)]
 
 
 def _root() -> Finding:

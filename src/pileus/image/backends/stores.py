@@ -30,6 +30,12 @@ class Around(NamedTuple):
     web: ImageConfig                        # which addresses may be asked on behalf of users
 
 
+def configured_stores(config: ImageConfig, around: Around) -> Stores:
+    """The stores of a cloud: those it configures, or one of files. Raises ConfigInvalid."""
+    configured = config.stores or {"file": FileConfig(description="Files of this cloud", folder=config.folder)}
+    return Stores(configured, config.default_store, around)
+
+
 def file(config: FileConfig, around: Around) -> BlobStore:
     from pileus.image.backends.file import FileStore
 

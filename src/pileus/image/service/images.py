@@ -14,9 +14,8 @@ from pileus.core.context import EVERYONE, Context
 from pileus.core.db import Duplicate
 from pileus.core.kit import Kit
 from pileus.image.backends.base import StoreFailed
-from pileus.image.backends.config import FileConfig
 from pileus.image.backends.file import FileStore
-from pileus.image.backends.stores import Around, Stores
+from pileus.image.backends.stores import Around, configured_stores
 from pileus.image.backends.work import Workers
 from pileus.image.config import ImageConfig
 from pileus.image.errors import (
@@ -64,8 +63,7 @@ class Images:
         self.kit, self.config = kit, config
         self.store, self.member_store = ImageStore(kit.db), MemberStore(kit.db)
         self.workers = Workers(config.hash_threads)
-        configured = config.stores or {"file": FileConfig(description="Files of this cloud", folder=config.folder)}
-        self.stores = Stores(configured, config.default_store, Around(state, self.workers, kit.clock, config))
+        self.stores = configured_stores(config, Around(state, self.workers, kit.clock, config))
         self.members = Members(kit, config, self.store, self.member_store)
         self.metadefs = Metadefs(kit)
         protections = Path(config.property_protection_file) if config.property_protection_file else None
