@@ -153,7 +153,7 @@ async def test_ossn_0075_the_id_of_a_deleted_image_is_never_used_again():
 
 
 #: Some are for administrators, whom all images exist for.
-OF_ADMINISTRATORS = {"cache_image", "cache_delete", "restore_image"}
+OF_ADMINISTRATORS = {"cache_image", "cache_delete", "list_cached_nodes", "restore_image"}
 IMAGE_ROUTES = [route for route in API.routes if "{image_id}" in route.path and route.policy not in OF_ADMINISTRATORS]
 BODIES = {"PATCH": [{"op": "replace", "path": "/name", "value": "x"}], "POST": {"member": "p2"}, "PUT": {"status": "accepted"}}
 
