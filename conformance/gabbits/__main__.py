@@ -19,7 +19,6 @@ TOOLS = ("gabbi", "os-traits", "os-resource-classes")
 EXCLUDED = {
     "cors": "CORS is an option of oslo.middleware; the front of a cloud does it here",
     "non-cors": "likewise",
-    "basic-http_bad_content_length_not_int": "no HTTP server lets such a header through to an application",
 }
 
 

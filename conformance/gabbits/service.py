@@ -102,4 +102,4 @@ class Placement:
         async with falcon.testing.ASGIConductor(self.app) as conductor:
             return await conductor.simulate_request(
                 environ["REQUEST_METHOD"], "/placement" + environ["PATH_INFO"], host=environ["SERVER_NAME"],
-                port=int(environ["SERVER_PORT"]), query_string=environ.get("QUERY_STRING", ""), headers=headers, body=body)
+                port=int(environ["SERVER_PORT"]), query_string=environ.get("QUERY_STRING", ""), headers=headers, body=body or None)

@@ -180,6 +180,11 @@ def test_public_routes_need_no_token():
     assert got.status_code == 203 and got.headers["x-more"] == "1"
 
 
+def test_a_length_that_is_no_number_is_refused():
+    got = client().simulate_request("POST", "/thing/v2/things", headers={"X-Auth-Token": "good", "Content-Length": "hi mom"})
+    assert got.status_code == 400 and "content-length header must be an integer" in got.text
+
+
 async def test_half_a_body_is_not_taken_for_a_whole_one():
     """A client that goes away ends the stream with an error, not like the end of the body."""
     from tests.wire import pieces, send

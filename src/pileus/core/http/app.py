@@ -200,7 +200,9 @@ def _serves(route: Route, req: Request) -> bool:
 async def _body(api: Api, route: Route, req: Request) -> Any:
     """The decoded body. Raises Invalid for JSON that is none, or is not what the route takes."""
     length = req.header("content-length") or ""
-    if length.isdecimal() and int(length) > api.max_body:
+    if length and not length.isdecimal():
+        raise errors.Invalid("content-length header must be an integer")
+    if length and int(length) > api.max_body:
         raise errors.TooLarge()
     raw = req.raw = await req.falcon.stream.read()
     if len(raw) > api.max_body:
