@@ -2,6 +2,7 @@
 
 import pytest
 
+from pileus.compute.hypervisor.base import Power
 from pileus.compute.sagas.evacuate import EVACUATE
 from tests.cloud import TestCloud
 from tests.compute.test_resize import held, where
@@ -51,10 +52,32 @@ async def test_bad_orders_change_nothing():
         assert (await cloud.act(id, "evacuate", {})).status == 403
         await lose_host(cloud, id)
         for body, version in (({"host": "nowhere"}, "2.96"), ({"force": True}, "2.68"), ({"force": True}, "2.30"), ({}, "2.13"),
-                              ({"onSharedStorage": True}, "2.13"), ({"onSharedStorage": False}, "2.14")):
+                              ({"onSharedStorage": True, "adminPass": "x"}, "2.13"), ({"onSharedStorage": False}, "2.14")):
             assert (await evacuate(cloud, id, body, version)).status == 400, (body, version)
         got = await evacuate(cloud, id, {"onSharedStorage": False, "adminPass": "geheim"}, "2.13")
         assert got.status == 200 and got.json == {"adminPass": "geheim"}
+
+
+async def test_a_disk_that_is_said_to_be_shared_is_kept_or_nothing_is_done():
+    async with TestCloud(hosts=2) as cloud:
+        id = await cloud.boot()
+        lost = await lose_host(cloud, id)
+        other = next(name for name in cloud.drivers if name != lost)
+        got = await evacuate(cloud, id, {"onSharedStorage": True}, "2.13")
+        assert got.status == 200 and got.json == {"adminPass": None}
+        await cloud.settle()
+        server = await cloud.show(id)
+        assert server["status"] == "ERROR" and server["OS-EXT-SRV-ATTR:host"] == lost and "shared storage" in server["fault"]["message"]
+        assert {h for h, _ in await held(cloud)} == {lost}
+        spec = cloud.drivers[lost].spec(id)
+        await cloud.drivers[other].spawn(spec)
+        await cloud.drivers[other].power(id, Power.SHUTDOWN)
+        got = await evacuate(cloud, id, {"onSharedStorage": "true"}, "2.13")
+        assert got.status == 200 and got.json == {"adminPass": None}
+        await cloud.settle()
+        server = await cloud.show(id)
+        assert server["status"] == "ACTIVE" and server["OS-EXT-SRV-ATTR:host"] == other
+        assert cloud.drivers[other].spec(id).config_drive is None
 
 
 @pytest.mark.parametrize("cut", interruptions(EVACUATE), ids=str)

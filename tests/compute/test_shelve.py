@@ -87,7 +87,7 @@ async def test_where_to_can_be_said():
         assert (await cloud.act(id, "unshelve", {"availability_zone": "zone-1"})).status == 409
         await cloud.act(id, "shelve")
         await cloud.settle(70)
-        for body, version in (({"availability_zone": "none"}, "2.96"), ({}, "2.96"), ({"host": host}, "2.90"), ({"what": 1}, "2.77"),
+        for body, version in (({"availability_zone": "none"}, "2.96"), ({}, "2.90"), ({"host": host}, "2.90"), ({"what": 1}, "2.77"),
                               ({"availability_zone": None}, "2.77")):
             assert (await cloud.act(id, "unshelve", body, cloud="pileus-admin", version=version)).status == 400, body
         assert (await cloud.act(id, "unshelve", {"host": host})).status == 403

@@ -9,7 +9,7 @@ import pytest
 from pileus.core.errors import CloudError
 from pileus.image.backends.base import StoreFailed
 from pileus.image.backends.config import FileConfig, HttpConfig
-from pileus.image.local import LocalImages
+from pileus.image.local import KEPT, LocalImages
 from pileus.image.sagas.add_location import ADD_LOCATION
 from tests.image.formats import images as samples
 from tests.image.service import ROOT, glance
@@ -143,6 +143,24 @@ async def test_a_server_that_changes_its_mind_is_noticed_where_a_copy_is_made(tm
         assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
         finds(g)
         assert Path(await local.path(image["id"])).read_bytes() == b"bytes"
+
+
+async def test_a_copy_stays_with_a_host_for_a_day_after_it_was_last_wanted(tmp_path):
+    async with glance(**STORES) as g:
+        image = await located(g)
+        local = LocalImages(g.images, tmp_path)
+        finds(g)
+        file = await local.path(image["id"])
+        assert await local.prune({file}) == await local.prune(set()) == 0
+        await g.clock_on(KEPT.total_seconds() / 2)
+        assert await local.path(image["id"]) == file
+        await g.clock_on(KEPT.total_seconds() / 2 + 60)
+        assert await local.prune(set()) == 0 and await LocalImages(g.images, tmp_path).prune(set()) == 0
+        await g.clock_on(KEPT.total_seconds() / 2)
+        assert await local.prune({file}) == 0 and await local.prune(set()) == 1
+        await local.path(image["id"])
+        await g.member().delete(f"{ROOT}/{image['id']}")
+        assert await local.prune(set()) == 1, "the image is gone"
 
 
 async def test_an_image_deleted_while_it_is_looked_at():

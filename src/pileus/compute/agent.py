@@ -126,6 +126,10 @@ class Agent:
     async def guests(self) -> list[GuestState]:
         return await self.driver.guests()
 
+    async def cache_image(self, image_id: str) -> None:
+        with self._building():
+            await self.images.path(image_id)
+
     # -- the disk ------------------------------------------------------------------------------------------------------
     async def snapshot(self, guest_id: str, image_id: str, format: str) -> None:
         await self.transfers.snapshot(guest_id, image_id, format)

@@ -29,6 +29,26 @@ class ZoneNotPinnable(Conflict):
     message = "Server can only be pinned to its current availability zone '{current}', but '{wanted}' was requested."
 
 
+class StorageNotShared(Conflict):
+    code, message = "server.storage_not_shared", "Invalid state of instance files on shared storage"
+
+
+class VolumeNotFound(NotFound):
+    code, message = "compute.volume_not_found", "Volume {id} could not be found."
+
+
+class SnapshotNotFound(NotFound):
+    code, message = "compute.snapshot_not_found", "Snapshot {id} could not be found."
+
+
+class VolumeNotAttached(NotFound):
+    code, message = "server.volume_not_attached", "Instance {server} is not attached to volume {volume}"
+
+
+class ShareNotFound(NotFound):
+    code, message = "compute.share_not_found", "Share {id} could not be found."
+
+
 class FlavorNotFound(NotFound):
     code, message = "flavor.not_found", "Flavor {id} could not be found."
 

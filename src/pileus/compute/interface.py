@@ -88,6 +88,10 @@ class ComputeAgent(Interface, topic="compute"):
     async def guests(self) -> list[GuestState]: ...
 
     @takes(COPYING)
+    async def cache_image(self, image_id: str) -> None:
+        """Have the image's bytes on this host, for servers to come."""
+
+    @takes(COPYING)
     async def snapshot(self, guest_id: str, image_id: str, format: str) -> None:
         """Fill the image with the guest's root disk."""
 

@@ -8,12 +8,16 @@ import asyncio
 import errno
 import os
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pileus.core.context import EVERYONE
+from pileus.core.errors import NotFound
 from pileus.image.backends.file import FileStore
 from pileus.image.service import Images
 
+#: How long a copy stays that no guest uses: another guest may be made of the image.
+KEPT = timedelta(days=1)
 #: The folder, beside the files, of those that are still being copied.
 ARRIVING = "arriving"
 
@@ -25,10 +29,12 @@ class LocalImages:
         self.images, self.folder = images, folder
         self.arriving = FileStore([folder / ARRIVING], images.workers)
         self.started = False
+        self.asked: dict[str, datetime] = {}        # when each file was last wanted
 
     async def path(self, image_id: str) -> str:
         """Raises ImageNotFound, or ImageInWrongState while the image has no bytes. Repeatable."""
         link = self.folder / image_id
+        self.asked[image_id] = self.images.kit.clock.now()
         if not link.exists():
             stored = await self.images.local_path(image_id)
             if stored is not None:
@@ -53,11 +59,22 @@ class LocalImages:
         await self.images.snapshots.fill(image_id, self.images.snapshots.blocks(file))
 
     async def prune(self, used: set[str]) -> int:
-        """Remove links that no guest uses and that are all that is left of their image."""
-        gone = [p for p in self.folder.glob("*") if p.is_file() and str(p) not in used and p.stat().st_nlink == 1]
+        """Remove links that no guest uses and that are all that is left of their image, and copies that nobody wanted for long."""
+        alone = [p for p in self.folder.glob("*") if p.is_file() and str(p) not in used and p.stat().st_nlink == 1]
+        gone = [p for p in alone if not await self._worth_keeping(p.name)]
         for path in gone:
             path.unlink(missing_ok=True)
+            self.asked.pop(path.name, None)
         return len(gone)
+
+    async def _worth_keeping(self, image_id: str) -> bool:
+        """A file that was here before this process began counts as wanted now."""
+        try:
+            await self.images.get(image_id, EVERYONE)
+        except NotFound:
+            return False
+        now = self.images.kit.clock.now()
+        return now - self.asked.setdefault(image_id, now) < KEPT
 
 
 def _link(stored: Path, link: Path) -> None:

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from pileus.compute.api.fields import NAME_PATTERN, MetadataKey, MetadataValue, Name, moment, only_key
-from pileus.compute.api.os_services import HostName
+from pileus.compute.api.fields import NAME_PATTERN, UUID_PATTERN, HostName, MetadataKey, MetadataValue, Name, moment, only_key
 from pileus.compute.api.query import Parameters
 from pileus.compute.model.aggregate import Aggregate
 from pileus.core.errors import Invalid
@@ -50,6 +49,14 @@ class AggregateAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     add_host: HostOf | UnsetType = UNSET
     remove_host: HostOf | UnsetType = UNSET
     set_metadata: MetadataOf | UnsetType = UNSET
+
+
+class CachedImage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: Annotated[str, Meta(pattern=UUID_PATTERN)]
+
+
+class ImagesToCache(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    cache: Annotated[list[CachedImage], Meta(min_length=1)]
 
 
 READ = Parameters({}, strict=(2, 102))
@@ -103,6 +110,14 @@ async def act(req: Request, aggregate_id: str, body: AggregateAction) -> dict[st
     return {"aggregate": view(changed)}
 
 
+async def cache_images(req: Request, aggregate_id: str, body: ImagesToCache) -> None:
+    """Have the aggregate's hosts fetch images before a server needs them."""
+    ids = [image.id for image in body.cache]
+    if len(set(ids)) < len(ids):
+        raise Invalid("Duplicate images in request")
+    await req.services.compute.image_caches.fetch(_id(aggregate_id), ids)
+
+
 ALL, ONE, RULE = "/v2.1/os-aggregates", "/v2.1/os-aggregates/{aggregate_id}", "os_compute_api:os-aggregates:"
 ROUTES = [
     Route("GET", ALL, list_aggregates, policy=RULE + "index"),
@@ -111,6 +126,7 @@ ROUTES = [
     Route("PUT", ONE, update_aggregate, policy=RULE + "update", body=AggregateUpdate),
     Route("DELETE", ONE, delete_aggregate, policy=RULE + "delete"),
     Route("POST", ONE + "/action", act, policy=RULE + "action", body=AggregateAction),
+    Route("POST", ONE + "/images", cache_images, policy="compute:aggregates:images", body=ImagesToCache, ok=202, since=(2, 81)),
 ]
 
 

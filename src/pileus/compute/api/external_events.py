@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from pileus.compute.api.fields import check_uuid
 from pileus.compute.service.events import Event
@@ -22,7 +22,7 @@ class EventNew(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     name: str
     server_uuid: str
     status: Literal["failed", "completed", "in-progress"] = "completed"
-    tag: Annotated[str, Meta(max_length=255)] | None = None
+    tag: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET
 
 
 class Events(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,7 +35,7 @@ async def create_events(req: Request, body: Events) -> Reply:
         if event.name not in NAMES or req.version < NAMES[event.name]:
             raise Invalid(f"Invalid input for field/attribute name. Value: {event.name}. '{event.name}' is not one of the known events.")
     codes = await req.services.compute.events.take(
-        [Event(name=e.name, server_id=e.server_uuid, tag=e.tag, status=e.status) for e in body.events])
+        [Event(name=e.name, server_id=e.server_uuid, tag=None if e.tag is UNSET else e.tag, status=e.status) for e in body.events])
     if 200 not in codes:
         raise NotFound("No instances found for any event")
     return Reply(200 if all(code == 200 for code in codes) else 207,

@@ -48,11 +48,13 @@ Flag = (
         "no",
     ]
 )
+HostName = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-._]*\Z")]
 Description = Annotated[str, Meta(max_length=65535, pattern=rf"^[^{_UNPRINTABLE}]*\Z")]
 MetadataKey = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9\-_:. ]+\Z")]
 MetadataValue = Annotated[str, Meta(max_length=255)]
 
 _TRUE = frozenset({"true", "1", "on", "yes"})
+UUID_PATTERN = r"^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}\Z"
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 
 

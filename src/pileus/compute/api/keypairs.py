@@ -22,7 +22,7 @@ class KeypairNew(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: Annotated[str, Meta(min_length=1, max_length=255, pattern=NAME)]
     public_key: str
     type: Type = "ssh"
-    user_id: str | None = None
+    user_id: str = ""
 
 
 class KeypairCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,7 +35,7 @@ class KeypairOrdered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     name: Annotated[str, Meta(min_length=1, max_length=255, pattern=OLD_NAME)]
     public_key: str | UnsetType = UNSET
     type: Type = "ssh"
-    user_id: Annotated[str | None, since(2, 10)] = None
+    user_id: Annotated[str, since(2, 10)] = ""
 
 
 class KeypairOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,7 +118,7 @@ ROUTES = [
 ]
 
 
-def _owner(req: Request, user_id: str | None) -> str:
+def _owner(req: Request, user_id: str) -> str:
     """Whose the new key pair is. Raises PolicyForbids when the caller may not make one for that user."""
     owner = user_id or req.who.user_id or ""
     req.enforce("os_compute_api:os-keypairs:create", {"user_id": owner, "project_id": req.who.project_id})

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from pileus.compute.api.fields import Flag, check_uuid, flag, moment
+from pileus.compute.api.fields import Flag, HostName, check_uuid, flag, moment
 from pileus.compute.api.query import ALWAYS, Parameters
 from pileus.compute.errors import ServiceNotFound, ServiceNotUpdatable
 from pileus.compute.model.host import Service
@@ -16,7 +16,6 @@ from pileus.core.errors import Invalid, NotFound
 from pileus.core.http import Request, Route, since
 
 Reason = Annotated[str, Meta(min_length=1, max_length=255)]
-HostName = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-._]*\Z")]
 
 
 class ServiceUpdate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -50,3 +50,13 @@ class RebuildOrder(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, bytes] = {}
     key_name: str | msgspec.UnsetType | None = msgspec.UNSET       # None: without a key from now on
     changes: dict = {}
+
+
+class EvacuationOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """How a server is to leave a host that is down."""
+
+    host: str | None
+    forced: bool                            # to the host, whatever the scheduler says of it
+    admin_pass: str | None                  # None: what is on its disk stays as it is
+    shared: bool                            # its disk is in reach of the other hosts
+    stop: bool                              # it is off there, whatever it was

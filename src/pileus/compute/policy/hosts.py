@@ -14,6 +14,7 @@ VERBS = {
     "os-availability-zone": ("detail",),
 }
 DEFAULTS = {f"os_compute_api:{noun}:{verb}": ADMIN for noun, verbs in VERBS.items() for verb in verbs} | {
+    "compute:aggregates:images": ADMIN,
     "os_compute_api:os-availability-zone:list": ANYBODY,
     "os_compute_api:os-aggregates:action": ANYBODY,  # each action enforces its own rule
 }

@@ -1,6 +1,7 @@
 """Evacuate: a server whose host is down is built anew on another one, from its image, with its ports and addresses.
 
-What was on its disk is not there: hosts share none. The guest it left behind is destroyed when its host is back (its audit sees
+What was on its disk is not there, unless an administrator says that hosts share their disks and the destination finds it: then the
+guest is started from it. The guest it left behind is destroyed when its host is back (its audit sees
 that the server is elsewhere).
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pileus.compute.errors import StorageNotShared
 from pileus.compute.hypervisor.base import Power
 from pileus.compute.interface import Build, ImageRef
 from pileus.compute.model.migration import Migration
@@ -25,10 +27,11 @@ class Evacuate(msgspec.Struct, kw_only=True):
     request_id: str
     migration: str
     image: ImageRef
-    admin_pass: str
+    admin_pass: str | None
     stopped: bool                           # it is off afterwards
     destination: str | None = None
     forced: bool = False
+    shared: bool = False                    # its disk is said to be in reach of the destination: it is kept
     superseded: list[str] = []              # moves that its host was in the middle of: they are given up
 
 
@@ -51,6 +54,8 @@ async def build(s: Evacuate, c: Conductor) -> None:
     server, m = await _moving(s, c)
     assert m.dest_host is not None
     await bind_ports(server, m.dest_host, c)
+    if s.shared and not any(guest.id == server.id for guest in await c.agent(m.dest_host).guests()):
+        raise StorageNotShared()
     guest = await guest_spec(server, c, format=s.image.format, admin_pass=s.admin_pass)
     await c.agent(m.dest_host).spawn(Build(guest=guest, image=s.image))
     if s.stopped:

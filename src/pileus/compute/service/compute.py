@@ -9,6 +9,7 @@ from pileus.compute.config import ComputeConfig
 from pileus.compute.interface import CONTROL, ComputeReports, MetadataAnswers
 from pileus.compute.metadata.service import Metadata
 from pileus.compute.metadata.vendor import vendor_data
+from pileus.compute.sagas.cache_images import CACHE_IMAGES
 from pileus.compute.sagas.conductor import Conductor
 from pileus.compute.sagas.create_server import CREATE_SERVER
 from pileus.compute.sagas.delete_server import DELETE_SERVER
@@ -27,6 +28,7 @@ from pileus.compute.service.consoles import Consoles
 from pileus.compute.service.events import ExternalEvents
 from pileus.compute.service.fixed_ips import FixedIps
 from pileus.compute.service.floating_ips import FloatingIps
+from pileus.compute.service.image_caches import ImageCaches
 from pileus.compute.service.insides import Insides
 from pileus.compute.service.interfaces import Interfaces
 from pileus.compute.service.moving import Moving
@@ -47,7 +49,7 @@ from pileus.compute.store.records import Records
 from pileus.core.kit import Kit
 
 SAGAS = [CREATE_SERVER, DELETE_SERVER, CHANGE_POWER, ATTACH_INTERFACE, DETACH_INTERFACE, TAKE_SNAPSHOT, REBUILD, RESIZE, CONFIRM_RESIZE,
-         REVERT_RESIZE, RESCUE, UNRESCUE, SHELVE, OFFLOAD, UNSHELVE, LIVE_MIGRATE, EVACUATE]
+         REVERT_RESIZE, RESCUE, UNRESCUE, SHELVE, OFFLOAD, UNSHELVE, LIVE_MIGRATE, EVACUATE, CACHE_IMAGES]
 
 
 class Compute(Resources):
@@ -69,6 +71,7 @@ class Compute(Resources):
         self.live_migrations = LiveMigrations(self.servers, self.resizes)
         self.evacuations = Evacuations(self.servers, self.resizes)
         self.shelving = Shelving(self.servers, self.snapshots)
+        self.image_caches = ImageCaches(kit, self.aggregates)
         self.interfaces = Interfaces(kit, servers=self.servers, network=network, actions=self.actions)
         self.consoles = Consoles(kit, config, servers=self.servers, tokens=ConsoleTokens(kit.db))
         self.security_groups = SecurityGroups(servers=self.servers, network=network)

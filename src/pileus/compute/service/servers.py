@@ -35,7 +35,7 @@ from pileus.compute.service.scheduling import Scheduling
 from pileus.compute.store.records import Records
 from pileus.compute.store.servers import ServerFilter
 from pileus.core.context import CLOUD, EVERYONE, Context
-from pileus.core.errors import Conflict, Invalid, NotFound
+from pileus.core.errors import Conflict, Forbidden, Invalid, NotFound
 from pileus.core.kit import Kit
 
 
@@ -116,10 +116,17 @@ class Servers:
             flavor = await self.resources.flavors.get(order.flavor_id, who)
         except NotFound as absent:
             raise InvalidInput(reason=f"Flavor {order.flavor_id} could not be found.") from absent
+        self.check_disk(who, flavor)
         check_fits(image, flavor)
         hardware.properties(image_properties(image), flavor.extra_specs, flavor.vcpus, flavor.memory_mb)
         self.scheduling.pci(flavor.extra_specs)
         return flavor
+
+    def check_disk(self, who: Context, flavor: Flavor) -> None:
+        """A flavor without a disk of its own makes disks as large as images say, which not everybody may have. Raises Forbidden."""
+        may = "os_compute_api:servers:create:zero_disk_flavor"
+        if not flavor.root_gib and not self.kit.policy.check(may, who, {"project_id": who.project_id}):
+            raise Forbidden("Only volume-backed servers are allowed for flavors with zero disk.")
 
     async def _check_placement(self, who: Context, order: ServerOrder) -> None:
         """Zones, hosts and groups that the order names must exist."""
@@ -294,7 +301,8 @@ class Servers:
 
     async def unlock(self, id: str, who: Context) -> None:
         server = await self.get(id, who)
-        if server.locked_by == "admin" and not who.is_admin:
+        override = {"project_id": server.project_id}
+        if server.locked_by == "admin" and not self.kit.policy.check("os_compute_api:os-lock-server:unlock:unlock_override", who, override):
             raise ServerLocked(id=id)
         await self.store.update(id, self.kit.clock.now(), locked_by=None, locked_reason=None)
         await self.done(id, "unlock", who)

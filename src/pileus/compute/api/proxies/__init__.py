@@ -4,7 +4,16 @@ nobody gets through here what is refused there.
 """
 
 # SPDX-License-Identifier: Apache-2.0
-from pileus.compute.api.proxies import floating_ips, image_metadata, images, networks, security_group_rules, security_groups
+from pileus.compute.api.proxies import (
+    baremetal,
+    floating_ips,
+    image_metadata,
+    images,
+    networks,
+    security_group_rules,
+    security_groups,
+    volumes,
+)
 
 ROUTES = [
     *security_groups.ROUTES,
@@ -13,4 +22,6 @@ ROUTES = [
     *networks.ROUTES,
     *images.ROUTES,
     *image_metadata.ROUTES,
+    *volumes.ROUTES,
+    *baremetal.ROUTES,
 ]

@@ -119,7 +119,7 @@ def _show(image: Image, req: Request) -> dict[str, Any]:
         "minDisk": image.min_disk,
         "minRam": image.min_ram,
         "metadata": image.properties,
-        "OS-EXT-IMG-SIZE:size": image.size,
+        "OS-EXT-IMG-SIZE:size": image.size or 0,
     }
     if (server_id := image.properties.get(SNAPSHOT_OF)) is not None:
         view["server"] = {"id": server_id, "links": self_links(req, "servers", server_id)}

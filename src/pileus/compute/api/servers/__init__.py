@@ -1,8 +1,15 @@
 """The servers resource: `crud.py` order, list, show, change, delete; `actions.py` what is done to one; `parts.py` its parts
-(metadata, tags, addresses, interfaces, action records); `bodies.py` and `views.py` what goes in and out."""
+(metadata, tags, addresses, interfaces, action records); `bodies.py` and `views.py` what goes in and out.
+`attachments.py` what other services attach to one."""
 
 # SPDX-License-Identifier: Apache-2.0
-from pileus.compute.api.servers import actions, crud, inside, parts
+from msgspec.structs import replace
+
+from pileus.compute.api.servers import actions, attachments, crud, inside, parts
 from pileus.compute.api.servers.verbs import live_migrate
 
-ROUTES = [*crud.ROUTES, *actions.ROUTES, *parts.ROUTES, *inside.ROUTES, *live_migrate.ROUTES]
+SERVERS = "/v2.1/servers"
+#: Until 2.102 the first ones had a second name.
+ALIASES = [replace(route, path=route.path.replace(SERVERS, "/v2.1/os-volumes_boot"), until=(2, 102))
+           for route in (*crud.ROUTES, *actions.ROUTES)]
+ROUTES = [*ALIASES, *crud.ROUTES, *actions.ROUTES, *parts.ROUTES, *attachments.ROUTES, *inside.ROUTES, *live_migrate.ROUTES]

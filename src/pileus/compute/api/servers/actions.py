@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from pileus.compute.api import consoles
 from pileus.compute.api.proxies.fixed_ips import AddFixedIp, RemoveFixedIp, add_fixed_ip, remove_fixed_ip
 from pileus.compute.api.proxies.floating_ips import AddFloatingIp, RemoveFloatingIp, add_floating_ip, remove_floating_ip
 from pileus.compute.api.servers.bodies import Closed
+from pileus.compute.api.servers.values import given
 from pileus.compute.api.servers.verbs import ServerAction, decoded, evacuate, images, inside, live_migrate, rebuild, rescue, resize, shelve
 from pileus.compute.model.server import ACTIVE, ERROR
-from pileus.core.errors import Gone, Invalid
-from pileus.core.http import Reply, Request, Route, since
+from pileus.core.errors import Gone, Invalid, NotFound
+from pileus.core.http import Reply, Request, Route
 
 #: From then on clients ask the network service.
 ADDRESSES_UNTIL = (2, 43)
@@ -40,7 +41,7 @@ class ResetState(Closed):
 
 
 class Lock(Closed):
-    locked_reason: Annotated[Annotated[str, Meta(min_length=1, max_length=255)] | None, since(2, 73)] = None
+    locked_reason: Annotated[str, Meta(min_length=1, max_length=255)] | UnsetType = UNSET
 
 
 async def server_action(req: Request, server_id: str, body: dict[str, Any]):
@@ -48,8 +49,10 @@ async def server_action(req: Request, server_id: str, body: dict[str, Any]):
         raise Invalid("There must be exactly one action.")
     name, value = next(iter(body.items()))
     action = ACTIONS.get(name)
-    if action is None or not action.first <= req.version <= action.last:
+    if action is None:
         raise Invalid(f"There is no such action: {name}")
+    if not action.first <= req.version <= action.last:
+        raise NotFound()
     server = await req.services.compute.servers.get(server_id, req.who)
     req.enforce(action.policy, {"project_id": server.project_id, "user_id": server.user_id})
     args = () if action.body is None else (decoded(name, value, action.body, req),)
@@ -69,8 +72,10 @@ async def reboot(req: Request, server_id: str, body: Reboot) -> None:
     await req.services.compute.servers.change_power(server_id, f"reboot_{body.type.lower()}", req.who)
 
 
-async def lock(req: Request, server_id: str, body: Lock | None) -> None:
-    await req.services.compute.servers.lock(server_id, req.who, body.locked_reason if body else None)
+async def lock(req: Request, server_id: str, body: Any) -> None:
+    """Before 2.73 there was no reason, and whatever was said was ignored."""
+    reason = decoded("lock", body, Lock | None, req) if req.version >= (2, 73) else None
+    await req.services.compute.servers.lock(server_id, req.who, given(reason.locked_reason) if reason else None)
 
 
 async def unlock(req: Request, server_id: str) -> None:
@@ -130,7 +135,7 @@ ACTIONS: dict[str, ServerAction] = {
     "unpause": ServerAction(run=power("unpause"), policy="os_compute_api:os-pause-server:unpause"),
     "suspend": ServerAction(run=power("suspend"), policy="os_compute_api:os-suspend-server:suspend"),
     "resume": ServerAction(run=power("resume"), policy="os_compute_api:os-suspend-server:resume"),
-    "lock": ServerAction(run=lock, policy="os_compute_api:os-lock-server:lock", body=Lock | None),
+    "lock": ServerAction(run=lock, policy="os_compute_api:os-lock-server:lock", body=Any),
     "unlock": ServerAction(run=unlock, policy="os_compute_api:os-lock-server:unlock"),
     "os-resetState": ServerAction(run=reset_state, policy="os_compute_api:os-admin-actions:reset_state", body=ResetState),
     "forceDelete": ServerAction(run=force_delete, policy="os_compute_api:os-deferred-delete:force"),

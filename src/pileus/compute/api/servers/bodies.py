@@ -6,12 +6,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
+from pileus.compute.api.fields import UUID_PATTERN, Flag, HostName, Name
 from pileus.core.http import since, until
 
-#: Printable, at least one character that is no blank. Control characters and lone surrogates are refused.
-Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")]
 Description = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
 Key = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9\-_:. ]{1,255}$")]
 Value = Annotated[str, Meta(max_length=255)]
@@ -20,8 +19,8 @@ Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*$")]
 DiskConfig = Literal["AUTO", "MANUAL"]
 #: Since 2.94 it may have a domain; before, see `changes/servers.py`.
 Hostname = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9\-._]*\Z")]
+Certificates = Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1, max_length=50)]
 Count = int | Annotated[str, Meta(pattern=r"^[0-9]+$")]
-Flag = bool | str
 
 
 class Closed(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -32,7 +31,7 @@ class NetworkWanted(Closed):
     uuid: str | None = None
     port: str | None = None
     fixed_ip: str | None = None
-    tag: Annotated[str | None, since(2, 32)] = None
+    tag: Annotated[Tag | UnsetType, since(2, 32)] = UNSET
 
 
 class GroupWanted(Closed):
@@ -65,33 +64,33 @@ class BlockDevice(msgspec.Struct, kw_only=True):
 class ServerNew(Closed):
     name: Name
     flavor: str | int = msgspec.field(name="flavorRef")
-    image: str | None = msgspec.field(name="imageRef", default=None)
+    image: str = msgspec.field(name="imageRef", default="")
     networks: list[NetworkWanted] | Literal["auto", "none"] | None = None
-    key_name: Name | None = None
+    key_name: Name | UnsetType = UNSET
     metadata: Metadata = {}
     personality: Annotated[list[File], until(2, 56)] = []
-    user_data: Annotated[str, Meta(max_length=65535)] | None = None
-    config_drive: Flag | None = None
-    security_groups: list[GroupWanted] | None = None
-    availability_zone: Name | None = None
-    min_count: Count | None = None
-    max_count: Count | None = None
+    user_data: Annotated[str, Meta(max_length=65535)] | UnsetType = UNSET
+    config_drive: Flag = False
+    security_groups: list[GroupWanted] = []
+    availability_zone: Name | UnsetType = UNSET
+    min_count: Count | UnsetType = UNSET
+    max_count: Count | UnsetType = UNSET
     return_reservation_id: Flag = False
     block_device_mapping: list[dict[str, Any]] = []
     block_device_mapping_v2: list[BlockDevice] = []
-    admin_pass: str | None = msgspec.field(name="adminPass", default=None)
-    access_ip_v4: str | None = msgspec.field(name="accessIPv4", default=None)
-    access_ip_v6: str | None = msgspec.field(name="accessIPv6", default=None)
+    admin_pass: str = msgspec.field(name="adminPass", default="")
+    access_ip_v4: str | UnsetType = msgspec.field(name="accessIPv4", default=UNSET)
+    access_ip_v6: str | UnsetType = msgspec.field(name="accessIPv6", default=UNSET)
     disk_config: DiskConfig = msgspec.field(name="OS-DCF:diskConfig", default="MANUAL")
     description: Annotated[Description | None, since(2, 19)] = None
     tags: Annotated[Annotated[list[Tag], Meta(max_length=50)], since(2, 52)] = []
-    trusted_image_certificates: Annotated[Annotated[list[str], Meta(max_length=50)] | None, since(2, 63)] = None
-    host: Annotated[str | None, since(2, 74)] = None
-    hypervisor_hostname: Annotated[str | None, since(2, 74)] = None
-    hostname: Annotated[Hostname | None, since(2, 90)] = None
+    trusted_image_certificates: Annotated[Certificates | None, since(2, 63)] = None
+    host: Annotated[HostName | UnsetType, since(2, 74)] = UNSET
+    hypervisor_hostname: Annotated[HostName | UnsetType, since(2, 74)] = UNSET
+    hostname: Annotated[Hostname | UnsetType, since(2, 90)] = UNSET
 
 
-ServerId = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$")]
+ServerId = Annotated[str, Meta(pattern=UUID_PATTERN)]
 
 
 class Hints(msgspec.Struct, kw_only=True):
@@ -114,14 +113,14 @@ class ServerCreate(Closed):
 
 
 class ServerChange(Closed):
-    name: Name | msgspec.UnsetType = msgspec.UNSET
-    access_ip_v4: str | msgspec.UnsetType | None = msgspec.field(name="accessIPv4", default=msgspec.UNSET)
-    access_ip_v6: str | msgspec.UnsetType | None = msgspec.field(name="accessIPv6", default=msgspec.UNSET)
-    disk_config: DiskConfig | msgspec.UnsetType = msgspec.field(name="OS-DCF:diskConfig", default=msgspec.UNSET)
-    description: Annotated[Description | msgspec.UnsetType | None, since(2, 19)] = msgspec.UNSET
-    hostname: Annotated[Hostname | msgspec.UnsetType, since(2, 90)] = msgspec.UNSET
-    pinned_zone: Annotated[Name | msgspec.UnsetType | None, since(2, 104)] = msgspec.field(
-        name="pinned_availability_zone", default=msgspec.UNSET)
+    name: Name | UnsetType = UNSET
+    access_ip_v4: str | UnsetType = msgspec.field(name="accessIPv4", default=UNSET)
+    access_ip_v6: str | UnsetType = msgspec.field(name="accessIPv6", default=UNSET)
+    disk_config: DiskConfig | UnsetType = msgspec.field(name="OS-DCF:diskConfig", default=UNSET)
+    description: Annotated[Description | UnsetType | None, since(2, 19)] = UNSET
+    hostname: Annotated[Hostname | UnsetType, since(2, 90)] = UNSET
+    pinned_zone: Annotated[Name | UnsetType | None, since(2, 104)] = msgspec.field(
+        name="pinned_availability_zone", default=UNSET)
 
 
 class ServerUpdate(Closed):
@@ -141,11 +140,11 @@ class TagsBody(Closed):
 
 
 class InterfaceNew(Closed):
-    net_id: str | None = None
-    port_id: str | None = None
-    fixed_ips: list[dict[str, str]] | None = None
-    tag: Annotated[str | None, since(2, 49)] = None
+    net_id: str | UnsetType = UNSET
+    port_id: str | UnsetType = UNSET
+    fixed_ips: list[dict[str, str]] | UnsetType = UNSET
+    tag: Annotated[Tag | UnsetType, since(2, 49)] = UNSET
 
 
 class InterfaceAttach(Closed):
-    interface: InterfaceNew | None = msgspec.field(name="interfaceAttachment", default=None)
+    interface: InterfaceNew = msgspec.field(name="interfaceAttachment", default_factory=InterfaceNew)

@@ -9,7 +9,7 @@ import msgspec
 
 from pileus.compute.api.servers.bodies import Hints, NetworkWanted, ServerCreate, ServerNew, ServerUpdate
 from pileus.compute.api.servers.query import wanted
-from pileus.compute.api.servers.values import address, boolean, clean_name, count, decoded_base64
+from pileus.compute.api.servers.values import address, boolean, count, decoded_base64, given
 from pileus.compute.api.servers.views import links, show_brief, show_server, show_update, shown
 from pileus.compute.model.order import ServerOrder, WantedNetwork
 from pileus.core.errors import Invalid
@@ -48,8 +48,6 @@ async def show(req: Request, server_id: str):
 
 async def update_server(req: Request, server_id: str, body: ServerUpdate):
     values = {f: v for f in body.server.__struct_fields__ if (v := getattr(body.server, f)) is not msgspec.UNSET}
-    if "name" in values:
-        values["name"] = clean_name(values["name"], req)
     for field, version in (("access_ip_v4", 4), ("access_ip_v6", 6)):
         if field in values:
             values[field] = address(values[field], version)
@@ -94,26 +92,26 @@ def _order(req: Request, body: ServerCreate) -> ServerOrder:
     if low > high:
         raise Invalid("min_count must be <= max_count")
     return ServerOrder(
-        name=clean_name(new.name, req), flavor_id=str(new.flavor), image_id=_image(new), networks=_networks(new.networks),
-        key_name=new.key_name, metadata=new.metadata, tags=tuple(dict.fromkeys(new.tags)),
+        name=new.name, flavor_id=str(new.flavor), image_id=_image(new), networks=_networks(new.networks),
+        key_name=given(new.key_name), metadata=new.metadata, tags=tuple(dict.fromkeys(new.tags)),
         description=new.description if req.version >= (2, 19) else new.name,
-        hostname=new.hostname, user_data=_user_data(new.user_data), config_drive=boolean(new.config_drive or False, "config_drive"),
-        security_groups=tuple(dict.fromkeys(g.name for g in new.security_groups or ())) or ("default",), availability_zone=zone,
-        force_host=force_host, force_node=force_node, wanted_host=new.host or None,
-        wanted_node=new.hypervisor_hostname or None, scheduler_hints=_hints(body), min_count=low, max_count=high,
+        hostname=given(new.hostname), user_data=_user_data(given(new.user_data)), config_drive=boolean(new.config_drive, "config_drive"),
+        security_groups=tuple(dict.fromkeys(g.name for g in new.security_groups)) or ("default",), availability_zone=zone,
+        force_host=force_host, force_node=force_node, wanted_host=given(new.host),
+        wanted_node=given(new.hypervisor_hostname), scheduler_hints=_hints(body), min_count=low, max_count=high,
         disk_config=new.disk_config, access_ip_v4=address(new.access_ip_v4, 4), access_ip_v6=address(new.access_ip_v6, 6),
-        admin_pass=new.admin_pass, files={f.path: decoded_base64(f.contents, "Personality") for f in new.personality},
+        admin_pass=new.admin_pass or None, files={f.path: decoded_base64(f.contents, "Personality") for f in new.personality},
         trusted_image_certificates=new.trusted_image_certificates)
 
 
 def _zone(req: Request, new: ServerNew) -> tuple[str | None, str | None, str | None]:
     """`zone:host:node` forces a host, for administrators; so is it to want one by `host` and `hypervisor_hostname`."""
-    zone, host, node = new.availability_zone, None, None
+    zone, host, node = given(new.availability_zone), None, None
     if zone and ":" in zone:
         zone, _, rest = zone.partition(":")
         host, _, node = rest.partition(":")
         req.enforce("os_compute_api:servers:create:forced_host")
-    if new.host or new.hypervisor_hostname:
+    if given(new.host) or given(new.hypervisor_hostname):
         req.enforce("compute:servers:create:requested_destination")
     return zone or None, host or None, node or None
 
@@ -137,7 +135,7 @@ def _image(new: ServerNew) -> str:
 def _networks(wanted: list[NetworkWanted] | str | None) -> tuple[WantedNetwork, ...] | str | None:
     if wanted is None or isinstance(wanted, str):
         return wanted
-    return tuple(WantedNetwork(network_id=n.uuid, port_id=n.port, fixed_ip=n.fixed_ip, tag=n.tag) for n in wanted)
+    return tuple(WantedNetwork(network_id=n.uuid, port_id=n.port, fixed_ip=n.fixed_ip, tag=given(n.tag)) for n in wanted)
 
 
 def _hints(body: ServerCreate) -> dict[str, Any]:

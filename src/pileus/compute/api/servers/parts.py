@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pileus.compute.api.servers.bodies import InterfaceAttach, InterfaceNew, MetadataBody, MetaItem, TagsBody
+from pileus.compute.api.servers.values import given
 from pileus.compute.api.servers.views import show_addresses
 from pileus.compute.model.order import WantedNetwork
 from pileus.core.clock import parse_iso
@@ -119,13 +120,14 @@ async def show_interface(req: Request, server_id: str, port_id: str):
 
 
 async def attach_interface(req: Request, server_id: str, body: InterfaceAttach | None):
-    new = (body.interface if body else None) or InterfaceNew()
-    ips = [ip.get("ip_address") for ip in new.fixed_ips or []]
-    if ips and not new.net_id:
+    new = body.interface if body else InterfaceNew()
+    ips = [ip.get("ip_address") for ip in given(new.fixed_ips, [])]
+    if ips and not given(new.net_id):
         raise Invalid("Must input network_id when request IP address")
     if len(ips) > 1:
         raise Invalid("At most one fixed address may be given.")
-    wanted = WantedNetwork(network_id=new.net_id, port_id=new.port_id, fixed_ip=ips[0] if ips else None, tag=new.tag)
+    wanted = WantedNetwork(network_id=given(new.net_id), port_id=given(new.port_id), fixed_ip=ips[0] if ips else None,
+                           tag=given(new.tag))
     port = await req.services.compute.interfaces.attach(server_id, req.who, wanted)
     return {"interfaceAttachment": _show_interface(port, wanted.tag, req)}
 
@@ -196,7 +198,7 @@ def _show_event(event: dict[str, Any], server: Any, req: Request) -> dict[str, A
         view["hostId"] = host_id(server)
         if admin:
             view["host"] = server.host
-    if req.version >= (2, 84) and admin:
+    if req.version >= (2, 84) and req.allows("os_compute_api:os-instance-actions:events:details"):
         view["details"] = event.get("details")
     return view
 

@@ -24,6 +24,8 @@ STATUS: dict[str, tuple[list[str], list[str | None] | None]] = {
     "rescue": (["rescued"], None), "shelved": (["shelved"], None), "shelved_offloaded": (["shelved_offloaded"], None),
     "soft_deleted": (["soft-delete"], None), "unknown": ([], None),
 }
+#: Who may filter by what only administrators know.
+ALL_FILTERS = "os_compute_api:servers:allow_all_filters"
 #: Query parameter → field of ServerFilter, for those taken as they are.
 PLAIN = {"name": "name", "flavor": "flavor_id", "image": "image_id", "reservation_id": "reservation_id"}
 #: For administrators; from 2.83 some of them for everybody.
@@ -36,7 +38,7 @@ SINCE_83 = frozenset({"availability_zone", "config_drive", "key_name", "created_
 
 async def wanted(req: Request) -> ServerFilter:
     """What the query asks for. Raises Invalid, and Forbidden for what only administrators may ask."""
-    query, admin = req.query, req.who.is_admin
+    query, admin = req.query, req.allows(ALL_FILTERS)
     values: dict[str, Any] = {"scope": _scope(req), "sort": _sort(req)}
     for key, field in PLAIN.items():
         if key in query:
@@ -92,19 +94,21 @@ def _states(req: Request) -> dict[str, Any]:
         if any(s.lower() == "deleted" for s in statuses) and not req.who.is_admin:
             raise Forbidden("Only administrators may list deleted servers")
         found["vm_states"] = sorted({vm for vms, _ in known for vm in vms})
+        if not found["vm_states"] and req.version >= (2, 38):
+            raise Invalid("Invalid status value")
         tasks = [t for _, ts in known for t in ts or ()]
         if tasks and all(ts for _, ts in known):
             found["task_states"] = tasks
-    if (req.who.is_admin or req.version >= (2, 83)) and "vm_state" in query:
+    if (req.allows(ALL_FILTERS) or req.version >= (2, 83)) and "vm_state" in query:
         found["vm_states"] = query.all("vm_state")
-    if (req.who.is_admin or req.version >= (2, 83)) and "task_state" in query:
+    if (req.allows(ALL_FILTERS) or req.version >= (2, 83)) and "task_state" in query:
         found["task_states"] = query.all("task_state")
     return found
 
 
 def _deleted(req: Request, values: dict[str, Any]) -> bool | None:
     """Deleted ones are shown to those who ask what changed, and to administrators who ask for them."""
-    if req.who.is_admin and "deleted" in req.query:
+    if req.allows(ALL_FILTERS) and "deleted" in req.query:
         return bool(req.query.flag("deleted"))
     if values.get("vm_states") == [DELETED]:
         return True
@@ -128,7 +132,7 @@ async def _ids(req: Request) -> set[str] | None:
     """Servers by address, tag or host status: found elsewhere, then asked for by id."""
     query, found = req.query, None
     for key, version in (("ip", 4), ("ip6", 6)):
-        if key in query and (version == 4 or req.version >= (2, 5) or req.who.is_admin):
+        if key in query and (version == 4 or req.version >= (2, 5) or req.allows(ALL_FILTERS)):
             _pattern(query.get(key), key)
             devices = await req.services.network.devices_by_address(query.get(key), version)
             found = devices if found is None else found & devices

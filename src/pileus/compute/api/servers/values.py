@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+from typing import Any, TypeVar
+
+from msgspec import UNSET, UnsetType
 
 from pileus.core.errors import Invalid
-from pileus.core.http import Request
 from pileus.core.http.request import FALSE, TRUE
+
+T = TypeVar("T")
 
 
 def decoded_base64(text: str, what: str) -> bytes:
@@ -18,17 +22,9 @@ def decoded_base64(text: str, what: str) -> bytes:
         raise Invalid(f"{what} content cannot be decoded") from problem
 
 
-def clean_name(name: str, req: Request) -> str:
-    """A name without blanks around it: refused at 2.1, as upstream does, unless the client asked for leniency."""
-    if not name.strip():
-        raise NameBlank()
-    if name != name.strip():
-        raise NameBlank()
-    return name
-
-
-class NameBlank(Invalid):
-    code, message = "server.name_blank", "Invalid input for field/attribute name: can not start or end with whitespace, nor be blank."
+def given(value: T | UnsetType, default: Any = None) -> Any:
+    """What a client said, or the default: to say nothing is not to say null, which most fields do not take."""
+    return default if value is UNSET else value
 
 
 def boolean(value: bool | str, field: str) -> bool:
@@ -36,22 +32,22 @@ def boolean(value: bool | str, field: str) -> bool:
         return value
     if value.lower() in TRUE:
         return True
-    if value.lower() in FALSE or value == "":
+    if value.lower() in FALSE:
         return False
     raise Invalid(f"Invalid input for field/attribute {field}. Value: {value}.")
 
 
-def count(value: int | str | None, default: int, field: str) -> int:
-    if value is None:
+def count(value: int | str | UnsetType, default: int, field: str) -> int:
+    if value is UNSET:
         return default
     if int(value) < 1:
         raise Invalid(f"Invalid input for field/attribute {field}. Value: {value}. {value} is less than the minimum of 1")
     return int(value)
 
 
-def address(text: str | None, version: int) -> str | None:
-    """The address in its short form, or None for an empty one. Raises Invalid for one of the other version."""
-    if not text:
+def address(text: str | UnsetType, version: int) -> str | None:
+    """The address in its short form, or None where none was said. Raises Invalid for one of the other version."""
+    if text is UNSET:
         return None
     try:
         return str(ipaddress.IPv4Address(text) if version == 4 else ipaddress.IPv6Address(text))

@@ -12,12 +12,15 @@ from typing import Any
 import msgspec
 
 from pileus.compute.model.host import Host
-from pileus.compute.model.server import ACTIVE, BUILDING, DELETED, ERROR, PAUSED, Server
+from pileus.compute.model.server import ACTIVE, BUILDING, DELETED, ERROR, Server
 from pileus.core.clock import iso
 from pileus.core.http import Request
 
-#: vm_states that show how far a task is.
-PROGRESSES = frozenset({BUILDING, ACTIVE, PAUSED})
+#: Statuses that show how far a task is.
+PROGRESSES = frozenset({"ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"})
+
+
+HOST_STATUS = frozenset({"UP", "DOWN", "MAINTENANCE", "UNKNOWN", ""})
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +32,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     hosts: dict[str, Host]
     groups: dict[str, list[str]]            # server id → server groups; only filled for one server
     host_attributes: bool                   # administrators see where a server is
-    host_status: bool
+    host_status: frozenset[str]             # the words about its host that may be shown
     extra_specs: bool
     detail: bool                            # a list, where some fields of one server are missing
     origin: str                             # of all links
@@ -45,9 +48,16 @@ async def shown(req: Request, servers: list[Server], *, detail: bool = False) ->
     return Shown(req=req, version=req.version, ports=await req.services.network.ports_of_devices(ids),
                  hosts={h.host: h for h in await compute.hosts.all()} if servers else {}, groups=groups,
                  host_attributes=req.allows("os_compute_api:os-extended-server-attributes"),
-                 host_status=req.allows("os_compute_api:servers:show:host_status"),
-                 extra_specs=req.allows("os_compute_api:os-flavor-extra-specs:index"), detail=detail, origin=req.origin,
+                 host_status=_host_words(req),
+                 extra_specs=req.allows("os_compute_api:servers:show:flavor-extra-specs"), detail=detail, origin=req.origin,
                  later=later(req.version, detail=detail), known={})
+
+
+def _host_words(req: Request) -> frozenset[str]:
+    """Whom an operator lets see no more, sees at least that nobody knows how a server's host is."""
+    if req.allows("os_compute_api:servers:show:host_status"):
+        return HOST_STATUS
+    return frozenset({"UNKNOWN"} if req.allows("os_compute_api:servers:show:host_status:unknown-only") else ())
 
 
 def links(req: Any, kind: str, id: str) -> list[dict[str, str]]:
@@ -80,7 +90,9 @@ def show_server(server: Server, v: Shown) -> dict[str, Any]:
         view["OS-EXT-SRV-ATTR:hostname"] = server.hostname
     if v.version >= (2, 16) and v.host_status:
         key = ("status", server.host)
-        view["host_status"] = v.known[key] if key in v.known else v.known.setdefault(key, _host_status(server, v))
+        status = v.known[key] if key in v.known else v.known.setdefault(key, _host_status(server, v))
+        if status in v.host_status:
+            view["host_status"] = status
     return view
 
 
@@ -97,7 +109,7 @@ def _basic(server: Server, v: Shown) -> dict[str, Any]:
         "flavor": _flavor(server, v), "links": links(v, "servers", server.id),
         "accessIPv4": server.access_ip_v4 or "", "accessIPv6": server.access_ip_v6 or "", "OS-DCF:diskConfig": server.disk_config,
     }
-    if server.vm_state in PROGRESSES:
+    if server.status in PROGRESSES:
         view["progress"] = 100 if server.vm_state == ACTIVE and server.task_state is None else server.progress
     if server.fault is not None and server.vm_state in (ERROR, DELETED):
         view["fault"] = {"code": server.fault.code, "created": iso(server.fault.created), "message": server.fault.message}
@@ -162,9 +174,11 @@ def _host_status(server: Server, v: Shown) -> str:
     host = v.hosts.get(server.host) if server.host else None
     if host is None:
         return ""
-    if host.forced_down or not v.req.services.compute.hosts.is_up(host, v.req.services.compute.kit.clock.now()):
+    if host.forced_down:
         return "DOWN"
-    return "MAINTENANCE" if host.disabled else "UP"
+    if host.disabled:
+        return "MAINTENANCE"
+    return "UP" if v.req.services.compute.hosts.is_up(host, v.req.services.compute.kit.clock.now()) else "UNKNOWN"
 
 
 def _host_id(server: Server, v: Shown) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pileus.compute.errors import HostStillUp, InvalidInput
+from pileus.compute.model.order import EvacuationOrder
 from pileus.compute.model.server import STOPPED
 from pileus.compute.sagas.evacuate import EVACUATE, Evacuate
 from pileus.compute.sagas.guest import image_ref
@@ -19,13 +20,13 @@ class Evacuations:
     def __init__(self, servers: Servers, resizes: Resizes):
         self.servers, self.kit, self.resizes = servers, servers.kit, resizes
 
-    async def evacuate(self, server_id: str, who: Context, *, host: str | None, forced: bool, admin_pass: str, stop: bool) -> None:
-        """Begin to build it on another host; `stop`: it is off there, whatever it was. Raises HostStillUp, Invalid."""
+    async def evacuate(self, server_id: str, who: Context, order: EvacuationOrder) -> None:
+        """Begin to bring it up on another host. Raises HostStillUp, Invalid."""
         server = await self.servers.get(server_id, who)
         if server.host is None:
             raise Conflict(f"Instance {server_id} is not ready")
-        if host is not None:
-            await self.resizes.check_destination(server, host)
+        if order.host is not None:
+            await self.resizes.check_destination(server, order.host)
         hosts, now = self.servers.resources.hosts, self.kit.clock.now()
         if any(h.host == server.host and not h.forced_down and hosts.is_up(h, now) for h in await hosts.all()):
             raise HostStillUp(host=server.host)
@@ -39,9 +40,9 @@ class Evacuations:
             superseded = await self._give_up_moves(server.id)
             await self.servers.records.migrations.add(migration)
             await self.kit.sagas.begin(EVACUATE, server.id, Evacuate(
-                server_id=server.id, request_id=who.request_id, migration=migration.uuid, image=image_ref(image), admin_pass=admin_pass,
-                stopped=stop or server.vm_state == STOPPED, destination=host, forced=forced,
-                superseded=superseded))
+                server_id=server.id, request_id=who.request_id, migration=migration.uuid, image=image_ref(image),
+                admin_pass=order.admin_pass, stopped=order.stop or server.vm_state == STOPPED, destination=order.host,
+                forced=order.forced, shared=order.shared, superseded=superseded))
 
     async def _give_up_moves(self, server_id: str) -> list[str]:
         """Moves that the lost host was in the middle of have nothing to go back to: their sagas find that out and end."""

@@ -29,6 +29,7 @@ class Rebuilds:
         if server.host is None:
             raise Conflict(f"Instance {server_id} is not ready")
         image = await self.servers.image(who, order.image_id)
+        self.servers.check_disk(who, server.flavor)
         check_fits(image, server.flavor)
         self._check_cells(server, image_properties(image))
         hardware.properties(image_properties(image), server.flavor.extra_specs, server.flavor.vcpus, server.flavor.memory_mb)

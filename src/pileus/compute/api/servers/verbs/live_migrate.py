@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from pileus.compute.api.migrations import HOSTS
 from pileus.compute.api.servers.bodies import Closed, Flag, Name
 from pileus.compute.api.servers.values import boolean
 from pileus.compute.api.servers.verbs import ServerAction
@@ -22,12 +23,8 @@ class MigrateLive(Closed):
     force: Annotated[Flag, since(2, 30), until(2, 67)] = False
 
 
-class Nothing(Closed):
-    """The action's value says nothing."""
-
-
 class ForceComplete(Closed):
-    force_complete: Nothing | None
+    force_complete: None
 
 
 async def migrate_live(req: Request, server_id: str, body: MigrateLive) -> None:
@@ -50,11 +47,13 @@ async def migrate_live(req: Request, server_id: str, body: MigrateLive) -> None:
 
 
 async def list_migrations(req: Request, server_id: str) -> dict[str, Any]:
-    return {"migrations": [_show(m, req) for m in await req.services.compute.live_migrations.list(server_id, req.who)]}
+    found = await req.services.compute.live_migrations.list(server_id, req.who)
+    hosts = req.allows(RULE + "index:host")
+    return {"migrations": [_show(m, req, hosts=hosts) for m in found]}
 
 
 async def show_migration(req: Request, server_id: str, migration_id: str) -> dict[str, Any]:
-    return {"migration": _show(await req.services.compute.live_migrations.get(server_id, migration_id, req.who), req)}
+    return {"migration": _show(await req.services.compute.live_migrations.get(server_id, migration_id, req.who), req, hosts=True)}
 
 
 async def force_complete(req: Request, server_id: str, migration_id: str, body: ForceComplete) -> None:
@@ -65,7 +64,7 @@ async def abort_migration(req: Request, server_id: str, migration_id: str) -> No
     await req.services.compute.live_migrations.abort(server_id, migration_id, req.who, early=req.version >= (2, 65))
 
 
-def _show(m: Migration, req: Request) -> dict[str, Any]:
+def _show(m: Migration, req: Request, *, hosts: bool) -> dict[str, Any]:
     progress = m.progress or Progress()
     view: dict[str, Any] = {
         "id": m.id, "server_uuid": m.server_id, "status": m.status, "source_compute": m.source_host, "source_node": m.source_node,
@@ -73,6 +72,8 @@ def _show(m: Migration, req: Request) -> dict[str, Any]:
         "updated_at": iso(m.updated_at),
         **{f"{what}_{kind}_bytes": getattr(progress, f"{what}_{kind}") for what in ("memory", "disk")
            for kind in ("total", "processed", "remaining")}}
+    if not hosts:
+        view |= dict.fromkeys(HOSTS)
     if req.version >= (2, 59):
         view["uuid"] = m.uuid
     if req.version >= (2, 80):

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from pileus.compute.api.servers.bodies import Closed, Description, DiskConfig, File, Flag, Hostname, Metadata, Name
-from pileus.compute.api.servers.values import address, boolean, clean_name, decoded_base64
+from pileus.compute.api.fields import UUID_PATTERN
+from pileus.compute.api.servers.bodies import Certificates, Closed, Description, DiskConfig, File, Flag, Hostname, Metadata, Name
+from pileus.compute.api.servers.values import address, boolean, decoded_base64
 from pileus.compute.api.servers.verbs import ServerAction
 from pileus.compute.api.servers.views import links, show_server, show_update, shown
 from pileus.compute.model.order import RebuildOrder
@@ -18,9 +19,9 @@ from pileus.core.http import Reply, Request, since, until
 
 
 class Rebuild(Closed):
-    image: Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$")] = msgspec.field(name="imageRef")
+    image: Annotated[str, Meta(pattern=UUID_PATTERN)] = msgspec.field(name="imageRef")
     name: Name | UnsetType = UNSET
-    admin_pass: str | None = msgspec.field(name="adminPass", default=None)
+    admin_pass: str = msgspec.field(name="adminPass", default="")
     metadata: Metadata | UnsetType = UNSET
     preserve_ephemeral: Flag = False
     personality: Annotated[list[File], until(2, 56)] = []
@@ -30,7 +31,7 @@ class Rebuild(Closed):
     description: Annotated[Description | UnsetType | None, since(2, 19)] = UNSET
     key_name: Annotated[Name | UnsetType | None, since(2, 54)] = UNSET
     user_data: Annotated[Annotated[str, Meta(max_length=65535)] | UnsetType | None, since(2, 57)] = UNSET
-    trusted_image_certificates: Annotated[Annotated[list[str], Meta(max_length=50)] | UnsetType | None, since(2, 63)] = UNSET
+    trusted_image_certificates: Annotated[Certificates | UnsetType | None, since(2, 63)] = UNSET
     hostname: Annotated[Hostname | UnsetType, since(2, 90)] = UNSET
 
 
@@ -60,7 +61,7 @@ def _changes(body: Rebuild, req: Request) -> dict[str, Any]:
     if found.get("user_data") is not None:
         decoded_base64(found["user_data"], "Userdata")
     if body.name is not UNSET:
-        found["name"] = clean_name(body.name, req)
+        found["name"] = body.name
     for field, version in (("access_ip_v4", 4), ("access_ip_v6", 6)):
         if (value := getattr(body, field)) is not UNSET:
             found[field] = address(value, version)

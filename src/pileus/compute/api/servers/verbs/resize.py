@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from pileus.compute.api.servers.bodies import Closed, DiskConfig, Name
 from pileus.compute.api.servers.verbs import ServerAction
@@ -15,7 +15,7 @@ from pileus.core.http import Reply, Request, since
 
 class Resize(Closed):
     flavor: Annotated[str, Meta(min_length=1, max_length=255)] | int = msgspec.field(name="flavorRef")
-    disk_config: DiskConfig | None = msgspec.field(name="OS-DCF:diskConfig", default=None)
+    disk_config: DiskConfig | UnsetType = msgspec.field(name="OS-DCF:diskConfig", default=UNSET)
 
 
 class Migrate(Closed):

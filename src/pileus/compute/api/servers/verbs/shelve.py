@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from pileus.compute.api.servers.bodies import Closed, Name
+from pileus.compute.api.servers.values import given
 from pileus.compute.api.servers.verbs import ServerAction, decoded
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, since
@@ -16,7 +17,7 @@ from pileus.core.http import Request, since
 
 class Unshelve(Closed):
     zone: Annotated[Name | UnsetType | None, since(2, 77)] = msgspec.field(name="availability_zone", default=UNSET)
-    host: Annotated[Name | None, since(2, 91)] = None
+    host: Annotated[Name | UnsetType, since(2, 91)] = UNSET
 
 
 async def shelve(req: Request, server_id: str) -> None:
@@ -29,11 +30,12 @@ async def offload(req: Request, server_id: str) -> None:
 
 async def unshelve(req: Request, server_id: str, body: Any) -> None:
     wanted = _wanted(body, req)
-    if wanted.host is not None:
+    host = given(wanted.host)
+    if host is not None:
         req.enforce("os_compute_api:os-shelve:unshelve_to_host")
     change = wanted.zone is not UNSET
     await req.services.compute.shelving.unshelve(server_id, req.who, zone=wanted.zone if change else None, change_zone=change,
-                                                 host=wanted.host)
+                                                 host=host)
 
 
 def _wanted(body: Any, req: Request) -> Unshelve:
@@ -41,8 +43,8 @@ def _wanted(body: Any, req: Request) -> Unshelve:
     if req.version < (2, 77) or body is None:
         return Unshelve()
     wanted = decoded("unshelve", body, Unshelve, req)
-    if not body or (req.version < (2, 91) and wanted.zone is None):
-        raise Invalid("Invalid input for unshelve: an availability zone or a host is required.")
+    if req.version < (2, 91) and not given(wanted.zone):
+        raise Invalid("Invalid input for unshelve: an availability zone is required.")
     return wanted
 
 
