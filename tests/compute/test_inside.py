@@ -3,8 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
+from pileus.compute.agent import report_host
+from pileus.compute.hypervisor.topology import Cell
 from pileus.compute.model.audit import period_before
 from pileus.core.context import EVERYONE
 from tests.cloud import TestCloud
@@ -33,10 +36,37 @@ async def test_topology():
         admin = (await cloud.as_("pileus-admin")).with_headers(OpenStack_API_Version="compute 2.78")
         assert (await admin.get(f"{COMPUTE}/servers/{plain['id']}/topology")).json == {"nodes": [], "pagesize_kb": None}
         found = (await admin.get(f"{COMPUTE}/servers/{pinned['id']}/topology")).json
-        assert found["pagesize_kb"] == 4 and found["nodes"][0]["vcpu_set"] == [0, 1] and "host_node" in found["nodes"][0]
+        assert found["pagesize_kb"] == 4 and found["nodes"][0] == {
+            "vcpu_set": [0, 1], "siblings": [], "memory_mb": 64, "host_node": 0, "cpu_pinning": {}}
+        member = (await cloud.as_()).with_headers(OpenStack_API_Version="compute 2.78")
+        mine = await cloud.boot(flavorRef=await flavor(cloud, vcpus=2, disk=1, hw__cpu_policy="dedicated"))
+        (cell,) = (await member.get(f"{COMPUTE}/servers/{mine}/topology")).json["nodes"]
+        assert cell.keys() == {"vcpu_set", "siblings", "memory_mb"}, "where it is, administrators are told"
+        await cloud.cloud.hosts["h1"].compute.stop()
+        (cell,) = (await admin.get(f"{COMPUTE}/servers/{mine}/topology")).json["nodes"]
+        assert "host_node" not in cell, "nobody knows"
         assert (await (await cloud.as_("pileus-admin")).get(f"{COMPUTE}/servers/{pinned['id']}/topology")).status == 404
         other = (await cloud.as_()).with_headers(OpenStack_API_Version="compute 2.78")
         assert (await other.get(f"{COMPUTE}/servers/{pinned['id']}/topology")).status == 404
+
+
+async def test_a_guest_with_two_cells_needs_a_host_with_two():
+    async with TestCloud(hosts=2) as cloud:
+        two = await flavor(cloud, vcpus=4, hw__numa_nodes="2", **{"hw__numa_cpus.0": "0", "hw__numa_cpus.1": "1-3",
+                                                                  "hw__numa_mem.0": "16", "hw__numa_mem.1": "48"})
+        refused = await put(cloud, flavorRef=two)
+        assert refused["status"] == "ERROR" and "NUMATopologyFilter" in refused["fault"]["message"]
+        driver, agent = cloud.drivers["h1-0002"], cloud.cloud.hosts["h1-0002"].compute
+        driver.size = msgspec.structs.replace(driver.size, cells=(
+            Cell(id=0, cpus=(0, 1, 2, 3), memory_mb=32), Cell(id=1, cpus=(4, 5, 6, 7), memory_mb=64)))
+        await report_host(agent)
+        await cloud.settle(6)
+        got = await put(cloud, flavorRef=two)
+        assert got["status"] == "ACTIVE" and got["OS-EXT-SRV-ATTR:host"] == "h1-0002"
+        assert driver.spec(got["id"]).properties["hw_numa"] == "0:16;1,2,3:48"
+        admin = (await cloud.as_("pileus-admin")).with_headers(OpenStack_API_Version="compute 2.78")
+        nodes = (await admin.get(f"{COMPUTE}/servers/{got['id']}/topology")).json["nodes"]
+        assert [(n["vcpu_set"], n["memory_mb"], n["host_node"]) for n in nodes] == [([0], 16, 0), ([1, 2, 3], 48, 1)]
 
 
 async def test_the_password_of_a_server_is_shown_until_it_is_cleared(cloud):

@@ -30,7 +30,7 @@ async def guest_with(folder: Path, play):
     record = Record(spec=make_spec(folder, 1, properties={"hw_qemu_guest_agent": "yes"}))
     try:
         host = Abilities(binary="qemu", version=(7, 2, 0))
-        yield Guest(Folder(folder), record, Settings(host=host, home=folder, pins=Pins(None), shares=Shares(folder)))
+        yield Guest(Folder(folder), record, Settings(host=host, home=folder, pins=Pins(()), shares=Shares(folder)))
     finally:
         server.close()
 

@@ -11,8 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from pileus.compute.hypervisor.base import HypervisorFailed, Power
-from pileus.compute.hypervisor.qemu.pages import HUGEPAGES, choose, count, kept
-from pileus.compute.hypervisor.topology import Pages
+from pileus.compute.hypervisor.qemu.pages import HUGEPAGES, count, kept
+from pileus.compute.hypervisor.qemu.pins import Pins
+from pileus.compute.hypervisor.topology import Cell, Pages
 from tests.compute.hypervisor.qemu_host import started
 from tests.compute.hypervisor.tiny_guest import make_spec
 
@@ -34,14 +35,20 @@ def test_what_a_host_keeps(tmp_path):
 
 
 def test_which_size_a_guest_gets():
-    here = {2048: (8, 8), 1048576: (2, 1)}
-    assert choose(spec(""), here) == 0
-    assert choose(spec("2048"), here) == choose(spec("large"), here) == choose(spec("any"), here) == 2048
-    assert choose(spec("large", 1024), here) == 1048576
-    assert choose(spec("any", 2048), here) == 0
+    here, pins = {0: {2048: (8, 8), 1048576: (2, 1)}}, Pins((Cell(id=0, cpus=(0, 1), memory_mb=4096),))
+
+    def choose(spec):
+        size, nodes = pins.settle(spec, here)
+        assert nodes == (), "there is but one cell"
+        return size
+
+    assert choose(spec("")) == 0
+    assert choose(spec("2048")) == choose(spec("large")) == choose(spec("any")) == 2048
+    assert choose(spec("large", 1024)) == 1048576
+    assert choose(spec("any", 2048)) == 0
     for wanted, memory_mb in (("2048", 17), ("2048", 18), ("large", 2048), ("1048576", 16), ("512", 16)):
         with pytest.raises(HypervisorFailed):
-            choose(spec(wanted, memory_mb), here)
+            choose(spec(wanted, memory_mb))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from pileus.compute.hypervisor.topology import Cell, PciPool
+from pileus.compute.hypervisor.topology import Cell, PciPool, Placed
 from pileus.core.errors import CloudError, Conflict, Invalid, NotFound
 
 
@@ -102,6 +102,7 @@ class GuestState(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()             # of images, which the guest cannot start without
     error: str = ""  # why it is CRASHED or NOSTATE, for operators
     rescued: bool = False  # it boots from a rescue disk
+    placed: Placed | None = None  # of a guest with NUMA cells
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from pileus.compute.hypervisor.base import GuestSpec, GuestState, Power, RescueSpec
+from pileus.compute.hypervisor.topology import Placed
 
 
 class SimulatedGuest(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +29,12 @@ class SimulatedGuest(msgspec.Struct, frozen=True, kw_only=True):
     def state(self) -> GuestState:
         files = self.spec.root.files + (self.rescue.root.files if self.rescue else ()) + (self.before.root.files if self.before else ())
         return GuestState(id=self.spec.id, power=self.power, files=tuple(dict.fromkeys(files)), error=self.error,
-                          rescued=self.rescue is not None)
+                          rescued=self.rescue is not None, placed=self._placed())
+
+    def _placed(self) -> Placed | None:
+        """Simulated processors are nobody's, and cells of guests are those of the host in their order."""
+        cells = self.spec.properties.get("hw_numa")
+        return Placed(nodes=tuple(range(cells.count(";") + 1))) if cells else None
 
 
 def boot_text(spec: GuestSpec, boot: int) -> str:

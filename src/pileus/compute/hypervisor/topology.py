@@ -52,6 +52,13 @@ def divide(cells: tuple[Cell, ...], count: int, shared: Collection[int] | None,
     return len(rest), len(own), made
 
 
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where on its host a guest is."""
+
+    nodes: tuple[int, ...]                  # the host's cell of each of its own
+    cpus: dict[int, int] = {}               # its dedicated CPUs → the host's processors
+
+
 class PciPool(msgspec.Struct, frozen=True, kw_only=True):
     """Free PCI devices of a host that are all alike."""
 

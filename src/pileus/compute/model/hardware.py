@@ -56,6 +56,8 @@ _FLAVOR_FIRST = {"hw:cpu_thread_policy": "hw_cpu_thread_policy", "os:secure_boot
 
 #: Our own word to drivers: which of a guest's CPUs get processors for themselves. No image can say it.
 DEDICATED = "hw_cpu_dedicated"
+#: Likewise: its NUMA cells, "0,1:512;2,3:512": CPUs and MiB.
+NUMA = "hw_numa"
 #: Likewise: which pages its memory is made of, when not small ones.
 PAGES = "hw_pages"
 
@@ -73,7 +75,7 @@ class Shape(msgspec.Struct, frozen=True):
 
 def properties(image: Mapping[str, str], extra_specs: Mapping[str, str], vcpus: int, memory_mb: int) -> dict[str, str]:
     """The properties of one guest. Raises HardwareInvalid for a value that makes no sense, or a contradiction."""
-    wanted = {name: value for name, value in image.items() if name.startswith(("hw_", "os_")) and name not in (DEDICATED, PAGES)}
+    wanted = {name: value for name, value in image.items() if name.startswith(("hw_", "os_")) and name not in (DEDICATED, NUMA, PAGES)}
     for name, value in wanted.items():
         for why in faults(PROPERTIES[name], value) if name in PROPERTIES else ():
             raise HardwareInvalid(why=f"Invalid image property {name}: {why}")
@@ -81,6 +83,8 @@ def properties(image: Mapping[str, str], extra_specs: Mapping[str, str], vcpus: 
     cells = guest_cells(vcpus, memory_mb, extra_specs, image)
     if cells and cells[0].pages not in (SMALL, SMALL_KIB):
         wanted[PAGES] = str(cells[0].pages)
+    if cells:
+        wanted[NUMA] = ";".join(f"{','.join(map(str, cell.cpus))}:{cell.memory_mb}" for cell in cells)
     if own := dedicated(vcpus, extra_specs, image):
         wanted[DEDICATED] = ",".join(map(str, sorted(own)))
     wanted.setdefault("hw_watchdog_action", extra_specs.get("hw:watchdog_action", "disabled"))

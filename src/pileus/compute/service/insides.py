@@ -7,6 +7,7 @@ from typing import Any
 
 from pileus.compute.errors import ServerInWrongState
 from pileus.compute.hypervisor.base import Diagnostics
+from pileus.compute.hypervisor.topology import Placed
 from pileus.compute.interface import ComputeAgent
 from pileus.compute.metadata.service import PASSWORD
 from pileus.compute.model.numa import GuestCell, guest_cells
@@ -37,6 +38,16 @@ class Insides:
         """Its NUMA cells; () when it has none of its own."""
         flavor = server.flavor
         return guest_cells(flavor.vcpus, flavor.memory_mb, flavor.extra_specs, image_properties(server))
+
+    async def placed(self, server: Server) -> Placed | None:
+        """Where on its host it is, as the host says; None when the host does not answer or plans no such thing."""
+        if server.host is None:
+            return None
+        try:
+            guests = await ComputeAgent.at(server.host, self.kit.bus).guests()
+        except CloudError:
+            return None
+        return next((guest.placed for guest in guests if guest.id == server.id), None)
 
     async def password(self, id: str, who: Context) -> str:
         """What the guest said its password is, encrypted for the owner of its key pair; "" when it said nothing."""

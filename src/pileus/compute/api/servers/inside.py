@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from pileus.compute.hypervisor.base import Diagnostics, Power
+from pileus.compute.hypervisor.topology import Placed
 from pileus.compute.model.numa import SMALL, SMALL_KIB, GuestCell
 from pileus.core.http import Request, Route
 
@@ -25,8 +26,9 @@ async def show_topology(req: Request, server_id: str) -> dict[str, Any]:
     cells = req.services.compute.insides.cells(server)
     sizes = {_page_kib(cell) for cell in cells}
     whole = sizes.pop() if len(sizes) == 1 else None
-    host = req.allows("compute:server:topology:host:index", {"project_id": server.project_id})
-    return {"nodes": [_cell(cell, host=host) for cell in cells], "pagesize_kb": whole}
+    shown = req.allows("compute:server:topology:host:index", {"project_id": server.project_id})
+    placed = await req.services.compute.insides.placed(server) if shown and cells else None
+    return {"nodes": [_cell(cell, placed) for cell in cells], "pagesize_kb": whole}
 
 
 async def show_password(req: Request, server_id: str) -> dict[str, Any]:
@@ -79,7 +81,10 @@ def _page_kib(cell: GuestCell) -> int | None:
     return SMALL_KIB if cell.pages == SMALL else cell.pages if isinstance(cell.pages, int) else None
 
 
-def _cell(cell: GuestCell, *, host: bool) -> dict[str, Any]:
-    """Where on the host a cell is, its host alone knows: administrators are told that nobody else does."""
-    shown = {"vcpu_set": list(cell.cpus), "siblings": [], "memory_mb": cell.memory_mb}
-    return shown | ({"host_node": None, "cpu_pinning": {}, "pagesize_kb": _page_kib(cell)} if host else {})
+def _cell(cell: GuestCell, placed: Placed | None) -> dict[str, Any]:
+    """`placed` is for administrators, and what the host says of it."""
+    shown: dict[str, Any] = {"vcpu_set": list(cell.cpus), "siblings": [], "memory_mb": cell.memory_mb}
+    if placed is not None and cell.id < len(placed.nodes):
+        shown["host_node"] = placed.nodes[cell.id]
+        shown["cpu_pinning"] = {str(cpu): placed.cpus[cpu] for cpu in cell.cpus if cpu in placed.cpus}
+    return shown

@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pileus.compute.hypervisor.base import GuestSpec, HypervisorFailed, Nic
-from pileus.compute.hypervisor.qemu import pages
 from pileus.compute.hypervisor.qemu.drives import drives
 from pileus.compute.hypervisor.qemu.layout import NICS_MAX, Folder, Record
+from pileus.compute.hypervisor.qemu.memory import memory
 from pileus.compute.hypervisor.qemu.options import (
     AGENT_PC,
     AGENT_Q35,
@@ -69,7 +69,7 @@ def command(record: Record, folder: Folder, host: Abilities, *, cpu: str | None 
         *(SANDBOX if host.sandbox else ()),
         "-machine", f"{record.machine or machine_type(guest)},usb=off{',pflash0=firmware,pflash1=nvram' if record.firmware else ''}",
         *_cpu(guest, host, cpu),
-        "-m", str(guest.memory_mb), *pages.backend(record.page_kib, guest.memory_mb),
+        "-m", str(guest.memory_mb), *memory(record),
         "-rtc", "base=utc,driftfix=slew",
         "-boot", f"strict=on{',menu=on' if is_true(guest.properties.get('hw_boot_menu', 'no')) else ''}",
         "-chardev", f"socket,id=qmp,fd={QMP_FD},server=on,wait=off",

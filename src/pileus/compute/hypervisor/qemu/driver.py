@@ -44,12 +44,13 @@ from pileus.compute.hypervisor.qemu import (
     resizes,
     sending,
 )
+from pileus.compute.hypervisor.qemu.cells import host_cells
 from pileus.compute.hypervisor.qemu.disks import make_disks, make_firmware
 from pileus.compute.hypervisor.qemu.guest import Guest, Settings, failing
 from pileus.compute.hypervisor.qemu.host import inventory, memory_mb
 from pileus.compute.hypervisor.qemu.layout import UUID, Folder, Home, Record
 from pileus.compute.hypervisor.qemu.neighbours import ALONE, Neighbours
-from pileus.compute.hypervisor.qemu.pins import Pins, dedicated, only_cell
+from pileus.compute.hypervisor.qemu.pins import Pins
 from pileus.compute.hypervisor.qemu.probe import abilities
 from pileus.compute.hypervisor.qemu.shares import Shares
 from pileus.compute.hypervisor.qemu.turns import Turns
@@ -89,7 +90,7 @@ class Qemu:
         self._cpu = cpu
         self._drive_format = drive_format
         self._confined = False
-        self._pins = Pins(only_cell(memory_mb()) if neighbours.alone else None, shared=cpu_shared, dedicated=cpu_dedicated)
+        self._pins = Pins(host_cells(memory_mb()) if neighbours.alone else (), shared=cpu_shared, dedicated=cpu_dedicated)
         self._shares = Shares()
         self._limits: tuple[str, ...] = ()            # traits of the limits that this host can enforce
         self._guests: dict[str, Guest] = {}
@@ -345,7 +346,7 @@ class Qemu:
         await asyncio.gather(*(adopt(guest_id) for guest_id in self._home.known()))
         for guest in self._guests.values():
             with contextlib.suppress(HypervisorFailed):       # who runs was here first; this one is refused when it starts
-                self._pins.take(guest.record.spec)
+                self._pins.take(guest.record)
 
     async def _interruptible(self, guest_id: str, work: Coroutine) -> None:
         """Work that `destroy` does not wait for."""
@@ -416,16 +417,8 @@ class Qemu:
             raise
 
     def _cells(self) -> tuple[Cell, ...]:
-        """What is taken of the host's only NUMA cell; none where guests cannot be placed in them."""
-        if (cell := self._pins.cell) is None:
-            return ()
-        records, kept = [guest.record for guest in self._guests.values()], pages.kept()
-        shared = sum(record.spec.vcpus - len(dedicated(record.spec)) for record in records)
-        memory = sum(record.spec.memory_mb for record in records if not record.page_kib)
-        huge = pages.count(kept, ((record.page_kib, record.spec.memory_mb) for record in records))
-        small_mb = cell.memory_mb - sum(size * total for size, (total, _) in kept.items()) // 1024
-        return (replace(cell, pinned=tuple(sorted(self._pins.taken())), cpus_used=shared, memory_mb=small_mb, memory_used_mb=memory,
-                        pages=huge),)
+        """The host's NUMA cells with what is taken of them; none where guests cannot be placed in them."""
+        return self._pins.inventory([guest.record for guest in self._guests.values()], pages.kept_in(self._pins.cells))
 
     def _free_user(self) -> int:
         """A user for a new guest's process; chosen and known to be taken without a pause in between, or it were two guests'."""

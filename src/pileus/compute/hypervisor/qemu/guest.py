@@ -18,6 +18,7 @@ from pileus.compute.hypervisor.base import REACHABLE, GuestInWrongState, GuestSt
 from pileus.compute.hypervisor.files import read_tail, write_atomically
 from pileus.compute.hypervisor.limits import VIF_TRAIT, cpu_share, traits_for
 from pileus.compute.hypervisor.qemu import bandwidth, confine, pages, sending
+from pileus.compute.hypervisor.qemu.cells import PAGES
 from pileus.compute.hypervisor.qemu.command import command, netdev, nic_device
 from pileus.compute.hypervisor.qemu.disks import make_config_drive
 from pileus.compute.hypervisor.qemu.layout import Folder, Record
@@ -74,12 +75,15 @@ class Guest:
 
     def state(self) -> GuestState:
         guest_id, power, rescue = self.record.spec.id, self.power, self.record.rescue
+        placed = self.settings.pins.placed(self.record)
         files, rescued = self.record.spec.root.files + (rescue.root.files if rescue else ()), rescue is not None
         if machine := self.machine:
             error = machine.stuck or machine.crashed or machine.error
-            return GuestState(id=guest_id, power=power, pid=machine.pid, vnc=machine.vnc, files=files, error=error, rescued=rescued)
+            return GuestState(id=guest_id, power=power, pid=machine.pid, vnc=machine.vnc, files=files, error=error, rescued=rescued,
+                              placed=placed)
         error = read_tail(self.folder.crash, 2000).decode(errors="replace") if power is Power.CRASHED else ""
-        return GuestState(id=guest_id, power=power, files=files, error=error, rescued=rescued)
+        return GuestState(id=guest_id, power=power, files=files, error=error, rescued=rescued,
+                              placed=placed)
 
     async def adopt(self, pid: int | None) -> None:
         """Take over the process that runs this guest, if one does, and end what a killed agent left half done."""
@@ -97,7 +101,7 @@ class Guest:
             await machine.resume()
         self._forget_memory()
         if found := await pins_of(machine, self.record.spec):
-            self.settings.pins.found(self.record.spec, found)
+            self.settings.pins.found(self.record, found)
         machine.leaving = await machine.nic_slots() - set(self.record.slots.values())
 
     async def wait(self) -> Machine:
@@ -223,9 +227,9 @@ class Guest:
     async def _launch(self, *, wake: bool = False) -> None:
         for nic in self.record.spec.nics:
             self._check_device(nic)
-        pins = self.settings.pins.take(self.record.spec)
+        self._settle()
+        places = self.settings.pins.places(self.record, self.settings.pins.take(self.record))
         share = cpu_share(self.record.spec.properties)
-        self._choose_pages()
         await self._limit_nics([nic.device for nic in self.record.spec.nics])
         with failing("start QEMU"):
             self.folder.crash.unlink(missing_ok=True)
@@ -238,20 +242,20 @@ class Guest:
             if share:
                 with failing("limit the guest's processors"):
                     self.settings.shares.put(self.record.spec.id, machine.pid, share, self.record.spec.vcpus)
-            if pins or self.settings.pins.divided:
-                await pin(machine, pins, self.settings.pins.shared)
+            if places or self.settings.pins.divided:
+                await pin(machine, places, self.settings.pins.shared)
         except BaseException:
             await machine.kill()
             raise
 
-    def _choose_pages(self) -> None:
-        """It keeps the pages it had, until it is to be another guest."""
-        spec = self.record.spec
-        if bool(self.record.page_kib) == bool(spec.properties.get(pages.WANTED)):
+    def _settle(self) -> None:
+        """It keeps the pages and cells it had, until it is to be another guest."""
+        spec, pins, record = self.record.spec, self.settings.pins, self.record
+        if bool(record.page_kib) == bool(spec.properties.get(PAGES)) and (record.nodes or len(pins.cells) < 2):
             return
-        chosen = pages.choose(spec, pages.kept())
-        if chosen != self.record.page_kib:
-            self.note(msgspec.structs.replace(self.record, page_kib=chosen))
+        page_kib, nodes = pins.settle(spec, pages.kept_in(pins.cells))
+        if (page_kib, nodes) != (record.page_kib, record.nodes):
+            self.note(msgspec.structs.replace(record, page_kib=page_kib, nodes=nodes))
 
     async def _limit_nics(self, devices: list[str]) -> None:
         """Recorded first: what is limited is looked for when the guest goes."""

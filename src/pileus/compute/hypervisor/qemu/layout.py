@@ -30,6 +30,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     user: int = 0                                     # whose process it is; 0: the agent's own
     limited: bool = False                             # its interfaces have limits on this host
     page_kib: int = 0                                 # of its memory; 0: small pages
+    nodes: tuple[int, ...] = ()                       # the host's NUMA cell of each of its own; none on a host with one
     firmware: str = ""                                # file of the UEFI that it was made with; none: BIOS
     machine: str = ""                                 # of one that came while it ran: the machine that it was begun on
     incoming: bool = False                            # it is on its way here, and nothing of it counts yet
@@ -49,7 +50,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             slots.setdefault(nic.port_id, _free(slots.values(), spec))
         same = self.spec.properties == spec.properties and self.spec.memory_mb == spec.memory_mb
         machine = self.machine if self.spec.properties.get("hw_machine_type") == spec.properties.get("hw_machine_type") else ""
-        return replace(self, spec=spec, slots=slots, machine=machine, page_kib=self.page_kib if same else 0)
+        return replace(self, spec=spec, slots=slots, machine=machine, page_kib=self.page_kib if same else 0,
+                       nodes=self.nodes if same else ())
 
     def with_nic(self, nic: Nic, busy: set[int]) -> Record:
         """The record with one interface more, in a slot that no interface has and that is not in `busy`."""
