@@ -88,6 +88,7 @@ async def test_ossa_2019_003_faults_say_nothing_of_hosts():
         request = (await member.get(f"{COMPUTE}/servers/{id}/os-instance-actions")).json["instanceActions"][0]["request_id"]
         seen.append((await member.get(f"{COMPUTE}/servers/{id}/os-instance-actions/{request}")).text)
         assert '"ERROR"' in seen[0] and "fault" in seen[0]
+        assert "10.9.8.7" in (await cloud.show(id))["fault"]["details"], "administrators are told, wherever the host is"
         for text in seen:
             assert not any(secret in text for secret in ("/var/lib", "h1-0001", "10.9.8.7", "details")), text
 

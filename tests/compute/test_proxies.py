@@ -46,7 +46,7 @@ async def test_a_reader_reads(cloud):
     body = {"auth": {"scope": {"project": {"id": project}}, "identity": {"methods": ["password"], "password": {
         "user": {"id": user.json["user"]["id"], "password": "secret"}}}}}
     reader.token = (await reader.post("/identity/v3/auth/tokens", body)).headers["x-subject-token"]
-    for route in ROUTES:
+    for route in (r for r in ROUTES if "baremetal" not in r.path):       # those are for administrators
         path = "/compute" + re.sub(r"{\w+}", NOBODY, route.path)
         bodies = {"POST": {}, "PUT": {}}
         got = await reader.request(route.method, path, json=bodies.get(route.method))
@@ -280,7 +280,7 @@ async def test_a_floating_ip_needs_a_fixed_address_of_the_server(cloud):
     without, server = await cloud.boot(), await cloud.boot(networks=[{"uuid": await cloud.network()}])
     assert (await cloud.act(without, "addFloatingIp", {"address": address}, version="2.1")).status == 400
     assert (await cloud.act(server, "addFloatingIp", {"address": address, "fixed_address": "192.0.2.1"}, version="2.1")).status == 400
-    assert (await cloud.act(server, "addFloatingIp", {"address": address}, version="2.44")).status == 400
+    assert (await cloud.act(server, "addFloatingIp", {"address": address}, version="2.44")).status == 404
 
 
 async def test_nobody_gives_away_somebody_elses_floating_ip(cloud):
@@ -305,7 +305,7 @@ async def test_one_more_fixed_address_and_one_less(cloud):
     assert len(await addresses()) == 1 and first[0] not in await addresses()
     assert (await cloud.act(server, "removeFixedIp", {"address": first[0]}, version="2.43")).status == 400
     assert (await cloud.act(server, "addFixedIp", {"networkId": NOBODY}, version="2.43")).status == 404
-    assert (await cloud.act(server, "addFixedIp", {"networkId": network}, version="2.44")).status == 400
+    assert (await cloud.act(server, "addFixedIp", {"networkId": network}, version="2.44")).status == 404
     assert (await cloud.act(server, "addFixedIp", {"networkId": network}, "pileus-alt", version="2.43")).status == 404
     await cloud.act(server, "lock")
     assert (await cloud.act(server, "addFixedIp", {"networkId": network}, version="2.43")).status == 409

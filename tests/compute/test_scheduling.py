@@ -18,7 +18,7 @@ from tests.cloud import TestCloud
 COMPUTE = "/compute/v2.1"
 
 
-async def flavor(cloud, *, ram=64, vcpus=1, disk=0, **specs) -> str:
+async def flavor(cloud, *, ram=64, vcpus=1, disk=1, **specs) -> str:
     admin = await cloud.as_("pileus-admin")
     made = {"name": f"f{cloud.cloud.kit.ids.hex()}", "ram": ram, "vcpus": vcpus, "disk": disk}
     id = (await admin.post(f"{COMPUTE}/flavors", {"flavor": made})).json["flavor"]["id"]

@@ -179,3 +179,24 @@ async def test_the_second_name_of_servers(cloud):
     await cloud.settle()
     assert (await old.delete(f"{COMPUTE}/os-volumes_boot/{id}")).status == 204
     assert (await (await at(cloud, "2.103")).get(f"{COMPUTE}/os-volumes_boot")).status == 404
+
+
+async def test_ports_over_quota_are_refused_at_once(cloud):
+    admin, project, network = await cloud.as_("pileus-admin"), await cloud.project(), await cloud.network()
+    used = (await admin.get(f"/network/v2.0/quotas/{project}/details.json")).json["quota"]["port"]["used"]
+    assert (await admin.put(f"/network/v2.0/quotas/{project}", {"quota": {"port": used + 3}})).status == 200
+    got = await cloud.order(networks=[{"uuid": network}, {"uuid": network}], min_count=2)
+    assert got.status == 403 and got.json["forbidden"]["message"] == "Maximum number of ports exceeded"
+    await cloud.assert_clean()
+    got = await cloud.order(networks=[{"uuid": network}, {"uuid": network}], max_count=2)
+    assert got.status == 202
+    await cloud.settle()
+    member = await cloud.as_()
+    (one,) = (await member.get(f"{COMPUTE}/servers")).json["servers"]
+    attach = {"interfaceAttachment": {"net_id": network}}
+    assert (await member.post(f"{COMPUTE}/servers/{one['id']}/os-interface", attach)).status == 200
+    assert (await member.post(f"{COMPUTE}/servers/{one['id']}/os-interface", attach)).status == 403
+    assert (await cloud.order(networks="auto")).status == 403
+    assert (await cloud.order(networks="none")).status == 202
+    assert (await admin.put(f"/network/v2.0/quotas/{project}", {"quota": {"port": -1}})).status == 200
+    assert (await cloud.order(networks="auto")).status == 202

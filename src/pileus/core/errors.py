@@ -2,7 +2,7 @@
 
 A service adds names and messages by subclassing a kind; the edge (`core.http`) turns an error into the service's own
 envelope. `status` and `code` are API: a code is never used again for something else. `facts` are shown to the caller,
-`detail` is only logged. An error crosses the bus as `code` and `facts` and is raised as the same class on the other side.
+`detail` is only logged. An error crosses the bus as `code`, `facts` and `detail` and is raised as the same class on the other side.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -99,6 +99,6 @@ def every(kind: type[CloudError] = CloudError) -> dict[str, type[CloudError]]:
     return found
 
 
-def revive(code: str, facts: dict[str, Any], text: str) -> CloudError:
+def revive(code: str, facts: dict[str, Any], text: str, detail: str = "") -> CloudError:
     """The error that another process raised, as its own class here."""
-    return every().get(code, CloudError)(text, **facts)
+    return every().get(code, CloudError)(text, detail=detail, **facts)

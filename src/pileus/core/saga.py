@@ -208,7 +208,7 @@ class Sagas:
                 if entry.at < len(saga.steps):         # after the last one the journal is closed; a crash in between repeats that step
                     await self._save(entry)
             if entry.why is not None:
-                error = error or revive(entry.why.code, {}, entry.why.message)
+                error = error or revive(entry.why.code, {}, entry.why.message, entry.why.detail)
                 await self._undo(saga, deps, entry, error)
             self._traced("close", entry)
             await self.db.execute(CLOSE, {"row": entry.id})

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pileus.compute.errors import ServerInWrongState
+from pileus.compute.errors import ComputeOverQuota, ServerInWrongState
 from pileus.compute.model.order import WantedNetwork
 from pileus.compute.model.server import ACTIVE, PAUSED, STOPPED, Nic, Server
 from pileus.compute.sagas.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE, ChangeInterface
@@ -43,6 +43,8 @@ class Interfaces:
         if len(planned) != 1:
             raise Conflict("Multiple possible networks found, use a Network ID to be more specific.")
         plan = planned[0]
+        if plan.port_id is None and await self.network.free_ports(server.project_id) == 0:
+            raise ComputeOverQuota("Maximum number of ports exceeded")
         nic = Nic(port_id=plan.port_id or self.kit.ids.uuid(), network_id=plan.network_id, existing=plan.port_id is not None,
                   fixed_ip=plan.fixed_ip, tag=wanted.tag)
         await self.kit.sagas.wait(await self._begin(ATTACH_INTERFACE, "attach_interface", server, nic, who))

@@ -65,7 +65,7 @@ class Servers:
         now, reservation = self.kit.clock.now(), "r-" + self.kit.ids.hex()[:8]
         made: list[Server] = []
         async with self.kit.db.transaction():
-            count = await self._affordable(who, order, flavor)
+            count = await self._affordable(who, order, flavor, ports=sum(p.port_id is None for p in planned))
             for index in range(count):
                 server = await self.store.add(Server(
                     id=self.kit.ids.uuid(), number=0, project_id=who.project_id or "", user_id=who.user_id or "",
@@ -151,9 +151,15 @@ class Servers:
                 return known.host
         raise Invalid(str(HostNotFound(host=host or node)))
 
-    async def _affordable(self, who: Context, order: ServerOrder, flavor: Any) -> int:
-        """How many of the wanted servers the quota allows: at least `min_count`, or ComputeOverQuota is raised."""
-        for count in range(order.max_count, order.min_count - 1, -1):
+    async def _affordable(self, who: Context, order: ServerOrder, flavor: Any, *, ports: int) -> int:
+        """How many of the wanted servers the quotas allow, each with so many new ports: at least `min_count`, or ComputeOverQuota is
+        raised."""
+        most, free = order.max_count, await self.network.free_ports(who.project_id or "") if ports else None
+        if free is not None:
+            most = min(most, free // ports)
+        if most < order.min_count:
+            raise ComputeOverQuota("Maximum number of ports exceeded")
+        for count in range(most, order.min_count - 1, -1):
             wanted = {"instances": count, "cores": count * flavor.vcpus, "ram": count * flavor.memory_mb}
             if count == order.min_count:
                 await self.resources.quotas.check(who.project_id or "", who.user_id or "", wanted)

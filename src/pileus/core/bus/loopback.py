@@ -39,7 +39,7 @@ class Loopback:
             raise HostUnreachable(host=host, topic=method.topic, detail=f"{method.name} took longer than {method.timeout_s} s") from late
         except CloudError as error:
             if self.strict:
-                raise revive(error.code, _again(error.facts, dict), error.text) from error
+                raise revive(error.code, _again(error.facts, dict), error.text, error.detail) from error
             raise
         return _again(result, method.result) if self.strict else result
 

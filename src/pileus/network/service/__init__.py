@@ -41,6 +41,7 @@ class Network:
         self.compute = ForCompute(self)
         # What the compute and metadata services call.
         compute = self.compute
+        self.free_ports = compute.free_ports
         self.plan, self.port_at, self.find_security_group = compute.plan, compute.port_at, compute.find_security_group
         self.create_server_port, self.expect_port = compute.create_server_port, compute.expect_port
         self.bind_port, self.unbind_port = compute.bind_port, compute.unbind_port
