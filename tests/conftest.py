@@ -8,6 +8,7 @@ import sys
 import hypothesis
 import pytest
 
+from pileus.core import event_loop
 from pileus.core.clock import VirtualTimeLoop
 from tests import databases
 from tests.kept import keep
@@ -58,7 +59,7 @@ def pytest_pyfunc_call(pyfuncitem):
                 await value.__aexit__(None, None, None)
 
     if pyfuncitem.get_closest_marker("realtime"):
-        asyncio.run(main())
+        event_loop.run(main())
     else:
         run_virtual(main())
     return True

@@ -139,8 +139,10 @@ async def test_a_page_of_another_origin_is_refused_cve_2015_0259(origin, admitte
 
     async with TestCloud(real_time=True, compute={"console_origins": ["https://dashboard"]}) as cloud:
         id = await cloud.boot()
-        first = await Viewer(cloud, await link(cloud, id), origin=origin).heard()
-        assert first["type"] == ("websocket.accept" if admitted else "websocket.close")
+        viewer = Viewer(cloud, await link(cloud, id), origin=origin)
+        assert (await viewer.heard())["type"] == ("websocket.accept" if admitted else "websocket.close")
+        viewer.says.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        await viewer.task
 
 
 async def test_the_page_is_ours_and_leads_nowhere_else(cloud, tmp_path, monkeypatch):

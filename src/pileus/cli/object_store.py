@@ -15,6 +15,7 @@ import msgspec
 from cyclopts import Parameter
 
 from pileus.cli.options import STATE
+from pileus.core import event_loop
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 
@@ -53,7 +54,7 @@ def run(*names: str, state: Node = HERE, once: bool = False, take_over: bool = F
         for mark in marks:
             mark.ready()
 
-    asyncio.run(run_process(configuration(state), state, names, once=once, ready=ready))
+    event_loop.run(run_process(configuration(state), state, names, once=once, ready=ready))
     return 0
 
 

@@ -16,6 +16,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pileus.cli.options import STATE, Running, State, configuration, remember
+from pileus.core import event_loop
 
 
 def up(*, state: State = STATE, simulated: bool = False, listen: str | None = None, config: Path | None = None,
@@ -43,7 +44,7 @@ def up(*, state: State = STATE, simulated: bool = False, listen: str | None = No
         print(f"pileus: a cloud is already running on {state} (process {lock.pid()})", file=sys.stderr)
         return 1
     remember(chosen, state)
-    asyncio.run(run(chosen, state, time.perf_counter()))
+    event_loop.run(run(chosen, state, time.perf_counter()))
     return 0
 
 
