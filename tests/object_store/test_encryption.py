@@ -6,7 +6,6 @@ from hashlib import md5
 
 import pytest
 
-from pileus.object_store.pipeline.encryption import Encryption
 from pileus.object_store.pipeline.encryption.cipher import stream
 from pileus.object_store.pipeline.encryption.keys import Keymaster
 from tests.object_store.harness import TestStore
@@ -92,7 +91,7 @@ async def test_copies_large_objects_links_and_versions(store):
 async def test_secrets_are_rotated_and_one_that_is_gone_is_missed(store):
     alice = await owner(store)
     config = store.config.encryption
-    feature = _encryption(store)
+    feature = store.objects.store.features["Encryption"]
     feature.keys = Keymaster({"old": OLD, "new": NEW}, "new")
     await alice.put("/c/new", b"new")
     assert (await alice.get("/c/o")).data == SECRET and (await alice.get("/c/new")).data == b"new"
@@ -118,14 +117,6 @@ def test_any_piece_is_decrypted_by_itself():
     key, iv, data = b"k" * 32, b"\xff" * 16, bytes(range(256)) * 5
     sealed = stream(key, iv).update(data)
     assert sealed != data and all(stream(key, iv, at).update(sealed[at:]) == data[at:] for at in range(0, 100, 7))
-
-
-def _encryption(store):
-    """The feature within the pipeline."""
-    app = store.objects.store.pipeline
-    while not isinstance(app, Encryption):
-        app = app.app
-    return app
 
 
 async def test_what_is_kept_aside_is_listed_in_the_clear(store):

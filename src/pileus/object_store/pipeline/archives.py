@@ -30,10 +30,11 @@ class ExtractArchive(Feature):
         return {"bulk_upload": {"max_containers_per_extraction": config.max_containers,
                                 "max_failed_extractions": config.max_failed_extractions}}
 
+    def concerns(self, req: Request) -> bool:
+        return req.method == "PUT" and "extract-archive" in req.query and "extract-archive" in req.params
+
     async def __call__(self, req: Request) -> Response:
-        wanted = req.params.get("extract-archive") if req.query else None
-        if req.method != "PUT" or wanted is None:
-            return await self.app(req)
+        wanted = req.params["extract-archive"]
         try:
             _, account, container, prefix = req.split(2, 4)
         except ValueError:

@@ -25,9 +25,10 @@ class BulkDelete(Feature):
         return {"bulk_delete": {"max_deletes_per_request": self.store.config.bulk.max_deletes, "max_failed_deletes":
                                 self.store.config.bulk.max_failed_deletes}}
 
+    def concerns(self, req: Request) -> bool:
+        return req.method in ("POST", "DELETE") and "bulk-delete" in req.query and "bulk-delete" in req.params
+
     async def __call__(self, req: Request) -> Response:
-        if req.method not in ("POST", "DELETE") or "bulk-delete" not in req.params:
-            return await self.app(req)
         try:
             _, account = req.split(2, 2) if req.path.count("/") == 2 else req.split(2, 4)[:2]
         except ValueError:

@@ -25,6 +25,9 @@ OF_SOURCE = ("x-object-sysmeta-slo-", "x-object-sysmeta-container-update-overrid
 
 
 class Copy(Feature):
+    def concerns(self, req: Request) -> bool:
+        return req.method == "COPY" or (req.method == "PUT" and "x-copy-from" in req.headers)
+
     async def __call__(self, req: Request) -> Response:
         try:
             _, account, container, obj = req.split(4, 4)

@@ -25,6 +25,9 @@ class Cors(Feature):
     def info(self) -> dict[str, Any]:
         return {"cors": {"allow_origin": list(self.store.config.cors_allow_origin)}}
 
+    def concerns(self, req: Request) -> bool:
+        return req.method == "OPTIONS" or "origin" in req.headers
+
     async def __call__(self, req: Request) -> Response:
         origin = req.header("origin")
         names = [name for name in _names(req) if name is not None]

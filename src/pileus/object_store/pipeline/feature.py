@@ -51,5 +51,9 @@ class Feature:
         """Whether the configuration leaves it anything to do: else requests do not pass it."""
         return True
 
+    def concerns(self, req: Request) -> bool:
+        """Whether it has anything to do with this request: else that goes past it. Asked each time, so it has to be quick."""
+        return True
+
     async def __call__(self, req: Request) -> Response:
         return await self.app(req)

@@ -31,9 +31,12 @@ class FormPost(Feature):
         allowed = self.store.config.tempurl.allowed_digests
         return {"formpost": {"allowed_digests": allowed, "deprecated_digests": [name for name in allowed if name in OUTDATED]}}
 
+    def concerns(self, req: Request) -> bool:
+        return req.method == "POST" and req.body is not None
+
     async def __call__(self, req: Request) -> Response:
         kind = req.header("content-type")
-        if req.method != "POST" or kind.partition(";")[0].strip().lower() != "multipart/form-data" or req.body is None:
+        if req.body is None or kind.partition(";")[0].strip().lower() != "multipart/form-data":
             return await self.app(req)
         boundary = parameter(kind, "boundary")
         if not boundary:

@@ -11,8 +11,9 @@ from pileus.object_store.wire.status import plain
 
 
 class HealthCheck(Feature):
+    def concerns(self, req: Request) -> bool:
+        return req.path == "/healthcheck"
+
     async def __call__(self, req: Request) -> Response:
-        if req.path != "/healthcheck":
-            return await self.app(req)
         disable = self.store.config.healthcheck_disable_path
         return plain(503, "DISABLED BY FILE") if disable and Path(disable).exists() else plain(200, "OK")

@@ -28,9 +28,10 @@ class InfoPage(Feature):
                           "allow_open_expired": proxy.config.allow_open_expired,
                           "account_autocreate": proxy.config.account_autocreate, "valid_api_versions": ["v1", "v1.0"]}}
 
+    def concerns(self, req: Request) -> bool:
+        return req.path == "/info"
+
     async def __call__(self, req: Request) -> Response:
-        if req.path != "/info":
-            return await self.app(req)
         if req.method not in ("GET", "HEAD"):
             return plain(405, headers={"allow": "GET, HEAD, OPTIONS"})
         return Response(200, {"content-type": "application/json; charset=UTF-8"}, msgspec.json.encode(self.store.told))

@@ -17,12 +17,15 @@ TYPES = {"plain": "text/plain", "json": "application/json", "xml": "application/
 
 
 class ListingFormats(Feature):
+    def concerns(self, req: Request) -> bool:
+        return req.method in ("GET", "HEAD") and not req.names_object
+
     async def __call__(self, req: Request) -> Response:
         try:
-            version, _, container, obj = req.split(2, 4)
+            version, _, container, _ = req.split(2, 4)
         except ValueError:
             return await self.app(req)
-        if version not in ("v1", "v1.0") or obj is not None or req.method not in ("GET", "HEAD"):
+        if version not in ("v1", "v1.0"):
             return await self.app(req)
         kind = wanted(req)
         if kind is None:

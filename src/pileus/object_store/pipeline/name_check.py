@@ -19,14 +19,16 @@ class NameCheck(Feature):
         return {"name_check": {"forbidden_chars": config.forbidden_chars, "maximum_length": config.maximum_length,
                                "forbidden_regexp": config.forbidden_regexp}}
 
+    def wanted(self) -> bool:
+        return self.store.config.name_check.enabled
+
     async def __call__(self, req: Request) -> Response:
         config = self.store.config.name_check
-        if config.enabled:
-            if any(character in req.path for character in config.forbidden_chars):
-                return plain(400, f"Object/Container/Account name contains forbidden chars from {config.forbidden_chars}")
-            if len(req.path) > config.maximum_length:
-                return plain(400, f"Object/Container/Account name longer than the allowed maximum {config.maximum_length}")
-            if config.forbidden_regexp and re.search(config.forbidden_regexp, req.path):
-                return plain(400, "Object/Container/Account name contains a forbidden substring from regular expression "
-                                  f"{config.forbidden_regexp}")
+        if any(character in req.path for character in config.forbidden_chars):
+            return plain(400, f"Object/Container/Account name contains forbidden chars from {config.forbidden_chars}")
+        if len(req.path) > config.maximum_length:
+            return plain(400, f"Object/Container/Account name longer than the allowed maximum {config.maximum_length}")
+        if config.forbidden_regexp and re.search(config.forbidden_regexp, req.path):
+            return plain(400, "Object/Container/Account name contains a forbidden substring from regular expression "
+                              f"{config.forbidden_regexp}")
         return await self.app(req)

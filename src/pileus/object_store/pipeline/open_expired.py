@@ -8,7 +8,9 @@ from pileus.object_store.wire.message import Request, Response, is_true
 
 
 class OpenExpired(Feature):
+    def concerns(self, req: Request) -> bool:
+        return self.store.config.proxy.allow_open_expired and is_true(req.header("x-open-expired"))
+
     async def __call__(self, req: Request) -> Response:
-        if self.store.config.proxy.allow_open_expired and is_true(req.header("x-open-expired")):
-            req.headers["x-backend-open-expired"] = "true"
+        req.headers["x-backend-open-expired"] = "true"
         return await self.app(req)

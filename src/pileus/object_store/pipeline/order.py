@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from pileus.object_store.pipeline.access_log import AccessLog
 from pileus.object_store.pipeline.archives import ExtractArchive
@@ -39,7 +39,7 @@ from pileus.object_store.pipeline.versioning import ObjectVersioning
 from pileus.object_store.s3.etags import ListedEtags
 from pileus.object_store.s3.feature import S3
 from pileus.object_store.s3.lock.guard import ObjectLock
-from pileus.object_store.wire.message import Handler
+from pileus.object_store.wire.message import Handler, Request, Response
 
 #: All features, the outermost first: a request passes them downwards, its answer upwards.
 PIPELINE: list[type[Feature]] = [
@@ -87,6 +87,16 @@ def build(store: Store, features: Sequence[type[Feature]] = PIPELINE) -> None:
         feature = store.features[kind.__name__] = kind(app, store)
         told.update(feature.info())
         if feature.wanted():
-            app = feature
+            app = feature if kind.concerns is Feature.concerns else _past(feature)
     store.pipeline = app
     store.told.update(told)
+
+
+def _past(feature: Feature) -> Handler:
+    """The feature, for those requests that it is about: the others do not cost a coroutine there."""
+    concerns, further = feature.concerns, feature.app
+
+    def handle(req: Request) -> Awaitable[Response]:
+        return feature(req) if concerns(req) else further(req)
+
+    return handle

@@ -25,14 +25,16 @@ class Quotas(Feature):
     def info(self) -> dict[str, Any]:
         return {"container_quotas": {}, "account_quotas": {}}
 
+    def concerns(self, req: Request) -> bool:
+        return req.method == "PUT" or not req.names_object
+
     async def __call__(self, req: Request) -> Response:
         try:
             _, account, container, obj = req.split(2, 4)
         except ValueError:
             return await self.app(req)
         if obj is not None:
-            refusal = await self._over(req, str(account), str(container)) if req.method == "PUT" else None
-            return refusal or await self.app(req)
+            return await self._over(req, str(account), str(container)) or await self.app(req)
         refusal = None
         if req.method in ("PUT", "POST"):
             refusal = self._set_account(req) if container is None else _check(req, OF_CONTAINERS)

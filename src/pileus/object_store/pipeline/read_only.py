@@ -14,9 +14,10 @@ NAME = "read-only"
 
 
 class ReadOnly(Feature):
+    def concerns(self, req: Request) -> bool:
+        return req.method in WRITES
+
     async def __call__(self, req: Request) -> Response:
-        if req.method not in WRITES:
-            return await self.app(req)
         try:
             _, account, container, _ = req.split(2, 4)
         except ValueError:

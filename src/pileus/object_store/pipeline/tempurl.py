@@ -60,11 +60,12 @@ class TempUrl(Feature):
                             "outgoing_remove_headers": [HIDDEN + "*"], "outgoing_allow_headers": [SHOWN + "*"],
                             "allowed_digests": config.allowed_digests, "deprecated_digests": outdated}}
 
+    def concerns(self, req: Request) -> bool:
+        return "temp_url_" in req.query and req.method != "OPTIONS"
+
     async def __call__(self, req: Request) -> Response:
-        params = req.params if "temp_url_" in req.query else {}
+        params = req.params
         if "temp_url_sig" not in params and "temp_url_expires" not in params:
-            return await self.app(req)
-        if req.method == "OPTIONS":
             return await self.app(req)
         claim = Claim(signature=params.get("temp_url_sig", ""), expires=params.get("temp_url_expires", ""),
                       prefix=params.get("temp_url_prefix"), ip_range=params.get("temp_url_ip_range"), filename=params.get("filename"),

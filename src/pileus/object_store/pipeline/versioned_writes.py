@@ -30,6 +30,9 @@ class VersionedWrites(Feature):
     def info(self) -> dict[str, Any]:
         return {"versioned_writes": {"allowed_flags": list(HEADERS)}}
 
+    def concerns(self, req: Request) -> bool:
+        return req.method in ("PUT", "DELETE") or not req.names_object
+
     async def __call__(self, req: Request) -> Response:
         try:
             _, account, container, obj = (name or "" for name in req.split(3, 4))
@@ -37,8 +40,6 @@ class VersionedWrites(Feature):
             return await self.app(req)
         if not obj:
             return await self._container(req)
-        if req.method not in ("PUT", "DELETE"):
-            return await self.app(req)
         info = await self.store.container_info(account, container)
         if not (location := unquote(info.headers.get(LOCATION, "")).split("/")[0]):
             return await self.app(req)

@@ -11,6 +11,9 @@ from pileus.object_store.wire.message import Request, Response
 
 
 class ListedEtags(Feature):
+    def concerns(self, req: Request) -> bool:
+        return req.method == "GET" and not req.names_object
+
     async def __call__(self, req: Request) -> Response:
         return await listed(self.app, req, b"s3_etag=", _row)
 

@@ -43,9 +43,13 @@ class S3(Feature):
         """Whether anybody can have a key."""
         return self.store.signers is not None or bool(self.store.config.temp_auth.users)
 
+    def wanted(self) -> bool:
+        return self.enabled
+
+    def concerns(self, req: Request) -> bool:
+        return names.is_ours(req, self.store.config.s3.storage_domains)
+
     async def __call__(self, req: Request) -> Response:
-        if not self.enabled or not names.is_ours(req, self.store.config.s3.storage_domains):
-            return await self.app(req)
         call = Call(self, req, *names.split(req, self.store.config.s3.storage_domains))
         try:
             response = await self._answered(call)

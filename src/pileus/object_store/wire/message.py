@@ -10,6 +10,7 @@ Names of headers are in lower case; their values are text, read from UTF-8 with 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -28,6 +29,16 @@ ALLOWS_RESERVED = "x-backend-allow-reserved-names"
 def is_true(text: str) -> bool:
     """Whether a header or parameter says yes, in any of the words that Swift takes for it."""
     return text.strip().lower() in ("true", "1", "yes", "on", "t", "y")
+
+
+@lru_cache(1024)                                     # one request is asked for its names a dozen times
+def _split(path: str, least: int, most: int) -> tuple[str | None, ...]:
+    parts = path.split("/", most)[1:]
+    if len(parts) < least or not all(parts[:least]) or "" in parts[:-1]:
+        raise ValueError(f"not a path of {least} to {most} parts: {path}")
+    if parts[-1] == "":
+        parts.pop()
+    return (*parts, *[None] * (most - len(parts)))
 
 
 class Request:
@@ -71,14 +82,17 @@ class Request:
         text = self.headers.get("content-length", "")
         return int(text) if text.isascii() and text.isdigit() else None
 
-    def split(self, least: int = 2, most: int = 4) -> list[str | None]:
+    def split(self, least: int = 2, most: int = 4) -> tuple[str | None, ...]:
         """Version, account, container, object of the path. Raises ValueError when there are fewer, or one is empty."""
-        parts = self.path.split("/", most)[1:]
-        if len(parts) < least or not all(parts[:least]) or "" in parts[:-1]:
-            raise ValueError(f"not a path of {least} to {most} parts: {self.path}")
-        if parts[-1] == "":
-            parts.pop()
-        return [*parts, *[None] * (most - len(parts))]
+        return _split(self.path, least, most)
+
+    @property
+    def names_object(self) -> bool:
+        """Whether the path is an object's."""
+        try:
+            return self.split(2, 4)[3] is not None
+        except ValueError:
+            return False
 
     def child(self, method: str, path: str | None = None, headers: Mapping[str, str] | None = None, *, query: str = "",
               body: AsyncIterator[bytes] | None = None, source: str = "", trusted: bool = False) -> Request:

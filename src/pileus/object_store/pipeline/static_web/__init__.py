@@ -48,11 +48,13 @@ class StaticWeb(Feature):
     def info(self) -> dict[str, Any]:
         return {"staticweb": {}} if self.store.config.static_web else {}
 
+    def wanted(self) -> bool:
+        return self.store.config.static_web
+
+    def concerns(self, req: Request) -> bool:
+        return req.method in ("GET", "HEAD") and (req.who is None or is_true(req.header("x-web-mode")))
+
     async def __call__(self, req: Request) -> Response:
-        if not self.store.config.static_web or req.method not in ("GET", "HEAD"):
-            return await self.app(req)
-        if req.who is not None and not is_true(req.header("x-web-mode")):
-            return await self.app(req)
         try:
             _, account, container, obj = req.split(3, 4)
         except ValueError:

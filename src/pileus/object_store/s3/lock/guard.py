@@ -16,9 +16,10 @@ LOCKED = "Access Denied because object protected by object lock."
 
 
 class ObjectLock(Feature):
+    def concerns(self, req: Request) -> bool:
+        return req.method in ("PUT", "POST", "DELETE") and ALLOWS_RESERVED not in req.headers
+
     async def __call__(self, req: Request) -> Response:
-        if req.method not in ("PUT", "POST", "DELETE") or ALLOWS_RESERVED in req.headers:
-            return await self.app(req)
         try:
             _, account, container, obj = req.split(3, 4)
         except ValueError:
