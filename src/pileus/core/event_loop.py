@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end, as `asyncio.run` does."""
-    import uvloop                           # most commands of `pileus` serve nothing
+    import uvloop  # most commands of `pileus` serve nothing
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)

@@ -63,6 +63,10 @@ class BackendRateLimitConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only
     by_method: dict[str, float] = {}        # method → how many of those
     burst_s: float = 1.0                    # what was not used of so many seconds may be used at once
 
+    @property
+    def wanted(self) -> bool:
+        return bool(self.requests_per_device_per_second or self.by_method)
+
 
 class EncryptionConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store.encryption]"""

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
@@ -22,7 +22,7 @@ from pileus.object_store.storage.object.server import ObjectServer
 from pileus.object_store.storage.recon import Recon
 from pileus.object_store.storage.server import StorageServer
 from pileus.object_store.transport import Transport
-from pileus.object_store.wire.message import Request, Response
+from pileus.object_store.wire.message import Handler, Request, Response
 from pileus.object_store.wire.status import plain
 
 
@@ -35,13 +35,13 @@ class StorageNode:
         self.accounts = Databases(AccountBroker, "accounts", media.home)
         self.containers = Databases(ContainerBroker, "containers", media.home)
         self.clock, self.reclaim_age_s = clock, reclaim_age_s
-        self.recon = Recon(media)
         self.objects = ObjectServer(media, hashing, ids, policies=policies, make_files=self._files, transport=transport, clock=clock)
         self.servers: dict[str, StorageServer] = {
             "account": AccountServer(self.devices, self.accounts, hashing, ids),
             "container": ContainerServer(self.devices, self.containers, hashing, ids, transport=transport, rings=rings),
             "object": self.objects,
         }
+        self.handlers: dict[str, Handler] = {**self.servers, "recon": Recon(media)}
 
     def files_of(self, device: str, policy: StoragePolicy) -> Files:
         """The files of a policy on a device of this node, the same ones that its object server uses."""
@@ -58,13 +58,14 @@ class StorageNode:
         """What was deleted before this is known everywhere, and forgotten."""
         return stamp(max(0.0, self.clock.now().timestamp() - self.reclaim_age_s))
 
-    async def __call__(self, req: Request) -> Response:
-        if req.path.startswith("/recon/"):
-            return await self.recon(req)
-        server = self.servers.get(req.path.split("/", 2)[1])
-        return await server(req) if server is not None else plain(404)
+    def __call__(self, req: Request) -> Awaitable[Response]:
+        return self.handlers.get(req.path.split("/", 2)[1], _unknown)(req)
 
     def close(self) -> None:
         self.accounts.close()
         self.containers.close()
         self.devices.close()
+
+
+async def _unknown(req: Request) -> Response:
+    return plain(404)

@@ -58,7 +58,7 @@ class ObjectStore:
                       mount_check=config.mount_check)
         self.node = StorageNode(media or disks, self.hashing, self.policies, self.transport, clock, ids, rings=self.rings,
                                 reclaim_age_s=config.reclaim_age_s)
-        guarded = BackendRateLimit(self.node, config.backend_rate_limit, clock)
+        guarded: Handler = BackendRateLimit(self.node, config.backend_rate_limit, clock) if config.backend_rate_limit.wanted else self.node
         if serves_storage:
             local[self.address] = guarded
         self.proxy = Proxy(config.proxy, config.limits, self.policies, self.rings, self.transport, clock, ids,

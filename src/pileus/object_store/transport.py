@@ -12,7 +12,7 @@ from pileus.object_store.wire.client import Client
 from pileus.object_store.wire.message import Handler, Request, Response
 
 Address = tuple[str, int]
-#: Sends a request to the server at an address.
+#: Sends a request to the server at an address. The request is the server's from then on: it may change its headers.
 Transport = Callable[[Address, Request], Awaitable[Response]]
 
 
@@ -28,14 +28,9 @@ class Network:
     def __init__(self, local: Mapping[Address, Handler], client: Client):
         self.local, self.client = local, client
 
-    async def __call__(self, to: Address, req: Request) -> Response:
+    def __call__(self, to: Address, req: Request) -> Awaitable[Response]:
         handler = self.local.get(to)
-        if handler is not None:
-            # Each side may change its headers.
-            sent = Request(req.method, req.path, req.headers, query=req.query, body=req.body, id=req.id)
-            sent.footers = req.footers
-            return await handler(sent)
-        return await self.client.send(to, req)
+        return handler(req) if handler is not None else self.client.send(to, req)
 
     async def close(self) -> None:
         await self.client.close()

@@ -24,8 +24,8 @@ class Hashing(msgspec.Struct, frozen=True, kw_only=True):
 
     def hash(self, account: str, container: str | None = None, obj: str | None = None) -> str:
         """The name's hash, 32 hexadecimal digits."""
-        path = "/".join(["", account, *([container] if container is not None else []), *([obj] if obj is not None else [])])
-        salted = self.prefix + path + self.suffix
+        path = account if container is None else f"{account}/{container}" if obj is None else f"{account}/{container}/{obj}"
+        salted = f"{self.prefix}/{path}{self.suffix}"
         return md5(salted.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
 
 

@@ -7,7 +7,7 @@ users cannot touch what a service keeps for them. Everybody else needs an access
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 from pileus.core.context import Context
@@ -28,8 +28,8 @@ class Auth(Feature):
     def __init__(self, app: Handler, store: Store):
         super().__init__(app, store)
         config = store.config
-        self.operators, self.readers = lowered(config.operator_roles), lowered(config.reader_roles)
-        self.services, self.reseller = lowered(config.service_roles), config.reseller_admin_role.lower()
+        self.operators, self.readers = lowered(frozenset(config.operator_roles)), lowered(frozenset(config.reader_roles))
+        self.services, self.reseller = lowered(frozenset(config.service_roles)), config.reseller_admin_role.lower()
 
     async def __call__(self, req: Request) -> Response:
         if self.store.identify is not None and req.who is None and (token := req.header("x-auth-token") or req.header("x-storage-token")):
@@ -113,7 +113,8 @@ class Auth(Feature):
         return plain(401, headers={"www-authenticate": f'Swift realm="{quote(account, errors="surrogateescape")}"'})
 
 
-def lowered(roles: Iterable[str]) -> frozenset[str]:
+@lru_cache(1024)
+def lowered(roles: frozenset[str]) -> frozenset[str]:
     return frozenset(role.lower() for role in roles)
 
 

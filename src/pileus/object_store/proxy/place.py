@@ -31,8 +31,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     policy: StoragePolicy
     ring: Ring
     part: int
-    containers: list[Node]
-    container_part: int
+    #: Who lists it, for requests that change it.
+    containers: list[Node] = []
+    container_part: int = 0
     shard: str = ""                         # ACCOUNT/CONTAINER that lists it instead of its container
 
     @property
@@ -68,11 +69,13 @@ async def locate(proxy: Proxy, req: Request, account: str, container: str, obj: 
     policy = proxy.policies.get(index)
     if policy is None:
         raise Stop(plain(503))
-    ring, containers = proxy.rings[policy.ring], proxy.rings["container"]
-    container_part, shard = containers.partition(account, container), None
-    if req.method not in ("GET", "HEAD") and info.headers.get("x-backend-sharding-state") == "sharded":
-        shard = await shard_of(proxy, account, container, obj)
-        container_part = containers.partition(*shard.path) if shard else container_part
-    return Place(path=f"/{account}/{container}/{obj}", policy=policy, ring=ring,
-                 part=ring.partition(account, container, obj), containers=containers.primaries(container_part),
+    ring, path = proxy.rings[policy.ring], f"/{account}/{container}/{obj}"
+    part = ring.partition(account, container, obj)
+    if req.method in ("GET", "HEAD"):
+        return Place(path=path, policy=policy, ring=ring, part=part)
+    sharded = info.headers.get("x-backend-sharding-state") == "sharded"
+    shard = await shard_of(proxy, account, container, obj) if sharded else None
+    containers = proxy.rings["container"]
+    container_part = containers.partition(*shard.path) if shard else containers.partition(account, container)
+    return Place(path=path, policy=policy, ring=ring, part=part, containers=containers.primaries(container_part),
                  container_part=container_part, shard=shard.name if shard else "")

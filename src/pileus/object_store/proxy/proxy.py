@@ -49,24 +49,25 @@ class Proxy:
 
     async def __call__(self, req: Request) -> Response:
         try:
-            return await self._handle(req)
+            return await self._handled(req)
         except Stop as stop:
             return stop.response
 
-    async def _handle(self, req: Request) -> Response:
+    def _handled(self, req: Request) -> Awaitable[Response]:
+        """Raises Stop for what is no request to an account, container or object."""
         if not is_text(req.path.replace(RESERVED, "") if is_true(req.header(ALLOWS_RESERVED)) else req.path):
-            return plain(412, "Invalid UTF8 or contains NULL")
+            raise Stop(plain(412, "Invalid UTF8 or contains NULL"))
         try:
             version, *names = req.split(2, 4)
         except ValueError:
-            return plain(412, "Bad URL") if req.path.count("/") == 1 else plain(404)
+            raise Stop(plain(412, "Bad URL") if req.path.count("/") == 1 else plain(404)) from None
         if version not in ("v1", "v1.0"):
-            return plain(404)
+            raise Stop(plain(404))
         methods = CONTROLLERS[1 + sum(name is not None for name in names)]
         method = methods.get(req.method)
         if method is None:
-            return plain(405, headers={"allow": ", ".join(sorted(methods))})
-        return await method(self, req, *(name for name in names if name is not None))
+            raise Stop(plain(405, headers={"allow": ", ".join(sorted(methods))}))
+        return method(self, req, *(name for name in names if name is not None))
 
     # ---- what controllers need ---------------------------------------------------------------------------------------
     def nodes(self, ring: Ring, part: int, *, shuffle: bool = False) -> Nodes:
@@ -82,19 +83,17 @@ class Proxy:
             raise Stop(refusal)
 
     async def account_info(self, name: str) -> Info:
-        return await self._info("account", f"/{name}", self.rings["account"].partition(name))
+        return self.cache.get(f"/{name}") or await self._ask("account", name)
 
     async def container_info(self, account: str, name: str) -> Info:
-        return await self._info("container", f"/{account}/{name}", self.rings["container"].partition(account, name))
+        return self.cache.get(f"/{account}/{name}") or await self._ask("container", account, name)
 
-    async def _info(self, kind: str, path: str, part: int) -> Info:
-        known = self.cache.get(path)
-        if known is None:
-            nodes = self.nodes(self.rings[kind], part, shuffle=True)
-            answer = await anyone(self, kind, nodes, Request("HEAD", path), path, {})
-            await answer.close()
-            known = Info(status=answer.status, headers=answer.headers)
-            if answer.status < 500:
-                self.cache.put(path, known)
-        return known
+    async def _ask(self, kind: str, *names: str) -> Info:
+        ring, path = self.rings[kind], "/" + "/".join(names)
+        answer = await anyone(self, kind, self.nodes(ring, ring.partition(*names), shuffle=True), Request("HEAD", path), path, {})
+        await answer.close()
+        info = Info(status=answer.status, headers=answer.headers)
+        if answer.status < 500:
+            self.cache.put(path, info)
+        return info
 

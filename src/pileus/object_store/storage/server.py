@@ -55,14 +55,14 @@ class StorageServer:
         self.devices, self.hashing, self.ids = devices, hashing, ids
         self.methods: Mapping[str, Callable[[Request, Target], Awaitable[Response]]] = {}
 
-    async def __call__(self, req: Request) -> Response:
+    def __call__(self, req: Request) -> Awaitable[Response]:
+        return self.guarded(self._handled, req)
+
+    def _handled(self, req: Request) -> Awaitable[Response]:
         method = self.methods.get(req.method)
         if method is None:
-            return plain(405, headers={"allow": ", ".join(sorted(self.methods))})
-        return await self.guarded(self._handled, method, req)
-
-    async def _handled(self, method: Callable[[Request, Target], Awaitable[Response]], req: Request) -> Response:
-        return await method(req, self.target(req))
+            raise Stop(plain(405, headers={"allow": ", ".join(sorted(self.methods))}))
+        return method(req, self.target(req))
 
     async def guarded(self, function: Callable[..., Awaitable[Response]], *args: Any) -> Response:
         """The function's answer; failures of the device and of databases as answers, too."""

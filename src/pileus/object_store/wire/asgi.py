@@ -46,7 +46,7 @@ class Application:
             log.exception("unexpected error", method=request.method, path=request.path, request=request.id)
             response = plain(500)
         if self._may_hand_over(scope, request, response):
-            await _start(response, _headers(response, request.method), send)
+            await _start(response, request.method, send)
             await _hand_over(response.body, send, self.lent)  # type: ignore[arg-type]
         else:
             await _send(response, request.method, body, send)
@@ -99,28 +99,27 @@ def _request(scope: Any, body: Incoming) -> Request:
     return request
 
 
-def _headers(response: Response, method: str) -> dict[str, str]:
-    headers = {name: value for name, value in response.headers.items() if value is not None}
-    body, bodiless = response.body, _bodiless(response, method)
-    if isinstance(body, bytes) and (not bodiless or "content-length" not in headers):
+def _headers(response: Response, method: str) -> list[tuple[bytes, bytes]]:
+    headers, body = response.headers, response.body
+    if isinstance(body, bytes) and (not _bodiless(response, method) or headers.get("content-length") is None):
         headers["content-length"] = str(len(body))
     if response.status in (204, 304):
         headers.pop("content-length", None)
-    return headers
+    return [(name.encode("latin-1", "replace"), value.encode("utf-8", "surrogateescape"))
+            for name, value in headers.items() if value is not None]
 
 
 def _bodiless(response: Response, method: str) -> bool:
     return method == "HEAD" or response.status in (204, 304)
 
 
-async def _start(response: Response, headers: dict[str, str], send: Any) -> None:
-    raw = [(name.encode("latin-1", "replace"), value.encode("utf-8", "surrogateescape")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": response.status, "headers": raw})
+async def _start(response: Response, method: str, send: Any) -> None:
+    await send({"type": "http.response.start", "status": response.status, "headers": _headers(response, method)})
 
 
 async def _send(response: Response, method: str, incoming: Incoming, send: Any) -> None:
     body, bodiless = response.body, _bodiless(response, method)
-    await _start(response, _headers(response, method), send)
+    await _start(response, method, send)
     if bodiless or isinstance(body, bytes):
         await close(body)
         await send({"type": "http.response.body", "body": b"" if bodiless else body})

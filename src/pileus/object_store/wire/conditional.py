@@ -16,10 +16,9 @@ ETAG_IS_AT = "x-backend-etag-is-at"
 
 def refused(req: Request, headers: Mapping[str, str]) -> Response | None:
     """304 or 412 when what `headers` describe is not what the reader asked for; None: go on."""
-    etag = etag_of(req, headers)
-    if "if-match" in req.headers and not _named(req.header("if-match"), etag):
+    if "if-match" in req.headers and not _named(req.header("if-match"), etag_of(req, headers)):
         return _answer(412, headers)
-    if "if-none-match" in req.headers and _named(req.header("if-none-match"), etag):
+    if "if-none-match" in req.headers and _named(req.header("if-none-match"), etag_of(req, headers)):
         return _answer(304 if req.method in ("GET", "HEAD") else 412, headers)
     if "if-unmodified-since" not in req.headers and "if-modified-since" not in req.headers:
         return None

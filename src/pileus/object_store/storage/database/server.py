@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Generic, TypeVar
 
 from pileus.core.ids import Ids
@@ -25,10 +25,8 @@ class DatabaseServer(StorageServer, Generic[B]):
         super().__init__(devices, hashing, ids)
         self.databases = databases
 
-    async def __call__(self, req: Request) -> Response:
-        if req.method == "REPLICATE":
-            return await self.guarded(replicate.receive, self, req)
-        return await super().__call__(req)
+    def __call__(self, req: Request) -> Awaitable[Response]:
+        return self.guarded(replicate.receive, self, req) if req.method == "REPLICATE" else super().__call__(req)
 
     def broker(self, target: Target) -> B:
         """Raises Absent."""

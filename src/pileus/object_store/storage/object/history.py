@@ -11,9 +11,13 @@ A fragment of an object that is coded is `T#INDEX.data`, and `T#INDEX#d.data` on
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import msgspec
+
+#: A body that is no fragment.
+WHOLE = re.compile(r"[^#]{16,}\.data")
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +70,9 @@ def ctype_time(name: str) -> str:
 
 def resolve(names: Iterable[str], *, reclaim_before: str = "") -> History:
     """Which files count. Tombstones from before `reclaim_before` are obsolete: every replica has seen them."""
+    names = list(names)
+    if len(names) == 1 and WHOLE.fullmatch(names[0]):
+        return History(data=names[0])               # most objects are that
     by_kind: dict[str, list[str]] = {"data": [], "ts": [], "meta": []}
     obsolete: list[str] = []
     sidecars: list[str] = []

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from typing import Any
 
@@ -104,15 +104,15 @@ class ObjectServer(StorageServer):
             return Response(status, headers, found.content.read(start, length))
         return Response(status, headers, found.body(start, length))
 
-    async def __call__(self, req: Request) -> Response:
+    def __call__(self, req: Request) -> Awaitable[Response]:
         handle = self.replication.get(req.method)
-        return await self.guarded(handle, self, req) if handle else await super().__call__(req)
+        return self.guarded(handle, self, req) if handle else super().__call__(req)
 
-    async def put(self, req: Request, target: Target) -> Response:
-        return await put.put(self, req, target)
+    def put(self, req: Request, target: Target) -> Awaitable[Response]:
+        return put.put(self, req, target)
 
-    async def commit(self, req: Request, target: Target) -> Response:
-        return await fragments.commit(self, req, target)
+    def commit(self, req: Request, target: Target) -> Awaitable[Response]:
+        return fragments.commit(self, req, target)
 
     async def post(self, req: Request, target: Target) -> Response:
         at = stamp_of(req)
