@@ -7,6 +7,7 @@ serve all three.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import asyncio
 import errno
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
@@ -99,9 +100,9 @@ class StorageServer:
         return Target(device=device, root=self.devices.path(device), partition=partition, account=account, container=container,
                       object=obj, hash=self.hashing.hash(*names))  # type: ignore[arg-type]
 
-    async def run(self, target: Target, function: Callable[..., Any], *args: Any) -> Any:
+    def run(self, target: Target, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """Blocking work on the target's device."""
-        return await self.devices.threads_of(target.device).run(function, *args)
+        return self.devices.threads_of(target.device).run(function, *args)
 
 
 def stamp_of(req: Request, name: str = "x-timestamp") -> str:

@@ -119,7 +119,7 @@ class Writing:
         if len(segment) < APART:
             self.digest.update(segment)
             return self.codec.encode(segment)
-        hashing = self.proxy.threads.begun(self.digest.update, segment)
+        hashing = self.proxy.threads.run(self.digest.update, segment)
         pieces = self.codec.encode(segment)
         await hashing
         return pieces

@@ -83,7 +83,7 @@ class Upload:
     async def start(self, function: Callable[..., Any], *args: Any) -> None:
         """Begin with blocking work, once what was begun before is done."""
         await self.done()
-        self.running = asyncio.ensure_future(self.server.run(self.target, function, *args))
+        self.running = self.server.run(self.target, function, *args)
 
     async def done(self) -> Any:
         """The result of the work that was begun last. Raises what went wrong with it."""
