@@ -69,8 +69,7 @@ class Quotas(Feature):
             self.store.proxy.cache.forget(f"/{account}/{container}")        # it is counted anew for each object
             of_container = await self.store.container_info(account, container)
         more = req.length or 0
-        in_versions = await self._in_versions(account, of_container)
-        if not _container_full(of_container, in_versions + more):
+        if not _limited(of_container) or not _container_full(of_container, await self._in_versions(account, of_container) + more):
             if req.facts.get("auth.reseller") or not self._account_full(of_account, of_container.policy, more):
                 return None
             self.store.proxy.cache.forget(f"/{account}")
@@ -88,6 +87,8 @@ class Quotas(Feature):
         return (await self.store.container_info(account, hidden)).number("x-container-bytes-used")
 
     def _account_full(self, info: Info, policy: int, more: int) -> bool:
+        if not any("quota" in name for name in info.headers):
+            return False
         name = next((p.name.lower() for p in self.store.proxy.policies if p.index == policy), "")
         used = {"bytes": info.number("x-account-bytes-used"), "count": info.number("x-account-object-count")}
         in_policy = {"bytes": info.number(f"x-backend-policy-{policy}-bytes-used"),

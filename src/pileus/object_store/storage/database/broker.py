@@ -116,7 +116,10 @@ class Broker:
 
     def is_deleted(self, info: Mapping[str, Any] | None = None) -> bool:
         """Deleted later than put, and nothing in it."""
-        info = info or self.info()
+        if info is None:
+            if not self.all("SELECT 1 FROM info WHERE delete_timestamp > put_timestamp"):
+                return False
+            info = self.info()
         return info["delete_timestamp"] > info["put_timestamp"] and self.is_empty(info)
 
     def is_empty(self, info: Mapping[str, Any]) -> bool:

@@ -75,9 +75,10 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
 
     def merge(self, records: Iterable[Mapping[str, Any]], source: str = "") -> int:
         changed, last = 0, -1
+        stats: dict[int, tuple[int, int]] = {}          # policy → how many objects and bytes more
         with self.writing() as db:
-            digest = int(db.execute("SELECT hash FROM info").fetchone()[0], 16)
-            shards = self.shards if self.shards.any() else None
+            before, sharded = db.execute("SELECT hash, EXISTS (SELECT 1 FROM shard WHERE deleted=0) FROM info").fetchone()
+            digest, shards = int(before, 16), self.shards if sharded else None
             for record in records:
                 last = max(last, record.get("row", -1))
                 at = record["created_at"]
@@ -100,10 +101,13 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
                 was = (1, old[3]) if old and not old[6] else (0, 0)
                 now = (1, merged[2]) if not merged[5] else (0, 0)
                 if was != now:
-                    db.execute("INSERT INTO policy_stat VALUES (?,?,?) ON CONFLICT (storage_policy_index) DO UPDATE SET"
-                               " object_count=object_count+excluded.object_count, bytes_used=bytes_used+excluded.bytes_used",
-                               (merged[6], now[0] - was[0], now[1] - was[1]))
+                    count, used = stats.get(merged[6], (0, 0))
+                    stats[merged[6]] = count + now[0] - was[0], used + now[1] - was[1]
                 changed += 1
+            for policy, (count, used) in stats.items():
+                db.execute("INSERT INTO policy_stat VALUES (?,?,?) ON CONFLICT (storage_policy_index) DO UPDATE SET"
+                           " object_count=object_count+excluded.object_count, bytes_used=bytes_used+excluded.bytes_used",
+                           (policy, count, used))
             db.execute("UPDATE info SET hash=?", (f"{digest:032x}",))
             if source and last >= 0:
                 db.execute("INSERT INTO incoming_sync (remote_id, sync_point) VALUES (?,?) ON CONFLICT (remote_id)"

@@ -64,7 +64,8 @@ async def _tell(server: ObjectServer, target: Target, pending: Pending, hash: st
         except (OSError, TimeoutError):
             return False
 
-    told = await asyncio.gather(*(tell(host, device) for host, device in zip(hosts, devices, strict=False)))
+    each = [tell(host, device) for host, device in zip(hosts, devices, strict=False)]
+    told = [await each[0]] if len(each) == 1 else await asyncio.gather(*each)
     if not all(told) or (not hosts and pending.account == expiry.ACCOUNT):
         pending.told = [f"{host}/{device}" for host, device, heard in zip(hosts, devices, told, strict=False) if heard and not instead]
         pendings = server.media.pendings(target.device)
