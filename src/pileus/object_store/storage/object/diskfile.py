@@ -21,6 +21,8 @@ from pileus.object_store.wire.body import FileBody
 
 log = Log("pileus.object_store.diskfile")
 
+#: Of a long body so much at a time is sent on its way to the disk.
+WRITE_BEHIND = 8 << 20
 #: What a POST does not replace: it belongs to the body.
 OF_THE_BODY = ("name", "content-length", "etag", "x-timestamp")
 
@@ -136,7 +138,7 @@ class DiskFiles:
             except BaseException:
                 os.close(fd)
                 raise
-        return FileWriter(self, part, hash, fd)
+        return FileWriter(self, part, hash, fd, size or 0)
 
     def delete(self, part: int, hash: str, timestamp: str) -> None:
         self._mark(part, hash, f"{timestamp}.ts", {"x-timestamp": timestamp})
@@ -347,8 +349,9 @@ class OpenFile:
 
 
 class FileWriter:
-    def __init__(self, files: DiskFiles, part: int, hash: str, fd: int):
-        self.files, self.part, self.hash, self.fd, self.size = files, part, hash, fd, 0
+    def __init__(self, files: DiskFiles, part: int, hash: str, fd: int, reserved: int):
+        self.files, self.part, self.hash, self.fd, self.reserved, self.size = files, part, hash, fd, reserved, 0
+        self.begun = 0                      # up to where it is on its way to the disk
 
     def write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -356,13 +359,18 @@ class FileWriter:
             done = os.pwrite(self.fd, view, self.size)
             self.size += done
             view = view[done:]
+        if self.files.fsync and self.size - self.begun >= WRITE_BEHIND:
+            # What is not on the disk yet is begun to be written now, and stays in memory: less is left to wait for at the end.
+            os.posix_fadvise(self.fd, self.begun, self.size - self.begun, os.POSIX_FADV_DONTNEED)
+            self.begun = self.size
 
     def commit(self, timestamp: str, metadata: Mapping[str, str]) -> None:
         self.commit_as(f"{timestamp}.data", metadata)
 
     def commit_as(self, name: str, metadata: Mapping[str, str]) -> None:
         try:
-            os.ftruncate(self.fd, self.size)
+            if self.size < self.reserved:
+                os.ftruncate(self.fd, self.size)
             self.files.link(self.part, self.hash, self.fd, name, metadata)
         finally:
             self.abort()

@@ -62,7 +62,7 @@ class Upload:
         self.pending: list[bytes] = []
         self.size = 0                                   # of what is written
         self.writer: Writer | None = None
-        self.running: asyncio.Future[Any] | None = None
+        self.running: list[asyncio.Future[Any]] = []
 
     # ---- in the event loop -------------------------------------------------------------------------------------------
     async def receive(self) -> int:
@@ -75,32 +75,32 @@ class Upload:
                 if self.req.length is not None and size > self.req.length:
                     break
                 if gathered >= GATHER:
-                    # While one piece is hashed and written the next one comes.
+                    # While one piece is hashed, and by another thread written, the next one comes.
                     pending, self.pending, gathered = self.pending, [], 0
-                    await self.start(self.write, pending)
+                    await self.start((self.hash, pending), (self.write, pending))
         return size
 
-    async def start(self, function: Callable[..., Any], *args: Any) -> None:
-        """Begin with blocking work, once what was begun before is done."""
+    async def start(self, *works: tuple[Any, ...]) -> None:
+        """Begin with blocking work, each in a thread, once what was begun before is done."""
         await self.done()
-        self.running = self.server.run(self.target, function, *args)
+        self.running = [self.server.run(self.target, *work) for work in works]
 
     async def done(self) -> Any:
         """The result of the work that was begun last. Raises what went wrong with it."""
-        if self.running is None:
+        if not self.running:
             return None
         # A thread cannot be stopped: when nobody waits for it any more, its file must not be closed under it.
-        await asyncio.wait({self.running})
-        running, self.running = self.running, None
-        return running.result()
+        await asyncio.wait(self.running)
+        running, self.running = self.running, []
+        return [each.result() for each in running][-1]
 
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        await self.start(function, *args)
+        await self.start((function, *args))
         return await self.done()
 
     async def abort(self) -> None:
-        if self.running is not None:
-            await asyncio.wait({self.running})
+        if self.running:
+            await asyncio.wait(self.running)
         if self.writer is not None:
             self.writer.abort()
 
@@ -121,11 +121,15 @@ class Upload:
             raise Stop(plain(409, headers={"x-backend-timestamp": found.timestamp}))
         self.expired_at = found.metadata.get("x-delete-at", "")
 
-    def write(self, pending: list[bytes]) -> None:
-        if self.writer is None:
-            self.writer = self.files.create(self.target.partition, self.target.hash, self.req.length)
+    def hash(self, pending: list[bytes]) -> None:
         for chunk in pending:
             self.digest.update(chunk)
+
+    def write(self, pending: list[bytes]) -> None:
+        if self.writer is None:
+            # What is here already needs no room to be kept for it.
+            self.writer = self.files.create(self.target.partition, self.target.hash, self.req.length if self.long else None)
+        for chunk in pending:
             self.writer.write(chunk)
             self.size += len(chunk)
 
@@ -133,6 +137,7 @@ class Upload:
         """Give the whole body its name; returns its metadata. Raises Stop when it is not what was announced."""
         if not self.checked:
             self.check()
+        self.hash(self.pending)
         self.write(self.pending)
         etag = self.digest.hexdigest()
         if (told := headers.get("etag", "").strip('"').lower()) and told != etag:
