@@ -130,6 +130,9 @@ def objects() -> Iterator[str]:
                  rate(theirs) + unit if theirs else "", aim, ms(row["server_cpu_ms"]) if row["server_cpu_ms"] else ""]
         yield "| " + " | ".join(cells) + " |"
     yield ""
+    for name, mib in found.get("mib_above_idle", {}).items():
+        yield f"Memory above idle, {name}: {mib:.0f} MiB."
+    yield ""
     yield f"Of Pileus {found['version']}, at a load of {found['load']} before."
     yield ""
 

@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 from conformance.cloud import Cloud, fresh_cloud
 
 from benchmarks.lists import Bench, median_ms
+from benchmarks.raw import peak_mib
 from pileus.image.model import Image
 
 MIB = 1 << 20
@@ -92,13 +93,6 @@ class Glance:
     def download(self, image: str) -> int:
         return fetch(self.cloud.url + f"/image/v2/images/{image}/file", self.token)
 
-    def memory(self, *, afresh: bool = False) -> float:
-        """The most that the cloud's process had resident, in MiB, since it was last asked to begin `afresh`."""
-        process = Path("/proc") / str(self.cloud.process.pid)
-        if afresh:
-            (process / "clear_refs").write_text("5")
-        return next(int(line.split()[1]) for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM")) / 1024
-
     def _connect(self) -> http.client.HTTPConnection:
         place = urlsplit(self.cloud.url)
         return http.client.HTTPConnection(place.hostname or "", place.port)
@@ -126,7 +120,7 @@ def transfers(folder: Path, mib: int, parallel: int) -> dict[str, float]:
         uploaded = took(lambda: glance.upload(image, disk))
         plainly = min(took(lambda: fetch(plain)) for _ in range(3))
         downloaded = min(took(lambda: glance.download(image)) for _ in range(3))
-        idle = glance.memory(afresh=True)
+        idle = peak_mib(cloud.process.pid, afresh=True)
         uploads = at_once(parallel, lambda _: glance.upload(glance.make(), part))
         downloads = at_once(parallel, lambda _: glance.download(image) // parallel)
         return {
@@ -134,7 +128,7 @@ def transfers(folder: Path, mib: int, parallel: int) -> dict[str, float]:
             "upload_times_cp": uploaded / copied, "upload_times_hashing": uploaded / hashed,
             "download_of_plain_server": plainly / downloaded, "parallel": parallel,
             "parallel_upload_mib_s": mib / uploads, "parallel_download_mib_s": parallel * mib / downloads,
-            "parallel_mib_above_idle": glance.memory() - idle,
+            "parallel_mib_above_idle": peak_mib(cloud.process.pid) - idle,
         }
 
 

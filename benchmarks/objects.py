@@ -23,10 +23,12 @@ import httpx
 from conformance.cloud import Cloud, free_port, fresh_cloud
 from conformance.results import version
 
-from benchmarks.raw import Measured, Server
+from benchmarks.raw import Measured, Server, peak_mib
 
 SMALL, LARGE = os.urandom(4096), os.urandom(64 << 20)
 LISTED = 10_000
+#: Large transfers at once, to see what memory they take.
+PARALLEL = 64
 
 
 def main() -> None:
@@ -36,16 +38,20 @@ def main() -> None:
     options = parser.parse_args()
     with fresh_cloud() as cloud, tempfile.TemporaryDirectory(prefix="pileus-bench-", dir=cloud.state) as folder:
         rows = asyncio.run(store(cloud, options.seconds))
+        crowd = asyncio.run(crowded(cloud))
         rows |= by_hand(Path(folder), options.seconds)
         with nginx(Path(folder)) as address:
             if address is not None:
                 rows |= asyncio.run(files(address, options.seconds))
     for name, row in rows.items():
         print(f"{name:34}{row.per_second:10.1f}/s{row.median_ms:10.2f} ms{row.p95_ms:10.2f} ms (p95){row.server_cpu_ms:10.2f} ms CPU")
+    for name, mib in crowd.items():
+        print(f"{name:34}{mib:10.0f} MiB of memory more than idle")
     if options.save:
         options.save.parent.mkdir(exist_ok=True)
-        saved = {name: row._asdict() for name, row in rows.items()}
-        options.save.write_text(json.dumps({"version": version(), "load": f"{os.getloadavg()[0]:.1f}", "rows": saved}, indent=2) + "\n")
+        saved = {"version": version(), "load": f"{os.getloadavg()[0]:.1f}", "rows": {name: row._asdict() for name, row in rows.items()},
+                 "mib_above_idle": crowd}
+        options.save.write_text(json.dumps(saved, indent=2) + "\n")
 
 
 async def store(cloud: Cloud, seconds: float) -> dict[str, Measured]:
@@ -69,6 +75,18 @@ async def store(cloud: Cloud, seconds: float) -> dict[str, Measured]:
     rows["DELETE at 16"] = await server.measure(
         lambda w, n: ("DELETE", f"{root}/listed/{16 * n + w:06}", b""), at=16, seconds=min(seconds, 2))
     return rows
+
+
+async def crowded(cloud: Cloud) -> dict[str, float]:
+    """The most memory that many large transfers at once take, in MiB above idle."""
+    token, root = login(cloud)
+    server = Server(cloud.url.removeprefix("http://"), {"X-Auth-Token": token}, cloud.process.pid)
+    found = {}
+    for method in ("PUT", "GET"):
+        idle = peak_mib(cloud.process.pid, afresh=True)
+        await asyncio.gather(*(server.once(method, f"{root}/large/{n % 8}", LARGE if method == "PUT" else b"") for n in range(PARALLEL)))
+        found[f"{PARALLEL} × {method} 64 MiB at once"] = round(peak_mib(cloud.process.pid) - idle, 1)
+    return found
 
 
 def login(cloud: Cloud) -> tuple[str, str]:

@@ -56,7 +56,10 @@ class Server:
         writer.close()
 
     async def ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, method: str, path: str, body: bytes) -> None:
-        writer.write(f"{method} {path} HTTP/1.1\r\n{self.head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        writer.write(f"{method} {path} HTTP/1.1\r\n{self.head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:READ])
+        for at in range(READ, len(body), READ):
+            await writer.drain()
+            writer.write(body[at:at + READ])
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         status = int(head[9:12])
         at = head.find(b"content-length:")
@@ -72,3 +75,11 @@ class Server:
             return 0.0
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
+
+
+def peak_mib(pid: int, *, afresh: bool = False) -> float:
+    """The most that a process had resident, in MiB, since it was last asked to begin `afresh`."""
+    process = Path("/proc") / str(pid)
+    if afresh:
+        (process / "clear_refs").write_text("5")
+    return next(int(line.split()[1]) for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM")) / 1024
