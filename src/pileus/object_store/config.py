@@ -194,6 +194,7 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     ring_folder: str = ""                   # where a cluster's rings are; empty: in the state folder, made when missing
     device_folder: str = ""                 # the folder that devices are in; empty: in the state folder
     storage_listen: str = "127.0.0.1:6200"  # where the rings say that this process's devices are; only a cluster's servers listen there
+    replication_listen: str = ""            # and where they say that replicators reach them; empty: at the same place
     proxy_listen: str = "127.0.0.1:8080"    # where a cluster's proxy listens
     identity_url: str = ""                  # where a cluster's proxy asks who holds a token: the URL of identity's version 3
     #: The user that a cluster's proxy asks identity as. Without one nobody has keys for S3 there.

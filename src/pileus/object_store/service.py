@@ -60,7 +60,7 @@ class ObjectStore:
                                 reclaim_age_s=config.reclaim_age_s)
         guarded: Handler = BackendRateLimit(self.node, config.backend_rate_limit, clock) if config.backend_rate_limit.wanted else self.node
         if serves_storage:
-            local[self.address] = guarded
+            local |= {address(at): guarded for at in (config.storage_listen, config.replication_listen) if at}
         self.proxy = Proxy(config.proxy, config.limits, self.policies, self.rings, self.transport, clock, ids,
                            threads=config.threads)
         self.store = Store(config, self.proxy, clock, ids, identify, signers, self.hashing)

@@ -50,8 +50,9 @@ class Process:
             await self.store.stop()
             return
         for name, app, at in (("proxy-server", self.store.app, self.config.proxy_listen),
-                              ("storage-server", self.store.node_app, self.config.storage_listen)):
-            if name in self.names:
+                              ("storage-server", self.store.node_app, self.config.storage_listen),
+                              ("storage-server", self.store.node_app, self.config.replication_listen)):
+            if name in self.names and at:
                 server = Server(app, *address(at), self.listeners.at(at))
                 await server.start()
                 self.servers.append(server)

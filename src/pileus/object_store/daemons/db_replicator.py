@@ -97,7 +97,7 @@ class DatabaseReplicator(Daemon):
     async def ask(self, node: Node, path: str, what: str, body: bytes) -> State | None:
         """None when there is no such database. Raises OSError when the other cannot answer."""
         req = Request("REPLICATE", path, {DO: what, "content-length": str(len(body))}, body=stream(body))
-        answer = await self.store.transport(node.key, req)
+        answer = await self.store.transport(node.replication, req)
         data = await answer.read()
         if answer.status == 404:
             return None
@@ -108,7 +108,8 @@ class DatabaseReplicator(Daemon):
     async def send_file(self, node: Node, path: str, broker: Broker, run: Callable[..., Any], root: Path) -> bool:
         size, body = await run(self.databases.packed, root, broker, self.store.ids.uuid(), run)
         try:
-            answer = await self.store.transport(node.key, Request("REPLICATE", path, {DO: "file", "content-length": str(size)}, body=body))
+            req = Request("REPLICATE", path, {DO: "file", "content-length": str(size)}, body=body)
+            answer = await self.store.transport(node.replication, req)
             await answer.close()
         finally:
             await close(body)

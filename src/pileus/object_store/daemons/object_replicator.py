@@ -89,7 +89,8 @@ class ObjectReplicator(Daemon):
     async def ask(self, policy: StoragePolicy, node: Node, part: int, rest: str) -> dict | None:
         headers = {"x-backend-storage-policy-index": str(policy.index)}
         try:
-            answer = await self.store.transport(node.key, Request("REPLICATE", f"/object/{node.device.device}/{part}{rest}", headers))
+            req = Request("REPLICATE", f"/object/{node.device.device}/{part}{rest}", headers)
+            answer = await self.store.transport(node.replication, req)
             body = await answer.read()
         except OSError:
             answer = None
@@ -113,7 +114,7 @@ class ObjectReplicator(Daemon):
         content.close()
         req = Request("SYNC", f"/object/{node.device.device}/{part}/{hash}/{name}", headers, body=body)
         try:
-            answer = await self.store.transport(node.key, req)
+            answer = await self.store.transport(node.replication, req)
             await answer.close()
         except OSError:
             self.did["unreachable"] += 1

@@ -117,7 +117,7 @@ class ObjectReconstructor(ObjectReplicator):
         try:
             async with aclosing(rebuilt(whole, here.index(node))) as body:
                 req = Request("SYNC", f"/object/{node.device.device}/{here.part}/{hash}/{name}", headers, body=body)
-                answer = await self.store.transport(node.key, req)
+                answer = await self.store.transport(node.replication, req)
                 await answer.close()
         except (OSError, Unreadable):
             self.did["unreachable"] += 1
@@ -131,7 +131,7 @@ class ObjectReconstructor(ObjectReplicator):
             found = await self.run(here.device, here.files.open_fragment, here.part, hash, at, index)
             found.close()
             path = f"/object/{node.device.device}/{here.part}{found.metadata['name']}"
-            answer = await self.store.transport(node.key, Request("COMMIT", path, headers))
+            answer = await self.store.transport(node.replication, Request("COMMIT", path, headers))
             await answer.close()
         except (OSError, Missing):
             return False

@@ -176,8 +176,8 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
     async def exchange(self, node: Node, path: str, ranges: list[ShardRange]) -> list[ShardRange] | None:
         body = msgspec.json.encode(ranges)
         try:
-            answer = await self.store.transport(node.key, Request("REPLICATE", path, {DO: "ranges", "content-length": str(len(body))},
-                                                                  body=stream(body)))
+            req = Request("REPLICATE", path, {DO: "ranges", "content-length": str(len(body))}, body=stream(body))
+            answer = await self.store.transport(node.replication, req)
             data = await answer.read()
         except OSError:
             return None

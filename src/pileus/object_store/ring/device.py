@@ -42,3 +42,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> tuple[str, int]:
         """The server that is asked for it."""
         return self.device.ip, self.device.port
+
+    @property
+    def replication(self) -> tuple[str, int]:
+        """Where replicators ask it: a network of their own, if there is one."""
+        return self.device.replication_ip or self.device.ip, self.device.replication_port or self.device.port
