@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,16 +32,21 @@ def run(*names: str, state: Node = HERE, once: bool = False, take_over: bool = F
     Parameters
     ----------
     names
-        proxy-server, storage-server, and daemons by name.
+        proxy-server, storage-server, daemons by name or, in one process, all `daemons`; or main, rest, all.
     once
         Run the daemons once and end.
     take_over
         Serve beside the process that runs, and be its successor when that ends.
     """
     from pileus.core import log as logs
-    from pileus.object_store.cluster.manager import Marker
+    from pileus.object_store.cluster.manager import Marker, named
     from pileus.object_store.cluster.run import run as run_process
 
+    try:
+        names = tuple(named(names))
+    except ValueError as unknown:
+        print(unknown, file=sys.stderr)
+        return 1
     logs.setup(as_json=False, level="INFO")
     marks = []
     try:
@@ -88,26 +93,34 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
     from pileus.object_store.cluster.layout import lay_out
     from pileus.object_store.cluster.manager import TOGETHER, Manager
 
-    clock = Clock()
-    ports = range(nodes)
-    user = {"username": os.environ.get("OS_USERNAME", ""), "password": os.environ.get("OS_PASSWORD", ""),
-            "project": os.environ.get("OS_PROJECT_NAME", "service")}
-    places = lay_out(state, Ids(), nodes=nodes, devices=devices, replicas=replicas, part_power=8,
-                     storage_ports=[port - 200 + n for n in ports], proxy_ports=[port + n for n in ports], identity_url=identity,
-                     identity_service=user)
+    names = ["storage-server", "proxy-server", TOGETHER]
 
-    async def each() -> int:
+    async def each(folders: Iterable[Path]) -> int:
         failed = 0
-        for place in places:
-            manager = Manager(place.state, clock, say=partial(print, f"{place.name}:"))
-            names = ["storage-server", "proxy-server", TOGETHER]
+        for folder in folders:
+            manager = Manager(folder, Clock(), say=partial(print, f"{folder.name}:"))
             failed += await manager.stop(names[::-1]) if stop else await manager.start(names)
         return failed
 
-    failed = asyncio.run(each())
-    if not stop and not failed:
-        print("ready: " + ", ".join(f"http://{place.config.proxy_listen}/v1" for place in places))
-    return 1 if failed else 0
+    if stop:
+        return 1 if asyncio.run(each(sorted(state.glob("node*")))) else 0
+    ports = range(nodes)
+    user = {"username": os.environ.get("OS_USERNAME", ""), "password": os.environ.get("OS_PASSWORD", ""),
+            "project": os.environ.get("OS_PROJECT_NAME", "service")}
+    try:
+        places = lay_out(state, Ids(), nodes=nodes, devices=devices, replicas=replicas, part_power=8,
+                         storage_ports=[port - 200 + n for n in ports], proxy_ports=[port + n for n in ports], identity_url=identity,
+                         identity_service=user,
+                         temp_auth={"users": [{"account": "test", "user": "tester", "key": "testing", "groups": [".admin"]}]})
+    except ValueError as other:
+        print(f"{other}: start it as it was started first, or remove {state}", file=sys.stderr)
+        return 1
+    if asyncio.run(each(place.state for place in places)):
+        return 1
+    print("ready: " + ", ".join(f"http://{place.config.proxy_listen}/v1" for place in places))
+    print(f"with a token of {identity}, or as a user of its own: "
+          f"swift -A http://{places[0].config.proxy_listen}/auth/v1.0 -U test:tester -K testing stat")
+    return 0
 
 
 def dispersion_populate(*, state: Node = HERE, coverage: float = 0.01) -> int:
@@ -195,6 +208,8 @@ def _managed(action: str):
         manager = Manager(state, Clock())
         try:
             chosen = named(names or ["main"])
+            if action != "once":
+                chosen = manager.as_they_run(chosen)
         except ValueError as unknown:
             print(unknown, file=sys.stderr)
             return 1

@@ -39,6 +39,8 @@ def named(names: Sequence[str]) -> list[str]:
         if not group:
             raise ValueError(f"{name} is none of {', '.join([*GROUPS, *GROUPS['all']])}")
         found += [s for s in group if s not in found]
+    if not found:
+        raise ValueError("no server is named")
     return found
 
 
@@ -61,11 +63,24 @@ class Manager:
             pass
         return None
 
+    def together(self, name: str) -> int | None:
+        """The process of all daemons, if one is and this is one of them."""
+        return self.pid(TOGETHER) if name in REST else None
+
+    def as_they_run(self, names: Sequence[str]) -> list[str]:
+        """The names; where all daemons run in one process, that one for all of them."""
+        if set(REST) <= set(names) and self.pid(TOGETHER) is not None:
+            return [*(name for name in names if name not in (*REST, TOGETHER)), TOGETHER]
+        return list(names)
+
     async def status(self, names: Sequence[str]) -> int:
         """Say which run; how many do not."""
         missing = 0
         for name in names:
             pid = self.pid(name)
+            if pid is None and (among := self.together(name)):
+                self.say(f"{name} running, with all daemons ({among})")
+                continue
             self.say(f"{name} running ({pid})" if pid else f"No {name} running")
             missing += pid is None
         return missing
@@ -75,7 +90,7 @@ class Manager:
         begun: list[tuple[str, subprocess.Popen]] = []
         failed = 0
         for name in names:
-            if (pid := self.pid(name)) and not once:
+            if (pid := self.pid(name) or self.together(name)) and not once:
                 self.say(f"{name} running ({pid})")
                 continue
             begun.append((name, self.spawn(name, once=once)))
@@ -86,28 +101,37 @@ class Manager:
             elif wait and not await self.until(partial(self.up, name, process), START_S):
                 failed += 1
             elif wait and process.poll() is not None:
-                self.say(f"{name} ended at once; see {self.state / 'log' / (name + '.log')}")
+                self.say(f"{name} ended at once: {self.last_word(name)}; see {self.log(name)}")
                 failed += 1
         return failed
 
+    def log(self, name: str) -> Path:
+        return self.state / "log" / f"{name}.log"
+
+    def last_word(self, name: str) -> str:
+        """The last line of a server's log: mostly it says why."""
+        lines = self.log(name).read_text(errors="replace").split("\n") if self.log(name).exists() else []
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
     def spawn(self, name: str, *, once: bool = False) -> subprocess.Popen:
-        log = self.state / "log" / f"{name}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with open(log, "ab") as out:
+        self.log(name).parent.mkdir(parents=True, exist_ok=True)
+        with open(self.log(name), "ab") as out:
             return subprocess.Popen([*self.command, name, *(["--once"] if once else [])], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                     start_new_session=True)
 
     async def stop(self, names: Sequence[str], *, kill: bool = False) -> int:
         """End them: at once, or when what they are doing is done. How many are still there."""
         ending: list[tuple[str, int]] = []
+        left = 0
         for name in names:
             if (pid := self.pid(name)) is None:
-                self.say(f"No {name} running")
+                among = self.together(name)
+                self.say(f"{name} runs with all daemons ({among}): stop those" if among else f"No {name} running")
+                left += among is not None
                 continue
             self.say(f"Stopping {name} ({pid})")
             self.signal(pid, signal.SIGKILL if kill else signal.SIGTERM)
             ending.append((name, pid))
-        left = 0
         for name, pid in ending:
             if not await self.until(partial(self.gone, name), STOP_S):
                 self.say(f"{name} does not end; killing {pid}")
@@ -132,7 +156,7 @@ class Manager:
         self.say(f"Reloading {name} ({pid})")
         self.signal(pid, signal.SIGUSR1)
         if not await self.until(lambda: beside.exists() or self.pid(name) != pid, START_S) or self.pid(name) != pid:
-            self.say(f"the new {name} does not come up; the old one goes on. See {self.state / 'log' / (name + '.log')}")
+            self.say(f"the new {name} does not come up; the old one goes on. See {self.log(name)}")
             return False
         self.signal(pid, signal.SIGTERM)
         if not await self.until(lambda: self.pid(name) not in (None, pid), STOP_S):

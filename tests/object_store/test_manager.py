@@ -1,0 +1,93 @@
+"""Starting and stopping a node's processes, as `swift-init` does it, and a cluster of three nodes by one command."""
+
+import os
+import signal
+import urllib.request
+
+import pytest
+
+from pileus.cli import object_store as command
+from pileus.core.clock import Clock
+from pileus.core.ids import Ids
+from pileus.object_store.cluster.layout import lay_out
+from pileus.object_store.cluster.manager import MAIN, REST, Manager, named
+from tests.object_store.cluster import SOURCE, free_ports
+
+WHERE = {"identity": "http://127.0.0.1:9/v3"}
+
+
+@pytest.fixture
+def node(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+    ports = free_ports(2)
+    place, = lay_out(tmp_path, Ids(1), part_power=4, storage_ports=ports[:1], proxy_ports=ports[1:], nodes=1, devices=1, replicas=1,
+                     fsync="never")
+    yield place
+    command.kill("all", state=place.state)
+
+
+def pid(place, name):
+    return Manager(place.state, Clock()).pid(name)
+
+
+def test_servers_are_named_one_by_one_and_in_groups():
+    assert named(["main"]) == MAIN and named(["rest"]) == REST and named(["all", "proxy"]) == MAIN + REST
+    assert named(["proxy", "proxy-server"]) == ["proxy-server"] and named(["account*"]) == [n for n in REST if n.startswith("account")]
+    for wrong in ([], ["nobody"], ["proxy", "nobody"]):
+        with pytest.raises(ValueError, match=r"named|none of"):
+            named(wrong)
+
+
+@pytest.mark.realtime
+def test_what_is_started_runs_until_it_is_stopped(node, capsys):
+    assert command.status("main", state=node.state) == 1
+    assert command.start("storage", "daemons", state=node.state) == 0
+    first = pid(node, "storage-server")
+    assert command.start("storage", state=node.state) == 0 and pid(node, "storage-server") == first     # once is enough
+    assert command.status("storage", "rest", "daemons", state=node.state) == 0
+    assert command.start("object-updater", state=node.state) == 0 and pid(node, "object-updater") is None
+    assert command.stop_("object-updater", state=node.state) == 1
+    said = capsys.readouterr().out
+    assert "daemons running" in said and "object-updater runs with all daemons" in said and "No storage-server running" in said
+    assert command.once_("container-updater", state=node.state) == 0
+    assert command.restart("storage", state=node.state) == 0 and pid(node, "storage-server") not in (None, first)
+    os.kill(pid(node, "storage-server"), signal.SIGKILL)
+    assert command.stop_("all", state=node.state) == 0
+    assert [pid(node, name) for name in ("storage-server", "daemons")] == [None, None]
+    assert command.stop_("all", state=node.state) == 0                                                  # nothing to stop is no failure
+
+
+@pytest.mark.realtime
+def test_why_one_does_not_come_up_is_said(node, capsys):
+    (node.state / "node.json").write_text('{"storage_listen": "203.0.113.1:6200"}')
+    assert command.start("storage", state=node.state) == 1
+    assert "ended at once: OSError" in capsys.readouterr().out
+    assert command.run("nobody", state=node.state) == 1 and command.run(state=node.state) == 1
+    assert command.status("nobody", state=node.state) == 1
+
+
+@pytest.mark.realtime
+def test_a_cluster_by_one_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+    port = free_ports(1)[0] % 20_000 + 30_000
+    try:
+        assert command.dev_cluster(state=tmp_path, nodes=1, replicas=1, port=port, **WHERE) == 0
+        assert f"swift -A http://127.0.0.1:{port}/auth/v1.0" in capsys.readouterr().out
+        user = {"X-Auth-User": "test:tester", "X-Auth-Key": "testing"}
+        login = urllib.request.Request(f"http://127.0.0.1:{port}/auth/v1.0", headers=user)
+        with urllib.request.urlopen(login, timeout=10) as answer:
+            token, account = answer.headers["X-Auth-Token"], answer.headers["X-Storage-Url"]
+        put = urllib.request.Request(account + "/c", method="PUT", headers={"X-Auth-Token": token})
+        assert urllib.request.urlopen(put, timeout=10).status == 201
+        # The rings are of one node: with two, the second would have nothing.
+        assert command.dev_cluster(state=tmp_path, nodes=2, port=port, **WHERE) == 1
+        assert command.dev_cluster(state=tmp_path, nodes=1, port=port + 10, **WHERE) == 1
+        assert "other nodes, devices or ports" in capsys.readouterr().err and not (tmp_path / "node2").exists()
+        assert str(port + 10) not in (tmp_path / "node1" / "node.json").read_text()
+    finally:
+        assert command.dev_cluster(state=tmp_path, stop=True) == 0
+    assert pid_of(tmp_path) == [None] * 3
+
+
+def pid_of(folder):
+    return [Manager(folder / "node1", Clock()).pid(name) for name in (*MAIN, "daemons")]
