@@ -1,5 +1,6 @@
 """Starting and stopping a node's processes, as `swift-init` does it, and a cluster of three nodes by one command."""
 
+import asyncio
 import os
 import signal
 import urllib.request
@@ -11,6 +12,7 @@ from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.object_store.cluster.layout import lay_out
 from pileus.object_store.cluster.manager import MAIN, REST, Manager, named
+from pileus.object_store.cluster.run import Process
 from tests.object_store.cluster import SOURCE, free_ports
 
 WHERE = {"identity": "http://127.0.0.1:9/v3"}
@@ -91,3 +93,24 @@ def test_a_cluster_by_one_command(tmp_path, monkeypatch, capsys):
 
 def pid_of(folder):
     return [Manager(folder / "node1", Clock()).pid(name) for name in (*MAIN, "daemons")]
+
+
+@pytest.mark.realtime
+async def test_a_daemon_that_waits_for_a_hung_server_ends_when_it_is_told(tmp_path):
+    """It takes the connection and says nothing."""
+    asked, until = asyncio.Event(), asyncio.Event()
+    hung = await asyncio.start_server(lambda *_: asked.set(), "127.0.0.1", 0)
+    port = hung.sockets[0].getsockname()[1]
+    place, = lay_out(tmp_path, Ids(1), part_power=4, storage_ports=[port], proxy_ports=free_ports(1), nodes=1, devices=1, replicas=1)
+    process = Process(place.config, place.state, ["container-updater"])
+    part = process.store.rings["container"].partition("a", "c")
+    process.store.node.containers.create(place.state / "devices" / "d1", part, process.store.hashing.hash("a", "c"), account="a",
+                                         container="c", timestamp="1700000000.00000", id="one")
+    running = asyncio.ensure_future(process.run(until))
+    try:
+        async with asyncio.timeout(10):
+            await asked.wait()
+            until.set()
+            await running
+    finally:
+        hung.close()
