@@ -3,6 +3,7 @@
 import pytest
 
 from pileus.object_store.pipeline import acl
+from tests.object_store.harness import Caller, TestStore
 
 
 async def owner(store):
@@ -63,7 +64,7 @@ async def test_everybody_and_referrers(store):
 
 async def test_what_is_no_list_is_refused_and_changes_nothing(store):
     alice = await owner(store)
-    for name, text in (("X_Container_Read", ".r:"), ("X_Container_Read", ".unknown"), ("X_Container_Read", ".r:-"),
+    for name, text in (("X_Container_Read", ".r:"), ("X_Container_Read", ".r:-"),
                        ("X_Container_Write", ".r:*"), ("X_Container_Read", ".x:y")):
         assert (await alice.post("/c", **{name: text})).status == 400
     assert "x-container-read" not in (await alice.head("/c")).headers
@@ -98,3 +99,23 @@ def test_names_count_in_the_default_domain_only():
 async def test_ossa_2014_020_the_realm_of_a_challenge_cannot_carry_headers(store):
     got = await store.anonymous().get("//v1/AUTH_x%22%0AContent-Length:%201%0A%0A%3Cb%3E")
     assert got.status == 401 and got.headers["www-authenticate"] == 'Swift realm="AUTH_x%22%0AContent-Length%3A%201%0A%0A%3Cb%3E"'
+
+
+async def test_accounts_that_are_managed_by_hand_are_managed_by_resellers_only():
+    """With allow_account_management: nobody else deletes accounts, not even his own."""
+    users = [{"account": "test", "user": "tester", "key": "testing", "groups": [".admin"]}]
+    async with TestStore(proxy={"allow_account_management": True}, temp_auth={"users": users}) as store:
+        alice, bob, anybody = store.as_("alice"), store.as_("bob"), store.anonymous()
+        reseller = store.as_("root", roles=("ResellerAdmin",))
+        await alice.put("/c")
+        token = (await Caller(store, "", {}).get("/auth/v1.0", X_Auth_User="test:tester", X_Auth_Key="testing")).headers["x-auth-token"]
+        tester = Caller(store, "/v1/AUTH_test", {"x-auth-token": token})
+        await tester.put("/c")
+        for caller, status in ((anybody, 401), (bob, 403), (alice, 403)):
+            assert (await caller.request("DELETE", "//v1/AUTH_alice")).status == status
+        assert (await anybody.request("PUT", "//v1/AUTH_alice")).status == 401
+        assert (await bob.request("PUT", "//v1/AUTH_alice", X_Account_Meta_Temp_Url_Key="mine")).status == 403
+        assert (await tester.delete("")).status == 403 and (await tester.put("")).status == 403
+        assert (await alice.get("/c")).status == 204 and (await tester.get("/c")).status == 204
+        assert (await reseller.request("DELETE", "//v1/AUTH_alice")).status == 204
+        assert (await alice.get("/c")).status in (404, 410)

@@ -175,9 +175,36 @@ async def test_clients_cannot_say_what_servers_say(store):
     assert brokers and not any("x-container-sysmeta-secret" in broker.metadata() for broker in brokers)
 
 
-@pytest.mark.parametrize("path,status", [("//v1", 412), ("//v2/AUTH_alice", 404), ("//v1/AUTH_alice//o", 404), ("//v1/AUTH_alice/%ff", 412),
+@pytest.mark.parametrize("path,status", [("//v1", 412), ("//v1/", 412), ("//", 404), ("//v2/AUTH_alice", 400), ("//v1/AUTH_alice//o", 404), ("//v1/AUTH_alice/%ff", 412),
                                          ("//v1/AUTH_alice/c/%00", 412), ("/" + "c" * 257, 400), ("/c/" + "o" * 1025, 400)])
 async def test_bad_paths(store, path, status):
     alice = store.as_("alice")
     await alice.put("/c")
     assert (await alice.put(path, b"")).status == status
+
+
+async def test_pages_that_cannot_be(store):
+    alice = store.as_("alice")
+    await alice.put("/c")
+    await alice.put("/c/o", b"")
+    for path in ("", "/c"):
+        for name in ("marker", "end_marker", "prefix", "delimiter"):
+            got = await alice.get(f"{path}?{name}=%FF")
+            assert (got.status, got.text) == (400, f'"{name}" parameter not valid UTF-8')
+        assert (await alice.get(f"{path}?limit=10001")).status == 412
+        for limit in ("-1", "x", "1.5", ""):        # what is no number means nothing
+            assert (await alice.get(f"{path}?limit={limit}")).status == 200
+        for accept in ("foo", "application/json; q=x", "/"):
+            assert (await alice.get(path, Accept=accept)).status == 400
+        assert (await alice.get(path, Accept="image/png")).status == 406
+        assert (await alice.get(path)).headers["vary"] == "Accept"
+        assert "vary" not in (await alice.get(f"{path}?format=json")).headers
+
+
+async def test_types_have_no_parameters_of_the_stores(store):
+    alice = store.as_("alice")
+    await alice.put("/c")
+    assert (await alice.put("/c/o", b"x", Content_Type="text/plain;swift_bytes=1000")).status == 400
+    assert (await alice.put("/c/o", b"x", Content_Type="text/plain; swift_foo=1")).status == 400
+    assert (await alice.put("/c/o", b"x", Content_Type="text/plain; charset=utf-8")).status == 201
+    assert (await alice.get("/c?format=json")).json[0]["bytes"] == 1

@@ -70,9 +70,7 @@ def _cleaned(header: str, element: str) -> str:
     if not kind.startswith("."):
         return element
     if not colon:
-        if kind == ".rlistings":
-            return element
-        raise ValueError(f"Unknown designator {kind!r} in ACL: {element!r}")
+        return element
     if kind not in REFERRERS:
         raise ValueError(f"Unknown designator {kind!r} in ACL: {element!r}")
     if "write" in header:

@@ -76,6 +76,8 @@ class Auth(Feature):
 
     async def authorize(self, req: Request) -> Response | None:
         self._owns(req)
+        if req.method == "DELETE" and req.path.count("/") == 2 and not req.facts.get("auth.reseller"):
+            return plain(403) if req.who is not None else self.challenge(req)   # nobody deletes an account, not even his own
         if req.owner or is_granted(req):
             return None
         allowed = acl.parse(req.acl)
@@ -104,7 +106,7 @@ class Auth(Feature):
                 try:
                     req.headers[name] = acl.clean(name, text)
                 except ValueError as problem:
-                    raise Stop(plain(400, f"{name} : {problem}")) from None
+                    raise Stop(plain(400, str(problem))) from None
                 if req.who is not None and req.who.project_domain_id:
                     req.headers[DOMAIN] = req.who.project_domain_id
 

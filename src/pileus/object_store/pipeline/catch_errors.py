@@ -10,6 +10,8 @@ from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
 log = Log("pileus.object_store")
+#: Whoever has nothing to say about such an answer leaves that to its page.
+SAID = (202, 404)
 
 
 class CatchErrors(Feature):
@@ -24,5 +26,9 @@ class CatchErrors(Feature):
         except Exception:
             log.exception("unexpected error", method=req.method, path=req.path, request=req.id)
             response = plain(500)
+        if response.body == b"" and response.status in SAID and req.method != "HEAD" and response.header("content-length", "0") == "0":
+            page = plain(response.status)
+            response.body, response.headers = page.body, response.headers | page.headers
+            response.headers.pop("content-length", None)
         response.headers |= {"x-trans-id": req.id, "x-openstack-request-id": req.id}
         return response

@@ -10,6 +10,7 @@ import re
 
 from pileus.object_store.pipeline.feature import Feature
 from pileus.object_store.wire.message import Request, Response
+from pileus.object_store.wire.status import plain
 
 KINDS = "account|container|object"
 INBOUND = re.compile(rf"x-(?:{KINDS})-(?:sysmeta|transient-sysmeta)-|x-backend-|x-(?:account|container|delete-at)-"
@@ -21,6 +22,8 @@ OUTBOUND = re.compile(rf"x-(?:{KINDS})-(?:sysmeta|transient-sysmeta)-|x-backend-
 class Gatekeeper(Feature):
     async def __call__(self, req: Request) -> Response:
         req.headers = {n: v for n, v in req.headers.items() if not INBOUND.match(n)}
+        if any(part.strip().startswith("swift_") for part in req.header("content-type").split(";")[1:]):
+            return plain(400, "Invalid Content-Type, swift_* is not a valid parameter name.")
         stamp = req.headers.pop("x-timestamp", None)
         if stamp is not None:
             req.facts["gatekeeper.timestamp"] = stamp       # a time shift of clients is only for features that ask for it

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 import msgspec
 
 from pileus.object_store.pipeline.feature import Feature
-from pileus.object_store.wire.message import Handler, Request, Response
+from pileus.object_store.wire.message import Handler, Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
 TYPES = {"plain": "text/plain", "json": "application/json", "xml": "application/xml"}
@@ -30,7 +30,10 @@ class ListingFormats(Feature):
         kind = wanted(req)
         if kind is None:
             return plain(406)
+        named = req.params.get("format", "").lower() in TYPES
         response = await self.app(req)
+        if response.ok and not named:
+            response.headers["vary"] = "Accept"
         if response.facts.get("listing.settled"):
             return response                     # a feature further in decided on the format
         if not response.ok or not response.header("content-type").startswith(("application/json", "text/plain")):
@@ -39,7 +42,6 @@ class ListingFormats(Feature):
             response.headers["content-type"] = f"{kind}; charset=utf-8"
             return response
         response.headers["content-type"] = f"{kind}; charset=utf-8"
-        response.headers["vary"] = "Accept"
         if kind == "application/json":
             return response
         rows = msgspec.json.decode(await response.read())
@@ -70,7 +72,7 @@ async def listed(app: Handler, req: Request, mark: bytes, change: Callable[[dict
 
 
 def wanted(req: Request) -> str | None:
-    """The media type that is asked for, by `format` or else by Accept; None when nothing of that can be given."""
+    """The media type that is asked for, by `format` or else by Accept; None when nothing of that can be given. Raises Stop."""
     if (name := req.params.get("format", "").lower()) in TYPES:
         return TYPES[name]
     accepted = req.header("accept")
@@ -79,13 +81,15 @@ def wanted(req: Request) -> str | None:
     best, chosen = 0.0, None
     for entry in accepted.split(","):
         kind, *parameters = (part.strip().lower() for part in entry.split(";"))
+        if not all(kind.partition("/")[::2]):
+            raise Stop(plain(400, "Invalid Accept header"))
         weight = 1.0
         for parameter in parameters:
             if parameter.startswith("q="):
                 try:
                     weight = float(parameter[2:])
                 except ValueError:
-                    return None
+                    raise Stop(plain(400, "Invalid Accept header")) from None
         found = _match(kind)
         if found and weight > best:
             best, chosen = weight, found
@@ -104,6 +108,7 @@ def xml(name: str, rows: list[dict], *, of_objects: bool) -> bytes:
     """A listing in Swift's XML."""
     outer, inner = ("container", "object") if of_objects else ("account", "container")
     fields = ("hash", "bytes", "content_type", "last_modified") if of_objects else ("count", "bytes", "last_modified", "storage_policy")
+    line = "" if of_objects else "\n"
     parts = [f'<?xml version="1.0" encoding="UTF-8"?>\n<{outer} name={quoteattr(name)}>']
     for row in rows:
         if "subdir" in row:
@@ -111,4 +116,4 @@ def xml(name: str, rows: list[dict], *, of_objects: bool) -> bytes:
         else:
             values = "".join(f"<{field}>{escape(str(row[field]))}</{field}>" for field in fields)
             parts.append(f"<{inner}><name>{escape(row['name'])}</name>{values}</{inner}>")
-    return ("".join(parts) + f"</{outer}>").encode("utf-8", "surrogateescape")
+    return (line.join([*parts, f"</{outer}>"])).encode("utf-8", "surrogateescape")

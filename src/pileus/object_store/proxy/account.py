@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pileus.object_store.model.names import RESERVED
 from pileus.object_store.model.timestamp import normal
 from pileus.object_store.proxy import constraints
 from pileus.object_store.proxy.ask import anyone, everyone
@@ -27,7 +28,7 @@ async def show(proxy: Proxy, req: Request, account: str) -> Response:
     constraints.check_name("Account", account, proxy.limits.max_account_name_length)
     await proxy.authorized(req, None)
     if req.method == "GET":
-        check_limit(req, proxy.limits.account_listing_limit)
+        check_page(req, proxy.limits.account_listing_limit)
     ring = proxy.rings["account"]
     nodes = proxy.nodes(ring, ring.partition(account), shuffle=True)
     answer = await anyone(proxy, "account", nodes, req, f"/{account}", _read_headers(req))
@@ -38,6 +39,8 @@ async def show(proxy: Proxy, req: Request, account: str) -> Response:
             return _empty(req, proxy)
     if answer.ok and req.method == "GET":
         await _name_policies(proxy, answer)
+    if answer.ok:
+        answer.headers["accept-ranges"] = "bytes"
     if not req.owner:
         answer.headers = {n: v for n, v in answer.headers.items() if n not in OF_OWNERS}
     return counted_by_policy(proxy, answer)
@@ -47,6 +50,7 @@ async def create(proxy: Proxy, req: Request, account: str) -> Response:
     """PUT: only where accounts are managed by hand."""
     if not proxy.config.allow_account_management and not req.facts.get("auth.reseller"):
         return plain(405, headers={"allow": "GET, HEAD, OPTIONS, POST"})
+    await proxy.authorized(req, None)
     return await _write(proxy, req, account)
 
 
@@ -67,6 +71,7 @@ async def delete(proxy: Proxy, req: Request, account: str) -> Response:
     """DELETE: the reaper takes away what is in it."""
     if not proxy.config.allow_account_management and not req.facts.get("auth.reseller"):
         return plain(405, headers={"allow": "GET, HEAD, OPTIONS, POST"})
+    await proxy.authorized(req, None)
     if req.query:
         return plain(400)
     return await _write(proxy, req, account)
@@ -87,8 +92,6 @@ async def _write(proxy: Proxy, req: Request, account: str) -> Response:
     constraints.check_name("Account", account, proxy.limits.max_account_name_length)
     if req.method in ("PUT", "POST"):
         constraints.check_metadata(req, "account", proxy.limits)
-    if req.method == "PUT" and req.facts.get("auth.reseller") is not None:
-        await proxy.authorized(req, None)
     ring = proxy.rings["account"]
     nodes = proxy.nodes(ring, ring.partition(account))
     headers = written_headers(proxy, req, "account")
@@ -116,10 +119,15 @@ def only_owners(req: Request, names: tuple[str, ...]) -> None:
         req.headers = {n: v for n, v in req.headers.items() if n not in of_owners}
 
 
-def check_limit(req: Request, most: int) -> None:
-    text = req.params.get("limit", "")
+def check_page(req: Request, most: int) -> None:
+    """Raises Stop for what no page of a listing can be."""
+    params = req.params
+    text = params.get("limit", "")
     if text.isascii() and text.isdigit() and int(text) > most:
         raise Stop(plain(412, f"Maximum limit is {most}"))
+    for name in ("marker", "end_marker", "prefix", "delimiter", "path"):
+        if not constraints.is_text(params.get(name, "").replace(RESERVED, "")):
+            raise Stop(plain(400, f'"{name}" parameter not valid UTF-8'))
 
 
 async def _name_policies(proxy: Proxy, answer: Response) -> None:

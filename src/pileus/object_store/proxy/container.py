@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pileus.object_store.proxy import constraints
-from pileus.object_store.proxy.account import autocreate, check_limit, only_owners, written_headers
+from pileus.object_store.proxy.account import autocreate, check_page, only_owners, written_headers
 from pileus.object_store.proxy.ask import anyone, everyone
 from pileus.object_store.proxy.best import best
 from pileus.object_store.proxy.info import Info
@@ -26,7 +26,7 @@ OF_OWNERS = (*PLAIN, "x-container-meta-temp-url-key", "x-container-meta-temp-url
 async def show(proxy: Proxy, req: Request, account: str, container: str) -> Response:
     """HEAD, and GET: the listing of objects."""
     if req.method == "GET":
-        check_limit(req, proxy.limits.container_listing_limit)
+        check_page(req, proxy.limits.container_listing_limit)
     info = await proxy.container_info(account, container)
     req.facts["acl.domain"] = info.sysmeta("container", "acl-domain")
     await proxy.authorized(req, info.headers.get("x-container-read"))
@@ -36,6 +36,7 @@ async def show(proxy: Proxy, req: Request, account: str, container: str) -> Resp
     headers = {n: v for n, v in req.headers.items() if n.startswith("x-backend-")}
     answer = await anyone(proxy, "container", nodes, req, f"/{account}/{container}", headers)
     if answer.ok:
+        answer.headers["accept-ranges"] = "bytes"
         index = int(answer.header("x-backend-storage-policy-index", "0"))
         if (policy := proxy.policies.get(index)) is not None:
             answer.headers["x-storage-policy"] = policy.name

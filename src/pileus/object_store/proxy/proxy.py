@@ -60,9 +60,9 @@ class Proxy:
         try:
             version, *names = req.split(2, 4)
         except ValueError:
-            raise Stop(plain(412, "Bad URL") if req.path.count("/") == 1 else plain(404)) from None
+            raise Stop(plain(412, "Bad URL") if req.path != "/" and req.path.rstrip("/").count("/") == 1 else plain(404)) from None
         if version not in ("v1", "v1.0"):
-            raise Stop(plain(404))
+            raise Stop(plain(400))
         methods = CONTROLLERS[1 + sum(name is not None for name in names)]
         method = methods.get(req.method)
         if method is None:

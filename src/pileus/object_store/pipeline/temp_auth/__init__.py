@@ -68,7 +68,7 @@ class TempAuth(Feature):
             account = parts[1]
             user = user if ":" in user else f"{account}:{user}"
         elif parts[0] in ("auth", "v1.0") and len(parts) == 1:
-            account = user.partition(":")[0]
+            account = user.rpartition(":")[0].partition(":")[0]
         else:
             return plain(400 if len(parts) <= 3 else 404)
         known = self.users.get(user)

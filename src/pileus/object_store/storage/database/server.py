@@ -50,11 +50,9 @@ def visible(metadata: Metadata) -> Mapping[str, str]:
 def page_of(req: Request, most: int) -> Page:
     """The page that a query asks for. Raises Stop."""
     params = req.params
-    try:
-        limit = int(params["limit"]) if params.get("limit") else most
-    except ValueError:
-        limit = most
-    if limit > most or limit < 0:
+    text = params.get("limit", "")
+    limit = int(text) if text.isascii() and text.isdigit() else most        # what is no number means nothing
+    if limit > most:
         raise Stop(plain(412, f"Maximum limit is {most}"))
     reverse = is_true(params.get("reverse", ""))
     return Page(limit=limit, marker=params.get("marker", ""), end_marker=params.get("end_marker", ""), prefix=params.get("prefix", ""),
