@@ -175,8 +175,9 @@ async def test_clients_cannot_say_what_servers_say(store):
     assert brokers and not any("x-container-sysmeta-secret" in broker.metadata() for broker in brokers)
 
 
-@pytest.mark.parametrize("path,status", [("//v1", 412), ("//v1/", 412), ("//", 404), ("//v2/AUTH_alice", 400), ("//v1/AUTH_alice//o", 404), ("//v1/AUTH_alice/%ff", 412),
-                                         ("//v1/AUTH_alice/c/%00", 412), ("/" + "c" * 257, 400), ("/c/" + "o" * 1025, 400)])
+@pytest.mark.parametrize("path,status", [
+    ("//v1", 412), ("//v1/", 412), ("//", 404), ("//v2/AUTH_alice", 400), ("//v1/AUTH_alice//o", 404), ("//v1/AUTH_alice/%ff", 412),
+    ("//v1/AUTH_alice/c/%00", 412), ("/" + "c" * 257, 400), ("/c/" + "o" * 1025, 400)])
 async def test_bad_paths(store, path, status):
     alice = store.as_("alice")
     await alice.put("/c")

@@ -44,7 +44,9 @@ async def test_readers_need_the_right_to_the_segments(store):
 
 async def test_manifests_without_a_prefix_are_refused_and_those_of_nothing_are_empty(store):
     alice = await owner(store)
-    for bad in ("parts", "parts/", "/", "parts/a?b", "a&b/c"):
+    for bad in ("parts", "parts/", "/", "parts/a?b", "a&b/c", "/parts/a", "parts%2Fa"):
         assert (await alice.put("/c/bad", b"", X_Object_Manifest=bad)).status == 400
     await alice.put("/c/empty", b"own", X_Object_Manifest="nowhere/x")
+    assert (await alice.get("/c/empty")).status == 404
+    await alice.put("/nowhere")
     assert (await alice.get("/c/empty")).data == b""

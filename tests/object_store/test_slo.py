@@ -1,8 +1,11 @@
 """Static large objects: written only when all is as the manifest says, read as one body, deleted with what they consist of."""
 
+import asyncio
 import base64
 import json
 from hashlib import md5
+
+from pileus.object_store.daemons import DAEMONS
 
 
 def digest(data: bytes) -> str:
@@ -77,3 +80,50 @@ async def test_manifests_of_manifests_copies_and_deletion(store):
     gone = await alice.delete("/c/outer?multipart-manifest=delete", Accept="application/json")
     assert gone.json["Number Deleted"] == 5 and gone.json["Response Status"] == "200 OK"
     assert await alice.names("/c") == ["flat", "same"]
+
+
+async def test_deleted_later(store):
+    alice = store.as_("alice")
+    for path in ("/c", "/segments"):
+        await alice.put(path)
+    for n in "ab":
+        await alice.put(f"/segments/{n}", n.encode())
+    await alice.put("/c/slo?multipart-manifest=put", json.dumps([{"path": "/segments/a"}, {"path": "/segments/b"}]).encode())
+    await alice.put("/c/plain", b"x")
+    assert (await alice.delete("/c/nothing?multipart-manifest=delete&async=on")).status == 404
+    assert (await alice.delete("/c/plain?multipart-manifest=delete&async=on")).status == 400
+    await alice.post("/c", X_Container_Write="bob:*", X_Container_Read="bob:*")
+    bob = store.as_("bob")
+    refused = await bob.request("DELETE", "//v1/AUTH_alice/c/slo?multipart-manifest=delete&async=on")
+    assert refused.status == 403 and (await alice.get("/c/slo")).data == b"ab"
+    assert (await alice.delete("/c/slo?multipart-manifest=delete&async=on")).status == 204
+    assert (await alice.get("/c/slo")).status == 404
+    assert await alice.names("/segments") == ["a", "b"]
+    await asyncio.sleep(1)
+    await alice.put("/segments/b", b"newer")             # what is put meanwhile stays
+    await asyncio.sleep(2)
+    assert (await expire(store))["expired"] == 1
+    assert (await alice.get("/segments/a")).status == 404 and (await alice.get("/segments/b")).data == b"newer"
+    assert not (await expire(store)).get("expired")
+
+
+async def expire(store):
+    await DAEMONS["container-updater"](store.objects).run_once()
+    return await DAEMONS["object-expirer"](store.objects).run_once()
+
+
+async def test_deleted_later_passes_over_nothing_that_is_kept(store):
+    alice = store.as_("alice")
+    await alice.put("/c")
+    await alice.put("/segments", X_Versions_Enabled="true")
+    await alice.put("/segments/a", b"a")
+    await alice.put("/other")
+    await alice.put("/other/b", b"b")
+    await alice.put("/c/one?multipart-manifest=put", json.dumps([{"path": "/segments/a"}]).encode())
+    await alice.put("/c/two?multipart-manifest=put", json.dumps([{"path": "/segments/a"}, {"path": "/other/b"}]).encode())
+    await alice.put("/c/deep?multipart-manifest=put", json.dumps([{"path": "/c/one"}]).encode())
+    for name in ("two", "deep"):
+        assert (await alice.delete(f"/c/{name}?multipart-manifest=delete&async=on")).status == 400
+    assert (await alice.delete("/c/one?multipart-manifest=delete&async=on")).status == 200      # at once: versions are kept
+    rows = (await alice.get("/segments?versions")).json
+    assert [row["content_type"].split(";")[0] for row in rows] == ["application/x-deleted", "application/octet-stream"]

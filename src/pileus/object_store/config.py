@@ -113,7 +113,7 @@ class TempUrlConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store.tempurl]"""
 
     methods: list[str] = msgspec.field(default_factory=lambda: ["GET", "HEAD", "PUT", "POST", "DELETE"])  # what URLs may be signed for
-    allowed_digests: list[str] = msgspec.field(default_factory=lambda: ["sha256", "sha512"])  # and with what
+    allowed_digests: list[str] = msgspec.field(default_factory=lambda: ["sha1", "sha256", "sha512"])  # and with what
 
 
 class SloConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pileus.object_store.daemons.daemon import Daemon
 from pileus.object_store.daemons.walk import rows
 from pileus.object_store.model import expiry
-from pileus.object_store.model.timestamp import stamp
+from pileus.object_store.model.timestamp import moment_of, stamp
 from pileus.object_store.proxy.ask import everyone
 from pileus.object_store.wire.message import ALLOWS_RESERVED, Request
 
@@ -27,7 +27,10 @@ class ObjectExpirer(Daemon):
                     if at > now:
                         break
                     async with self.piece():
-                        await self.expire(row["name"], entry["name"], at, path)
+                        if entry["content_type"] == expiry.DELETED_LATER:
+                            await self.delete(row["name"], entry["name"], path, {}, stamp(moment_of(entry["last_modified"])))
+                        else:
+                            await self.expire(row["name"], entry["name"], at, path)
 
     def is_mine(self, container: str) -> bool:
         ring = self.store.rings["container"]
@@ -43,8 +46,12 @@ class ObjectExpirer(Daemon):
         if known.ok and known.header("x-delete-at") != str(at):
             await self.forget(container, entry)
             return
-        req = Request("DELETE", "/v1" + path, {"x-if-delete-at": str(at), ALLOWS_RESERVED: "true"})
-        req.facts["timestamp"] = stamp(at)
+        await self.delete(container, entry, path, {"x-if-delete-at": str(at)}, stamp(at))
+
+    async def delete(self, container: str, entry: str, path: str, only: dict[str, str], at: str) -> None:
+        """Delete an object as of a moment, and take its entry from the queue."""
+        req = Request("DELETE", "/v1" + path, {**only, ALLOWS_RESERVED: "true"})
+        req.facts["timestamp"] = at
         answer = await self.store.proxy(req)
         await answer.close()
         if answer.status >= 500:

@@ -6,6 +6,8 @@ from __future__ import annotations
 ACCOUNT = ".expiring_objects"
 #: Seconds of one container of the queue.
 SLOT = 86_400
+#: The type of entries whose objects go whether they expire or not: as of the moment at which the entry was made.
+DELETED_LATER = "application/async-deleted"
 
 
 def container(delete_at: int) -> str:

@@ -70,6 +70,11 @@ def _day(number: int) -> str:
     return (EPOCH + timedelta(days=number)).date().isoformat()
 
 
+def moment_of(listed: str) -> float:
+    """The seconds since 1970 of a time as listings show it."""
+    return (datetime.fromisoformat(listed).replace(tzinfo=UTC) - EPOCH.replace(tzinfo=UTC)).total_seconds()
+
+
 def http_date(timestamp: str) -> str:
     """As Last-Modified shows it: whole seconds, rounded up, so that nothing seems older than it is."""
     return _date(int(timestamp[:10]) + (timestamp[11:16] != "00000"))

@@ -11,7 +11,7 @@ from pileus.object_store.wire.status import plain
 
 log = Log("pileus.object_store")
 #: Whoever has nothing to say about such an answer leaves that to its page.
-SAID = (202, 404)
+SAID = (202, 301, 404)
 
 
 class CatchErrors(Feature):

@@ -118,6 +118,8 @@ class Copy(Feature):
     def _told(self, req: Request, source: Response, account: str, path: str) -> dict[str, str]:
         told = {"x-copied-from": quote(path, errors="surrogateescape"), "x-copied-from-account": quote(account),
                 "x-copied-from-last-modified": source.header("last-modified")}
+        if version := req.params.get("version-id"):
+            told["x-copied-from-version-id"] = version
         shown = {} if _fresh(req) else {n: v for n, v in source.headers.items() if n.startswith("x-object-meta-")}
         return told | shown | {n: v for n, v in req.headers.items() if n.startswith("x-object-meta-")}
 

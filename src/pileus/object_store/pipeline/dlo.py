@@ -39,7 +39,8 @@ class DynamicLargeObjects(Feature):
             _, account, _, _ = req.split(4, 4)
         except ValueError:
             return await self.app(req)
-        if req.method in ("PUT", "POST") and req.header(MANIFEST) and not _names(req.header(MANIFEST)):
+        if req.method in ("PUT", "POST") and req.header(MANIFEST) and (
+                req.header(MANIFEST).startswith("/") or not _names(req.header(MANIFEST))):
             return plain(400, "X-Object-Manifest must be in the format container/prefix")
         if req.method not in ("GET", "HEAD") or "multipart-manifest=get" in req.query:
             return await self.app(req)
@@ -70,8 +71,6 @@ class DynamicLargeObjects(Feature):
                               errors="surrogateescape")
             headers = {n: v for n, v in req.headers.items() if n in ("referer", "x-newest")}
             got = await self.app(req.child("GET", f"/v1/{account}/{container}", headers, query=query, source="DLO"))
-            if got.status == 404:
-                return found
             if not got.ok:
                 return got
             page = [row for row in msgspec.json.decode(await got.read()) if "name" in row]
@@ -83,7 +82,7 @@ class DynamicLargeObjects(Feature):
 
 def _names(text: str) -> tuple[str, str] | None:
     """Container and prefix of a manifest's header; None when it has no such form."""
-    container, _, prefix = unquote(text, errors="surrogateescape").lstrip("/").partition("/")
+    container, _, prefix = (unquote(part, errors="surrogateescape") for part in text.lstrip("/").partition("/"))
     return (container, prefix) if container and prefix and "?" not in text and "&" not in text else None
 
 

@@ -22,6 +22,7 @@ from pileus.object_store.wire.status import plain, reason
 #: Bytes of a field that is no file.
 FIELD_MOST = 4096
 #: Fields that are headers of every file; others may come with each.
+CHALLENGE = {"www-authenticate": 'Swift realm="unknown"'}
 OF_FILES = ("content-type", "content-encoding")
 EXPIRY = {"x_delete_at": "Unix timestamp", "x_delete_after": "Number of seconds"}
 
@@ -102,17 +103,17 @@ class Form:
         """Raises Stop or ValueError."""
         expires = self._number("expires")
         if expires < self.feature.store.clock.now().timestamp():
-            raise Stop(plain(401, "FormPost: Form Expired"))
+            raise Stop(plain(401, "FormPost: Form Expired", CHALLENGE))
         said = (self.req.path, self.fields.get("redirect") or "", *((self.fields.get(name) or "0") for name in
                 ("max_file_size", "max_file_count", "expires")))
         try:
             digest, given = parse(self.fields.get("signature", ""))
         except (ValueError, binascii.Error):
-            raise Stop(plain(401, "FormPost: Invalid Signature")) from None
+            raise Stop(plain(401, "FormPost: Invalid Signature", CHALLENGE)) from None
         message = "\n".join(said).encode("utf-8", "surrogateescape")
         allowed = digest in self.feature.store.config.tempurl.allowed_digests
         if not allowed or not any([signs(key, given, message, digest) for key in await self._keys()]):
-            raise Stop(plain(401, "FormPost: Invalid Signature"))
+            raise Stop(plain(401, "FormPost: Invalid Signature", CHALLENGE))
 
     async def _keys(self) -> list[str]:
         if self.keys is None:

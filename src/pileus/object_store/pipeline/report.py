@@ -24,8 +24,8 @@ def written(kind: str, facts: Mapping[str, object], errors: Errors, root: str) -
         return msgspec.json.encode({**facts, "Errors": [list(error) for error in errors]})
     if kind.endswith("/xml"):
         names = {key: key.lower().replace(" ", "_") for key in facts}
-        told = "".join(f"<{names[key]}>{escape(str(value))}</{names[key]}>" for key, value in facts.items())
-        wrong = "".join(f"<object><name>{escape(name)}</name><status>{escape(status)}</status></object>" for name, status in errors)
-        return f"<{root}>{told}<errors>{wrong}</errors></{root}>".encode("utf-8", "surrogateescape")
+        told = [f"<{names[key]}>{escape(str(facts[key]))}</{names[key]}>" for key in sorted(facts)]
+        wrong = [f"<object><name>{escape(name)}</name><status>{escape(status)}</status></object>" for name, status in errors]
+        return "\n".join((f"<{root}>", *told, "<errors>", *wrong, "</errors>", f"</{root}>", "")).encode("utf-8", "surrogateescape")
     lines = [f"{key}: {facts[key]}\n" for key in sorted(facts)] + ["Errors:\n"] + [f"{name}, {status}\n" for name, status in errors]
     return "".join(lines).encode("utf-8", "surrogateescape")

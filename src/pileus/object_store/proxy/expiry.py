@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pileus.object_store.model import expiry
+from pileus.object_store.proxy.ask import everyone
+from pileus.object_store.proxy.best import best
 from pileus.object_store.wire.message import Request, Stop
 from pileus.object_store.wire.status import plain
 
@@ -28,6 +30,19 @@ def settle(proxy: Proxy, req: Request) -> None:
         req.headers["x-delete-at"] = str(at)
     if req.header("x-remove-delete-at"):
         req.headers.pop("x-delete-at", None)
+
+
+async def queue_deletion(proxy: Proxy, account: str, name: str) -> None:
+    """Have an object (`/CONTAINER/OBJECT`) deleted by the expirer, as it is now. Raises Stop when too few servers take note."""
+    at = proxy.stamp()
+    queue = expiry.container(int(at[:10]))
+    path = f"/{expiry.ACCOUNT}/{queue}/{expiry.entry(int(at[:10]), account, *name[1:].split('/', 1))}"
+    ring = proxy.rings["container"]
+    nodes = proxy.nodes(ring, ring.partition(expiry.ACCOUNT, queue))
+    headers = {"x-timestamp": at, "x-size": "0", "x-content-type": expiry.DELETED_LATER, "x-etag": "d41d8cd98f00b204e9800998ecf8427e"}
+    answers = await everyone(proxy, "container", nodes, Request("PUT", path), path, [headers] * len(nodes.primaries))
+    if not (made := best(answers, len(nodes.primaries))).ok:
+        raise Stop(plain(503) if made.status < 500 else made)
 
 
 #: The last moment of ten digits.

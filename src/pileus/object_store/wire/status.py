@@ -11,6 +11,7 @@ from pileus.object_store.wire.message import Response
 #: status → the sentence in its page
 SENTENCES = {
     202: "The request is accepted for processing.",
+    301: "The resource has moved permanently.",
     400: "The server could not comply with the request since it is either malformed or otherwise incorrect.",
     401: "This server could not verify that you are authorized to access the document you requested.",
     402: "Access was denied for financial reasons.",

@@ -10,18 +10,17 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-from pileus.object_store.pipeline.bulk import delete_all
 from pileus.object_store.pipeline.feature import Feature
 from pileus.object_store.pipeline.listing_formats import listed
-from pileus.object_store.pipeline.segments import DEEPEST, Broken, Segment, Segments
-from pileus.object_store.pipeline.slo import manifest, write
+from pileus.object_store.pipeline.segments import Broken, Segment, Segments
+from pileus.object_store.pipeline.slo import deleting, manifest, write
+from pileus.object_store.pipeline.slo.deleting import FLAG
 from pileus.object_store.pipeline.slo.manifest import Entry
 from pileus.object_store.wire import conditional
 from pileus.object_store.wire.message import Request, Response, Stop, is_true
 from pileus.object_store.wire.status import plain
 
 ETAG, SIZE = "x-object-sysmeta-slo-etag", "x-object-sysmeta-slo-size"
-FLAG = "x-static-large-object"
 #: What a reader asks that is about the whole, not about the manifest.
 OF_THE_WHOLE = ("range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 
@@ -30,7 +29,7 @@ class StaticLargeObjects(Feature):
     def info(self) -> dict[str, Any]:
         config = self.store.config.slo
         return {"slo": {"max_manifest_segments": config.max_manifest_segments, "max_manifest_size": config.max_manifest_size,
-                        "min_segment_size": 1, "yield_frequency": 10, "allow_async_delete": False}}
+                        "min_segment_size": 1, "yield_frequency": 10, "allow_async_delete": True}}
 
     async def __call__(self, req: Request) -> Response:
         try:
@@ -44,7 +43,7 @@ class StaticLargeObjects(Feature):
             return plain(400, "X-Static-Large-Object is a reserved header. To create a static large object add query param "
                               "multipart-manifest=put.")
         if req.method == "DELETE" and asked == "delete":
-            return await self._delete(req, account, container, obj)
+            return await deleting.delete(self, req, account, container, obj)
         if req.method in ("GET", "HEAD"):
             return await self._read(req, account, asked)
         return await self.app(req)
@@ -69,7 +68,7 @@ class StaticLargeObjects(Feature):
             return response
         if req.method == "HEAD" or response.status != 200:
             await response.close()
-            response, entries = await self._fetch(req, req.path, _version(req))
+            response, entries = await self._fetch(req, req.path, self.version(req))
             _dress(response)
         else:
             entries = manifest.load(await response.read())
@@ -77,13 +76,18 @@ class StaticLargeObjects(Feature):
             return await self._part(req, response, account, entries, part, about)
         return await self._segments(req, account, entries).answer(response)
 
+    @staticmethod
+    def version(req: Request) -> str:
+        """The query that asks for the same version of the object."""
+        return "&".join(part for part in req.query.split("&") if part.startswith("version-id="))
+
     def _segments(self, req: Request, account: str, entries: list[Entry]) -> Segments:
         async def expand(segment: Segment) -> list[Segment]:
-            return [entry.part for entry in await self._entries(req, f"/v1/{account}{segment.path}")]
+            return [entry.part for entry in await self.entries(req, f"/v1/{account}{segment.path}")]
 
         return Segments(self, req, account, [entry.part for entry in entries], "SLO", expand)
 
-    async def _entries(self, req: Request, path: str) -> list[Entry]:
+    async def entries(self, req: Request, path: str) -> list[Entry]:
         return (await self._fetch(req, path))[1]
 
     async def _fetch(self, req: Request, path: str, query: str = "") -> tuple[Response, list[Entry]]:
@@ -127,31 +131,6 @@ class StaticLargeObjects(Feature):
             response.headers["content-type"] = "application/json; charset=utf-8"
         return response
 
-    # ---- deleting ----------------------------------------------------------------------------------------------------
-    async def _delete(self, req: Request, account: str, container: str, obj: str) -> Response:
-        """The manifest and all that it lists."""
-        names = [f"/{container}/{obj}"]
-        got = await self.app(req.child("GET", None, {"x-newest": "true"}, query=_version(req), source="SLO"))
-        if got.ok and is_true(got.header(FLAG)):
-            names = await self._below(req, account, manifest.load(await got.read()), 0) + names
-        else:
-            await got.close()
-        return await delete_all(self, req, account, names, {names[-1]: _version(req)})
-
-    async def _below(self, req: Request, account: str, entries: list[Entry], depth: int) -> list[str]:
-        if depth > DEEPEST:
-            raise Stop(plain(400, "Too many levels of manifests"))
-        found: list[str] = []
-        for entry in entries:
-            if entry.sub_slo:
-                try:
-                    found += await self._below(req, account, await self._entries(req, f"/v1/{account}{entry.name}"), depth + 1)
-                except Broken:
-                    pass                            # it is gone already, or no manifest any more: what it is goes below
-            if entry.name:
-                found.append(entry.name)
-        return list(dict.fromkeys(found))
-
     # ---- listings ----------------------------------------------------------------------------------------------------
     async def _listing(self, req: Request) -> Response:
         """In listings the hash of a manifest is told apart from that of the whole."""
@@ -167,11 +146,6 @@ def _dress(response: Response) -> None:
     """The headers of the manifest as those of the whole."""
     response.headers["x-manifest-etag"] = response.header("etag").strip('"')
     response.headers["etag"] = f'"{response.header(ETAG)}"'
-
-
-def _version(req: Request) -> str:
-    """The query that asks for the same version of the object."""
-    return "&".join(part for part in req.query.split("&") if part.startswith("version-id="))
 
 
 def _part_number(req: Request) -> int | None:

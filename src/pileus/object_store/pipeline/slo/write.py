@@ -39,10 +39,10 @@ async def put(slo: StaticLargeObjects, req: Request, account: str, container: st
     text = "" if done.ok else f"{reason(done.status)}\n{SENTENCES.get(done.status, '')}"
     facts = {"Response Status": f"{done.status} {reason(done.status)}", "Response Body": text}
     if done.ok:
-        facts |= {"Etag": done.header("etag").strip('"'), "Last Modified": done.header("last-modified")}
+        facts |= {"Etag": '"' + done.header("etag").strip('"') + '"', "Last Modified": done.header("last-modified")}
     kind = report.kind_of(req)
     errors = done.facts.get("slo.errors", ())
-    return Response(202, {"content-type": kind}, stream(b" ", b"\r\n\r\n" + report.written(kind, facts, errors, "slo")))
+    return Response(202, {"content-type": kind}, stream(b" ", b"\r\n\r\n" + report.written(kind, facts, errors, "upload")))
 
 
 async def _body(req: Request, most: int) -> bytes:
@@ -62,7 +62,7 @@ async def _checked(slo: StaticLargeObjects, req: Request, account: str, wanted: 
     entries = await _looked_at(slo, req, account, wanted, errors)
     if errors:
         kind = report.kind_of(req)
-        refusal = Response(400, {"content-type": kind}, report.written(kind, {}, errors, "slo"))
+        refusal = Response(400, {"content-type": kind}, report.written(kind, {}, errors, "upload"))
         refusal.facts["slo.errors"] = errors
         return refusal
     if (accept := req.facts.get("slo.accept")) is not None:
