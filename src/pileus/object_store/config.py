@@ -56,6 +56,14 @@ class DomainRemapConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     mangle_client_paths: bool = False       # take the root off paths that begin with it all the same
 
 
+class CnameLookupConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.cname_lookup]"""
+
+    storage_domains: list[str] = []         # domains that other hosts have to be aliases in; none: no host is looked up
+    lookup_depth: int = 1                   # aliases of aliases that are followed
+    nameservers: list[str] = []             # who is asked, as ADDRESS or ADDRESS:PORT; none: whom this machine asks
+
+
 class BackendRateLimitConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store.backend_rate_limit]"""
 
@@ -212,6 +220,8 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     name_check: NameCheckConfig = msgspec.field(default_factory=NameCheckConfig)
     #: Accounts and containers named by the host.
     domain_remap: DomainRemapConfig = msgspec.field(default_factory=DomainRemapConfig)
+    #: Hosts that are aliases of such names.
+    cname_lookup: CnameLookupConfig = msgspec.field(default_factory=CnameLookupConfig)
     quote_etags: bool = False               # whether ETags of objects are in quotes where neither account nor container says so
     read_only: bool = False                 # whether nothing may be written, except in accounts of which an administrator says so
     read_only_allow_deletes: bool = False   # whether it may be deleted then

@@ -10,6 +10,7 @@ from pileus.object_store.pipeline.archives import ExtractArchive
 from pileus.object_store.pipeline.auth import Auth
 from pileus.object_store.pipeline.bulk import BulkDelete
 from pileus.object_store.pipeline.catch_errors import CatchErrors
+from pileus.object_store.pipeline.cname_lookup import CnameLookup
 from pileus.object_store.pipeline.copy import Copy
 from pileus.object_store.pipeline.cors import Cors
 from pileus.object_store.pipeline.crossdomain import CrossDomain
@@ -49,6 +50,7 @@ PIPELINE: list[type[Feature]] = [
     S3,             # its buckets may be called like any path; what it asks passes all the others
     HealthCheck,
     CrossDomain,
+    CnameLookup,    # behind S3, whose clients sign the host that they know
     DomainRemap,    # paths are whole behind it
     ListEndpoints,
     NameCheck,
