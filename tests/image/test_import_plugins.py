@@ -47,6 +47,7 @@ async def data_of(g, image):
 def is_queued(g, image, task, why):
     assert (image["status"], image["size"], image["checksum"], task["status"]) == ("queued", None, None, "failure")
     assert why in task["message"] and g.files() == []
+    assert (image["os_glance_failed_import"], image["os_glance_importing_to_stores"]) == ("file", "")
 
 
 @pytest.mark.parametrize("method", ["glance-direct", "web-download"])

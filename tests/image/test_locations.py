@@ -65,6 +65,7 @@ async def test_an_image_is_what_is_at_its_location():
         assert (found["status"], found["size"], found["virtual_size"], found["stores"]) == ("active", 5, 5, "web")
         assert found["os_hash_value"] == hashlib.sha512(b"bytes").hexdigest() and found["checksum"] == hashlib.md5(b"bytes").hexdigest()
         assert (task["status"], task["type"]) == ("success", "location_import") and g.files() == []
+        assert task["input"] == {"image_id": image["id"], "loc_url": URL, "validation_data": {}}
         assert (await g.member().get(f"{ROOT}/{image['id']}/file")).data == b"bytes"
         assert (await add(g, image["id"])).status == 409 and web.reads == 2
         assert (await g.member().delete(f"{ROOT}/{image['id']}")).status == 204

@@ -73,10 +73,10 @@ class Locations:
         store = self.store_of(url)
         if not image.disk_format or not image.container_format:
             raise FormatsMissing()
-        now, asked = self.kit.clock.now(), {"url": url, "validation_data": {"os_hash_algo": algorithm, "os_hash_value": value}}
+        now, told = self.kit.clock.now(), {} if algorithm is None else {"os_hash_algo": algorithm, "os_hash_value": value}
         task = Task(id=self.kit.ids.uuid(), type=LOCATION_IMPORT, status="processing", owner=image.owner, user_id=who.user_id,
-                    request_id=who.request_id, image_id=image.id, input={"image_id": image.id, "loc_req": asked}, created_at=now,
-                    updated_at=now)
+                    request_id=who.request_id, image_id=image.id, created_at=now, updated_at=now,
+                    input={"image_id": image.id, "loc_url": url, "validation_data": told})
         state = AddLocation(image_id=image.id, task_id=task.id, blob=self.kit.ids.uuid(), store=store, url=url,
                             algorithm=algorithm or ALGORITHM, expected=value)
         allowed, to = TRANSITIONS["import_web"]
