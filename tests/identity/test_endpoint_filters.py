@@ -52,8 +52,9 @@ async def test_groups_are_given_like_endpoints(keystone):
     assert await _catalog(admin) == {"identity": ["admin"]}
     assert (await admin.get(f"{EP}/projects/{project}/endpoint_groups")).json["endpoint_groups"] == [made]
     assert [p["id"] for p in (await admin.get(f"{group}/projects")).json["projects"]] == [project]
-    changed = (await admin.patch(group, {"endpoint_group": {"filters": {"interface": "internal"}}})).json["endpoint_group"]
-    assert changed["filters"] == {"interface": "internal", "service_id": services["identity"]}
+    narrower = {"interface": "internal", "service_id": services["identity"]}
+    changed = (await admin.patch(group, {"endpoint_group": {"filters": narrower}})).json["endpoint_group"]
+    assert changed["filters"] == narrower
     assert await _catalog(admin) == {"identity": ["internal"]}
     assert [e["interface"] for e in (await admin.get(f"{group}/endpoints")).json["endpoints"]] == ["internal"]
     assert (await admin.delete(group)).status == 204

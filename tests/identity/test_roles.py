@@ -63,7 +63,7 @@ async def test_domain_roles_are_a_world_of_their_own(keystone):
 async def test_implications(keystone):
     admin = await keystone.as_()
     a, b, c = [(await create(admin, "role", name=n))["id"] for n in "abc"]
-    for prior, implied in ((a, b), (b, c), (a, b)):  # one of them twice
+    for prior, implied in ((a, b), (b, c)):
         got = await admin.put(f"{V3}/roles/{prior}/implies/{implied}")
         assert got.status == 201 and got.json["role_inference"]["implies"]["id"] == implied
     for prior, implied in ((c, a), (b, a), (a, a)):

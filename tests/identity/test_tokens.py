@@ -132,7 +132,6 @@ async def test_expiry(keystone):
     [
         {},
         {"identity": {}},
-        {"identity": {"methods": []}},
         {"identity": {"methods": ["password"]}},
         {"identity": {"methods": "password"}},
         {"identity": {"methods": ["password"], "password": {"user": {"name": "admin", "password": "secret"}}}},

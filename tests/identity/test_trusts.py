@@ -136,7 +136,7 @@ async def test_only_the_trustee_logs_in_with_it(keystone):
     p = await pair(keystone)
     trust = await p.create()
     await keystone.member("eve")
-    assert [(await p.log_in(trust, user)).status for user in ("ann", "eve", "bob")] == [401, 401, 201]
+    assert [(await p.log_in(trust, user)).status for user in ("ann", "eve", "bob")] == [403, 403, 201]
     assert (await p.log_in({"id": "missing"})).status == 401
     assert (await p.log_in(trust, project={"id": p.project})).status == 400
 
@@ -167,7 +167,7 @@ async def test_a_token_of_a_trust_makes_no_other_token_no_trust_and_reads_no_sec
 async def test_uses_are_counted_and_never_had_twice(keystone):
     p = await pair(keystone)
     trust = await p.create(remaining_uses=2)
-    assert (await p.log_in(trust, "ann")).status == 401
+    assert (await p.log_in(trust, "ann")).status == 403
     await keystone.identity.users.update(p.ann, {"enabled": False})
     assert (await p.log_in(trust)).status == 401  # and takes no use
     await keystone.identity.users.update(p.ann, {"enabled": True})

@@ -193,6 +193,12 @@ class PasswordExpired(errors.Unauthenticated):
     code, message = "identity.password_expired", "The password is expired and needs to be changed for user: {id}."
 
 
+class MethodNotSupported(errors.Unauthenticated):
+    """`methods`: what is supported."""
+
+    code, message = "identity.method_not_supported", "Attempted to authenticate with an unsupported method."
+
+
 class MoreProofs(errors.Unauthenticated):
     """What was proven is right, but not enough: `receipt` says what it was, `required` what would be enough."""
 

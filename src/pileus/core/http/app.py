@@ -214,6 +214,8 @@ async def _body(api: Api, route: Route, req: Request) -> Any:
     if api.strict:
         strict.check_content_type(req)
     kind = req.falcon.content_type
+    if raw and kind and api.only_json and kind.partition(";")[0].strip().lower() != "application/json":
+        raise errors.Invalid("Expecting to find application/json in Content-Type header.")
     if raw and kind and "json" not in kind and "text/plain" not in kind:
         raise errors.UnsupportedMedia()
     mv = api.microversions
@@ -252,6 +254,8 @@ def _finish(api: Api, req: Request, resp: falcon.asgi.Response, metrics: Metrics
     resp.status = reply.status
     for name in api.request_id_headers:
         resp.set_header(name, req.id)
+    if api.vary:
+        resp.set_header("vary", api.vary)
     if api.microversions is not None:
         mv = api.microversions
         resp.set_header("openstack-api-version", f"{mv.service} {show(req.version)}")

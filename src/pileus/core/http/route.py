@@ -49,4 +49,6 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     request_id_headers: tuple[str, ...] = ("x-openstack-request-id",)
     max_body: int = 1 << 20                 # bytes of a JSON body
     empty_ids: bool = False                 # `/servers/` is a server with an empty id (so not found) rather than the list
+    vary: str = ""                          # the header whose value decides about every answer, which caches must know
+    only_json: bool = False                 # a body that is called anything but JSON is invalid, be it what it may
     strict: bool = False                    # JSON must be called JSON, and what is no method of a path is 405 at any version

@@ -67,4 +67,11 @@ _RESOURCES = (
     revocations,
     saml,
 )
-API = Api(name="identity", root=ROOT, routes=[route for resource in _RESOURCES for route in resource.ROUTES], render=render)
+API = Api(
+    name="identity",
+    root=ROOT,
+    routes=[route for resource in _RESOURCES for route in resource.ROUTES],
+    render=render,
+    vary="X-Auth-Token",
+    only_json=True,
+)

@@ -15,7 +15,7 @@ from pileus.identity.api.bodies import Description, Id, Name, parse
 from pileus.identity.api.moments import moment
 from pileus.identity.api.views import BASE, listing
 from pileus.identity.errors import Refused
-from pileus.identity.model import AccessRule, ApplicationCredential
+from pileus.identity.model import AccessRule, ApplicationCredential, Role
 from pileus.identity.service.application_credentials import RuleWanted
 from pileus.identity.service.delegation import in_person
 
@@ -32,7 +32,7 @@ class RuleFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     path: Annotated[str, Meta(max_length=128, pattern=r"^/[^?#]*$")] | None = None
 
 
-class CredentialFields(msgspec.Struct, kw_only=True):
+class CredentialFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     name: Name
     description: Description | None = None
     secret: Annotated[str, Meta(min_length=1)] | None = None
@@ -40,6 +40,8 @@ class CredentialFields(msgspec.Struct, kw_only=True):
     roles: Annotated[list[RoleRef], Meta(min_length=1)] | None = None
     unrestricted: bool | None = False
     access_rules: list[RuleFields] | None = None
+    #: Taken no notice of, as Keystone does: it is for the project of the token.
+    project_id: str | None = None
 
 
 class CredentialBody(msgspec.Struct):
@@ -111,11 +113,15 @@ async def show_credential(req: Request, c: ApplicationCredential) -> dict[str, A
         "user_id": c.user_id,
         "project_id": c.project_id,
         "system": None,
-        "roles": [{"id": r.id, "name": r.name, "domain_id": r.domain_id or None} for r in await service.roles(c)],
+        "roles": [_role(r) for r in await service.roles(c)],
         "expires_at": c.expires_at.replace(tzinfo=None).isoformat(timespec="microseconds") if c.expires_at is not None else None,
         "unrestricted": c.unrestricted,
         "links": {"self": req.url(f"{BASE}/users/{c.user_id}/application_credentials/{c.id}")},
     } | ({} if rules is None else {"access_rules": [show_access_rule(r) for r in rules]})
+
+
+def _role(r: Role) -> dict[str, Any]:
+    return {"id": r.id, "name": r.name, "domain_id": r.domain_id or None, "description": r.description, "options": r.options}
 
 
 def show_access_rule(r: AccessRule) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from pileus.core.errors import Forbidden, Invalid, Unauthenticated
 from pileus.core.http import Reply, Request, Route
@@ -15,7 +16,7 @@ from pileus.identity.api.domains import show_domain
 from pileus.identity.api.oauth1 import signed
 from pileus.identity.api.projects import show_project
 from pileus.identity.api.views import BASE, listing, truth
-from pileus.identity.errors import TokenNotFound
+from pileus.identity.errors import MethodNotSupported, TokenNotFound
 from pileus.identity.model import ApplicationCredentialRef, Login, PasswordUser, Project, Role, Scope, TotpUser, User
 from pileus.identity.payload import FEDERATED, METHODS, OAUTH1, SYSTEM, UNSCOPED
 from pileus.identity.service.tokens import Verified, stamp
@@ -59,9 +60,25 @@ class Proofs(msgspec.Struct, frozen=True):
     kerberos: dict[str, Any] | None = None
 
 
+class WantedScope(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`{"unscoped": {}}` is the older spelling of "unscoped"."""
+
+    unscoped: dict[str, Any] | None = None
+
+
 class Auth(msgspec.Struct, frozen=True):
     identity: Proofs
-    scope: Scope | Literal["unscoped"] | None = None
+    scope: WantedScope | Literal["unscoped"] | UnsetType = UNSET
+
+    def wanted(self) -> Scope | str | None:
+        """What the token is to be good for; None: for what the user works on by default. Raises Invalid for two things at once."""
+        if isinstance(self.scope, UnsetType):
+            return None
+        if isinstance(self.scope, str) or self.scope.unscoped is None:
+            return self.scope
+        if self.scope != WantedScope(unscoped=self.scope.unscoped):
+            raise Invalid("Expecting to find nothing beside unscoped in scope.")
+        return "unscoped"
 
 
 class AuthBody(msgspec.Struct, frozen=True):
@@ -72,7 +89,7 @@ async def create_token(req: Request, body: AuthBody) -> Reply:
     """A token for who proves to be somebody."""
     identity, proofs = req.services.identity, body.auth.identity
     if OAUTH1 in proofs.methods:
-        if proofs.methods != [OAUTH1] or body.auth.scope is not None:
+        if proofs.methods != [OAUTH1] or body.auth.wanted() is not None:
             raise Invalid("oauth1 is the only method of a request, and its scope is that of the access token.")
         verified = await identity.oauth1.log_in(signed(req, "oauth_token"))
     elif FEDERATED.isdisjoint(proofs.methods):
@@ -80,7 +97,7 @@ async def create_token(req: Request, body: AuthBody) -> Reply:
     else:
         by = _federated(proofs)
         said = await assertion_of(req, by.identity_provider)
-        scope = body.auth.scope or "unscoped"
+        scope = body.auth.wanted() or "unscoped"
         verified = await identity.federated_logins.log_in(by.identity_provider, by.protocol, said, scope)
     return await reply(req, verified, 201)
 
@@ -88,11 +105,6 @@ async def create_token(req: Request, body: AuthBody) -> Reply:
 async def show_token(req: Request) -> Reply:
     """What the token in X-Subject-Token means."""
     return await reply(req, await _subject(req), 200)
-
-
-async def check_token(req: Request) -> Reply:
-    await _subject(req)
-    return Reply(200)
 
 
 async def delete_token(req: Request) -> None:
@@ -140,9 +152,9 @@ def _federated(proofs: Proofs) -> FederatedProof:
 def _login(req: Request, auth: Auth) -> Login:
     proofs = auth.identity
     if not proofs.methods:
-        raise Invalid("Expecting to find at least one method in identity.methods.")
+        raise Unauthenticated()
     if not set(proofs.methods) <= set(METHODS):
-        raise Unauthenticated("Attempted to authenticate with an unsupported method.")
+        raise MethodNotSupported(methods=sorted(METHODS))
     named = {method: getattr(proofs, method, None) for method in proofs.methods}
     for method, proof in named.items():
         if proof is None:
@@ -155,7 +167,7 @@ def _login(req: Request, auth: Auth) -> Login:
         receipt=req.header("openstack-auth-receipt"),
         application_credential=named.get("application_credential"),
         remote=remote_of(req, proofs.methods),
-        scope=auth.scope,
+        scope=auth.wanted(),
         source=source_of(req),
     )
 
@@ -178,7 +190,7 @@ async def reply(req: Request, v: Verified, status: int) -> Reply:
     token = show(v)
     if v.payload.scope != UNSCOPED and "nocatalog" not in req.query:
         token["catalog"] = await req.services.identity.catalog(v.context.project_id, v.context.user_id)
-    return Reply(status, {"token": token}, {"x-subject-token": v.token, "vary": "X-Auth-Token"})
+    return Reply(status, {"token": token}, {"x-subject-token": v.token})
 
 
 def show(v: Verified) -> dict[str, Any]:
@@ -237,7 +249,7 @@ def _named(record: User | Project | Role) -> dict[str, Any]:
 ROUTES = [
     Route("POST", "/v3/auth/tokens", create_token, body=AuthBody, ok=201),
     Route("GET", "/v3/auth/tokens", show_token, policy="identity:validate_token", target=subject_target),
-    Route("HEAD", "/v3/auth/tokens", check_token, policy="identity:check_token", target=subject_target),
+    Route("HEAD", "/v3/auth/tokens", show_token, policy="identity:check_token", target=subject_target),
     Route("DELETE", "/v3/auth/tokens", delete_token, policy="identity:revoke_token", target=subject_target, ok=204),
     Route("GET", "/v3/auth/projects", list_auth_projects, policy="identity:get_auth_projects"),
     Route("GET", "/v3/auth/domains", list_auth_domains, policy="identity:get_auth_domains"),

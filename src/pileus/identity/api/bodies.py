@@ -7,6 +7,7 @@ are the keys that are ours to set.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -25,7 +26,7 @@ Tag = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^,/]*$")]
 Tags = Annotated[list[Tag], Meta(max_length=80)]
 
 #: Never kept: what is ours to say, and what must not be shown again.
-_OURS = frozenset({"id", "links", "password_expires_at", "original_password"})
+_OURS = frozenset({"id", "links", "password_expires_at", "original_password", "extra"})
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,11 +44,21 @@ class UserOptions(msgspec.Struct, forbid_unknown_fields=True):
     multi_factor_auth_enabled: bool | UnsetType | None = UNSET
     multi_factor_auth_rules: list[Annotated[list[str], Meta(min_length=1)]] | UnsetType | None = UNSET
 
+    def __post_init__(self) -> None:
+        if isinstance(self.multi_factor_auth_rules, list):
+            unique(self.multi_factor_auth_rules, "rules")
 
-def parse(kind: type[T], data: dict[str, Any], *, id: str | None = None) -> tuple[T, dict[str, Any]]:
+
+def unique(values: list[Any], what: str) -> None:
+    """Raise ValueError, which makes the body invalid, when one comes twice."""
+    if any(value in values[:at] for at, value in enumerate(values)):
+        raise ValueError(f"The {what} are not unique")
+
+
+def parse(kind: type[T], data: dict[str, Any], *, id: str | None = None, may_be_empty: bool = False) -> tuple[T, dict[str, Any]]:
     """(the known fields, the other ones). `id`: of the resource being changed. Raises Invalid."""
-    if id is not None and not data:
-        raise Invalid("The body must name at least one property to change.")
+    if id is not None and not may_be_empty:
+        some(data)
     if id is not None and data.get("id", id) != id:
         raise Invalid("Cannot change the ID of a resource.")
     try:
@@ -55,6 +66,13 @@ def parse(kind: type[T], data: dict[str, Any], *, id: str | None = None) -> tupl
     except msgspec.ValidationError as problem:
         raise Invalid(f"Invalid input: {problem}") from problem
     return known, {k: v for k, v in data.items() if k not in kind.__struct_encode_fields__ and k not in _OURS}
+
+
+def some(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is to be changed. Raises Invalid when it is nothing."""
+    if not data:
+        raise Invalid("The body must name at least one property to change.")
+    return data
 
 
 def given(known: msgspec.Struct, *without: str) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
 from pileus.identity.api.bodies import Name, RegionId, changes, parse, required
 from pileus.identity.api.views import filters, links, listing
-from pileus.identity.model import Endpoint, Service
+from pileus.identity.model import INTERFACES, Endpoint, Service
 
 Url = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[a-zA-Z0-9+.-]+:.+")]
 
@@ -66,9 +67,10 @@ async def delete_service(req: Request, service_id: str) -> None:
 
 
 async def list_endpoints(req: Request) -> dict[str, Any]:
-    found = await req.services.identity.services.list_endpoints(
-        filters(req, ("interface", "service_id", "region_id"), ("enabled",))
-    )
+    wanted = filters(req, ("interface", "service_id", "region_id"), ("enabled",))
+    if req.query.get("interface") not in (None, *INTERFACES):
+        raise Invalid(f"Invalid interface: {req.query.get('interface')}.")
+    found = await req.services.identity.services.list_endpoints(wanted)
     return listing(req, "endpoints", [show_endpoint(req, e) for e in found])
 
 

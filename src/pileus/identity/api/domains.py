@@ -3,14 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from pileus.core.http import Request, Route
 from pileus.identity.api import targets
-from pileus.identity.api.bodies import Description, Name64, Options, Tags, changes, parse, required
+from pileus.identity.api.bodies import Description, Name64, Options, Tags, changes, parse, required, unique
 from pileus.identity.api.views import asked, filters, links, listing
 from pileus.identity.model import Project
 from pileus.identity.store.base import Filter
@@ -18,10 +18,16 @@ from pileus.identity.store.base import Filter
 
 class DomainFields(msgspec.Struct, kw_only=True):
     name: Name64 | UnsetType = UNSET
+    #: Chosen by who keeps several clouds in step; only when a domain is made.
+    explicit_domain_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")] | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
     tags: Tags | UnsetType = UNSET
     options: Options | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tags, list):
+            unique(self.tags, "tags")
 
 
 class DomainBody(msgspec.Struct):
@@ -39,7 +45,9 @@ async def list_domains(req: Request) -> dict[str, Any]:
 async def create_domain(req: Request, body: DomainBody) -> dict[str, Any]:
     known, extra = parse(DomainFields, body.domain)
     required(known.name, "name")
-    return {"domain": show_domain(req, await req.services.identity.projects.create_domain(**changes(known, extra)))}
+    values = changes(known, extra)
+    created = await req.services.identity.projects.create_domain(id=values.pop("explicit_domain_id", None), **values)
+    return {"domain": show_domain(req, created)}
 
 
 async def get_domain(req: Request, domain_id: str) -> dict[str, Any]:
@@ -48,9 +56,8 @@ async def get_domain(req: Request, domain_id: str) -> dict[str, Any]:
 
 async def update_domain(req: Request, domain_id: str, body: DomainBody) -> dict[str, Any]:
     known, extra = parse(DomainFields, body.domain, id=domain_id)
-    return {
-        "domain": show_domain(req, await req.services.identity.projects.update(domain_id, changes(known, extra), only_domain=True))
-    }
+    values = changes(known, extra, "explicit_domain_id")
+    return {"domain": show_domain(req, await req.services.identity.projects.update(domain_id, values, only_domain=True))}
 
 
 async def delete_domain(req: Request, domain_id: str) -> None:

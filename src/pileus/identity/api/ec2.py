@@ -44,6 +44,7 @@ class SignedBody(msgspec.Struct):
 
 async def list_keys(req: Request, user_id: str) -> dict[str, Any]:
     in_person(req.who, "access credentials")
+    await req.services.identity.users.get(user_id)
     found = await req.services.identity.ec2.of_user(user_id)
     return listing(req, "credentials", [show_key(req, c, pair) for c, pair in found])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pileus.core.errors import CloudError, PolicyForbids
 from pileus.core.http import Request
-from pileus.identity.errors import MoreProofs, OAuth2InvalidClient, OAuth2InvalidRequest, OAuth2UnsupportedGrant
+from pileus.identity.errors import MethodNotSupported, MoreProofs, OAuth2InvalidClient, OAuth2InvalidRequest, OAuth2UnsupportedGrant
 
 
 def render(error: CloudError, req: Request) -> tuple[dict[str, str], Any]:
@@ -19,4 +19,7 @@ def render(error: CloudError, req: Request) -> tuple[dict[str, str], Any]:
         return {"cache-control": "no-store"}, {"error": error.oauth, "error_description": message}  # as RFC 6749 has it
     if isinstance(error, PolicyForbids):
         message = f"You are not authorized to perform the requested action: {error.facts['rule']}."
-    return {}, {"error": {"code": error.status, "title": HTTPStatus(error.status).phrase, "message": message}}
+    said: dict[str, Any] = {"code": error.status, "title": HTTPStatus(error.status).phrase, "message": message}
+    if isinstance(error, MethodNotSupported):
+        said["identity"] = {"methods": error.facts["methods"]}
+    return {}, {"error": said}

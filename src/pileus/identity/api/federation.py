@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pileus.core.http import Request, Route
 from pileus.identity.api.auth import list_auth_domains, list_auth_projects
-from pileus.identity.api.bodies import Description, given, path_id
+from pileus.identity.api.bodies import Description, given, path_id, some
 from pileus.identity.api.views import BASE, filters, links, listing
 from pileus.identity.federation.model import IdentityProvider, Mapping, Protocol, ServiceProvider
 
@@ -112,7 +112,7 @@ async def get_idp(req: Request, idp_id: str) -> dict[str, Any]:
 
 
 async def update_idp(req: Request, idp_id: str, body: IdpBody) -> dict[str, Any]:
-    changed = await req.services.identity.federation.update_idp(idp_id, body.identity_provider.values())
+    changed = await req.services.identity.federation.update_idp(idp_id, some(body.identity_provider.values()))
     return {"identity_provider": show_idp(req, changed)}
 
 
@@ -136,7 +136,7 @@ async def get_protocol(req: Request, idp_id: str, protocol_id: str) -> dict[str,
 
 
 async def update_protocol(req: Request, idp_id: str, protocol_id: str, body: ProtocolBody) -> dict[str, Any]:
-    changed = await req.services.identity.federation.update_protocol(idp_id, protocol_id, given(body.protocol))
+    changed = await req.services.identity.federation.update_protocol(idp_id, protocol_id, some(given(body.protocol)))
     return {"protocol": show_protocol(req, changed)}
 
 
@@ -160,7 +160,7 @@ async def get_mapping(req: Request, mapping_id: str) -> dict[str, Any]:
 
 async def update_mapping(req: Request, mapping_id: str, body: MappingBody) -> dict[str, Any]:
     values = {k: v for k, v in msgspec.structs.asdict(body.mapping).items() if v is not UNSET}
-    return {"mapping": show_mapping(req, await req.services.identity.federation.update_mapping(mapping_id, values))}
+    return {"mapping": show_mapping(req, await req.services.identity.federation.update_mapping(mapping_id, some(values)))}
 
 
 async def delete_mapping(req: Request, mapping_id: str) -> None:
@@ -183,7 +183,8 @@ async def get_sp(req: Request, sp_id: str) -> dict[str, Any]:
 
 
 async def update_sp(req: Request, sp_id: str, body: SpBody) -> dict[str, Any]:
-    return {"service_provider": show_sp(req, await req.services.identity.federation.update_sp(sp_id, given(body.service_provider)))}
+    changed = await req.services.identity.federation.update_sp(sp_id, some(given(body.service_provider)))
+    return {"service_provider": show_sp(req, changed)}
 
 
 async def delete_sp(req: Request, sp_id: str) -> None:

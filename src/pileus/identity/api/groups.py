@@ -68,7 +68,7 @@ async def list_members(req: Request, group_id: str) -> dict[str, Any]:
 async def list_user_groups(req: Request, user_id: str) -> dict[str, Any]:
     groups = req.services.identity.groups
     ends = {id: stamp(at) for id, at in (await groups.expiries(user_id)).items()}
-    found = await groups.of_user(user_id)
+    found = await groups.of_user(user_id, filters(req, ("name",)))
     return listing(req, "groups", [show_group(req, g) | {"membership_expires_at": ends.get(g.id)} for g in found])
 
 

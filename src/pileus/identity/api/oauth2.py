@@ -8,7 +8,7 @@ import binascii
 from urllib.parse import parse_qsl, unquote_plus
 
 from pileus.core.clock import parse_iso
-from pileus.core.errors import TooLarge, UnsupportedMedia
+from pileus.core.errors import TooLarge
 from pileus.core.http import Reply, Request, Route
 from pileus.identity.api.assertion import source_of
 from pileus.identity.errors import OAuth2InvalidClient, OAuth2InvalidRequest, OAuth2UnsupportedGrant
@@ -40,7 +40,7 @@ async def create_access_token(req: Request) -> Reply:
 async def _form(req: Request) -> dict[str, str]:
     """The fields of the body. Raises OAuth2InvalidRequest for one that comes twice."""
     if (req.falcon.content_type or "").partition(";")[0].strip().lower() != FORM:
-        raise UnsupportedMedia()
+        raise OAuth2InvalidRequest(parameter="grant_type")
     raw = b""
     async for chunk in req.stream:
         raw += chunk

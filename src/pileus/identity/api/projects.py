@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
 from pileus.identity.api import targets
-from pileus.identity.api.bodies import Description, Id, Name64, Options, Tags, changes, parse, required
+from pileus.identity.api.bodies import Description, Id, Name64, Options, Tags, changes, parse, required, unique
 from pileus.identity.api.views import asked, domain_or_own, filters, links, listing, own_domain, truth
 from pileus.identity.model import Project
 from pileus.identity.store.base import Filter
@@ -26,6 +26,10 @@ class ProjectFields(msgspec.Struct, kw_only=True):
     description: Description | UnsetType | None = UNSET
     tags: Tags | UnsetType = UNSET
     options: Options | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tags, list):
+            unique(self.tags, "tags")
 
 
 class ProjectBody(msgspec.Struct):
@@ -58,8 +62,8 @@ async def create_project(req: Request, body: ProjectBody) -> dict[str, Any]:
                 req, await identity.projects.create_domain(**changes(known, extra, "is_domain", "domain_id", "parent_id"))
             )
         }
-    parent, domain = known.parent_id or None, known.domain_id or None
-    domain_id = await identity.projects.place(domain if parent or domain else domain_or_own(req, None), parent)
+    parent = known.parent_id or None
+    domain_id = await identity.projects.place(domain_or_own(req, known.domain_id or None), parent)
     req.enforce("identity:create_project", targets.in_domain(domain_id))
     values = changes(known, extra, "is_domain", "domain_id", "parent_id")
     return {"project": show_project(req, await identity.projects.create(domain_id=domain_id, parent_id=parent, **values))}
@@ -71,7 +75,7 @@ async def get_project(req: Request, project_id: str) -> dict[str, Any]:
 
 
 async def update_project(req: Request, project_id: str, body: ProjectBody) -> dict[str, Any]:
-    known, extra = parse(ProjectFields, body.project, id=project_id)
+    known, extra = parse(ProjectFields, body.project, id=project_id, may_be_empty=True)
     return {"project": show_project(req, await req.services.identity.projects.update(project_id, changes(known, extra)))}
 
 

@@ -107,13 +107,7 @@ def show_role(req: Request, r: Role) -> dict[str, Any]:
 
 
 def _brief(req: Request, r: Role) -> dict[str, Any]:
-    return {
-        "id": r.id,
-        "name": r.name,
-        "domain_id": r.domain_id or None,
-        "description": r.description,
-        "links": links(req, "roles", r.id),
-    }
+    return {"id": r.id, "name": r.name, "links": links(req, "roles", r.id)}
 
 
 def _inference(req: Request, prior: Role, implied: Role) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pileus.identity.api.views import BASE
 
 async def list_versions(req: Request) -> Reply:
     """300: choose one."""
-    return Reply(300, {"versions": {"values": [document(req)]}}, {"location": req.url(BASE) + "/", "vary": "X-Auth-Token"})
+    return Reply(300, {"versions": {"values": [document(req)]}}, {"location": req.url(BASE) + "/"})
 
 
 async def show_version(req: Request) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from pileus.core.context import Context
+from pileus.core.errors import Invalid
 from pileus.core.http import Request
 from pileus.core.http.paging import Page, next_link
-from pileus.core.http.request import FALSE
+from pileus.core.http.request import FALSE, TRUE
 from pileus.identity.errors import MarkerNotFound
 from pileus.identity.store.base import COMPARISONS, Filter
 
@@ -86,13 +87,20 @@ def filters(req: Request, texts: tuple[str, ...], flags: tuple[str, ...] = ()) -
         if column in texts and comparison in COMPARISONS:
             found.append(Filter(column, comparison, value))
         elif key in flags:
-            found.append(Filter(key, "equals", truth(value)))
+            found.append(Filter(key, "equals", flag(key, value)))
     return found
 
 
 def truth(value: str | None) -> bool:
     """A flag of a query as Keystone reads it: what is not false is true, also when it is empty."""
     return value is not None and value.lower() not in FALSE
+
+
+def flag(key: str, value: str) -> bool:
+    """A filter that is yes or no. Raises Invalid for what is neither: it would be taken for a yes."""
+    if value and value.lower() not in TRUE | FALSE:
+        raise Invalid(f"Invalid input for field/attribute {key}: {value!r} is neither true nor false.")
+    return truth(value)
 
 
 def own_domain(who: Context) -> list[Filter]:

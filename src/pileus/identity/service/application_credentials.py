@@ -15,7 +15,7 @@ import msgspec
 
 from pileus.core.context import Context
 from pileus.core.errors import Invalid
-from pileus.identity.errors import AccessRuleNotFound, ApplicationCredentialNotFound, Refused
+from pileus.identity.errors import AccessRuleNotFound, ApplicationCredentialNotFound, Refused, RoleNotFound
 from pileus.identity.model import AccessRule, ApplicationCredential, Role
 from pileus.identity.passwords import Passwords
 from pileus.identity.service.assignments import Assignments
@@ -75,7 +75,10 @@ class ApplicationCredentials:
             await self.core.store.users.get(user_id, lock=True)
             project = await self.core.store.projects.get(project_id, lock=True)
             held = [r for r in await self.assignments.on_project(user_id, project) if r.name.lower() in who.roles]
-            wanted = held if roles is None else [pick(held, id, name) for id, name in roles]
+            try:
+                wanted = held if roles is None else [pick(held, id, name) for id, name in roles]
+            except RoleNotFound as missing:
+                raise Invalid(f"Cannot create an application credential with an unassigned role: {missing}") from missing
             if not wanted:
                 raise Invalid("At least one role should be specified.")
             credential = ApplicationCredential(

@@ -34,6 +34,8 @@ class DomainConfigs:
 
     def defaults(self, group: str | None = None, option: str | None = None) -> Any:
         _check_names(group, option)
+        if group is not None and option in domain_options.SECRET.get(group, ()):
+            raise DomainConfigInvalid(why=f"Reading the default for option {option} in group {group} is not supported")
         found = domain_options.only(domain_options.DEFAULTS, group, option)
         if found is None:
             raise DomainConfigNotFound(what=f"option {option} in group {group}", domain="default")

@@ -34,11 +34,10 @@ class EndpointFilters:
         return group
 
     async def update_group(self, id: str, values: dict[str, Any]) -> EndpointGroup:
-        """New filters are added to the old ones."""
         async with self.db.transaction():
             group = await self.groups.get(id, lock=True)
             if "filters" in values:
-                values["filters"] = group.filters | _checked(values["filters"])
+                values["filters"] = _checked(values["filters"])
             changed = await self.groups.change(group, values)
             await self.core.generations.raise_(CATALOG)
         return changed
@@ -118,6 +117,8 @@ class EndpointFilters:
 
 
 def _checked(filters: dict[str, str]) -> dict[str, str]:
+    if not filters:
+        raise Invalid("filters field is required and cannot be empty.")
     unknown = filters.keys() - _FILTERS
     if unknown:
         raise Invalid(f"Endpoint groups filter by {', '.join(sorted(_FILTERS))}, not by {', '.join(sorted(unknown))}.")

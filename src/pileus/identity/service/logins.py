@@ -178,8 +178,10 @@ class Logins:
     async def _by_trust(self, proven: Proven, ref: TrustRef) -> Verified:
         """A token for the trustee. A use is taken only together with the token, and the token lives no longer than the trust."""
         trust = await self.core.store.trusts.find(ref.id)
-        if trust is None or trust.trustee_user_id != proven.user_id:
+        if trust is None:
             raise Unauthenticated()
+        if trust.trustee_user_id != proven.user_id:
+            raise Refused(why="The trust is for somebody else.")
         acting = msgspec.structs.replace(proven, user_id=trust.trustor_user_id) if trust.impersonation else proven
         if trust.remaining_uses is None:
             return await self._issue(acting, PROJECT, trust.project_id, trust=trust)

@@ -46,17 +46,17 @@ class Projects:
         """Those behind the marker, and whether there are more."""
         return await self.store.page(filters, limit, marker)
 
-    async def place(self, domain_id: str | None, parent_id: str | None) -> str:
+    async def place(self, domain_id: str, parent_id: str | None) -> str:
         """The domain of a project that is to be created. Raises Invalid when domain and parent contradict each other."""
         if parent_id is not None and parent_id != domain_id:
             parent = await self.store.find(parent_id)
             if parent is None:
                 raise Invalid(f"Could not find project: {parent_id}.")
             above = parent.id if parent.is_domain else parent.domain_id
-            if domain_id is not None and domain_id != above:
+            if domain_id != above:
                 raise Invalid(f"The parent {parent_id} is in domain {above}, not in {domain_id}.")
             return above
-        if domain_id is None or await self.find_domain(id=domain_id) is None:
+        if await self.find_domain(id=domain_id) is None:
             raise Invalid(f"Could not find domain: {domain_id}.")
         return domain_id
 

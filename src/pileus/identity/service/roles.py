@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pileus.core.errors import Invalid
-from pileus.identity.errors import ImpliedRoleNotFound, Refused
+from pileus.identity.errors import ImpliedRoleNotFound, Refused, Taken
 from pileus.identity.model import Role
 from pileus.identity.service.core import Core, clean_name
 from pileus.identity.service.generations import TOKENS
@@ -127,7 +127,7 @@ class Roles:
         return prior, implied
 
     async def imply(self, prior_id: str, implied_id: str) -> tuple[Role, Role]:
-        """Repeatable. Raises Refused also for what would be a circle."""
+        """Raises Taken when it is so already, and Refused also for what would be a circle."""
         async with self.db.transaction():
             await self.core.generations.raise_()  # first: it is a lock, so that two at once do not make a circle together
             prior, implied = await self.store.get(prior_id), await self.store.get(implied_id)
@@ -136,6 +136,8 @@ class Roles:
             index = RoleIndex(0, [], await self.store.implications())
             if prior_id in {id for id, _ in index.walk(implied_id)}:
                 raise Refused(why=f"{implied_id} cannot be an implied role of {prior_id}: it implies that role, or is that role.")
+            if implied_id in index.implied.get(prior_id, ()):
+                raise Taken(kind="implied_role", why="Duplicate entry.")
             await self.store.imply(prior_id, implied_id)
         return prior, implied
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pileus.core.errors import Invalid
-from pileus.identity.errors import DomainNotFound, LastAdmin, NotAMember, PasswordExpired, Refused
+from pileus.identity.errors import DomainNotFound, LastAdmin, NotAMember, PasswordExpired
 from pileus.identity.federation.model import FederatedIdentity, FederatedUser
 from pileus.identity.model import Group, NewPassword, Project, Secret, User
 from pileus.identity.passwords import Passwords
@@ -129,7 +129,7 @@ class Users:
                 await self.compliance.prove(user, secret.hash if secret is not None else None, original)
         assert user is not None and secret is not None
         if user.options.get("lock_password"):
-            raise Refused(why="Password cannot be changed: it is locked by the administrator.")
+            raise Invalid("Password cannot be changed: it is locked by the administrator.")
         if original == password:
             raise Invalid("The new password cannot be identical to the original password.")
         await self.compliance.check_change(user, secret, password)
@@ -252,9 +252,9 @@ class Groups:
         await self.store.get(id)
         return await self.core.store.users.in_group(id, filters)
 
-    async def of_user(self, user_id: str) -> list[Group]:
+    async def of_user(self, user_id: str, filters: list[Filter]) -> list[Group]:
         await self.core.store.users.get(user_id)
-        return await self.store.of_user(user_id)
+        return await self.store.of_user(user_id, filters)
 
     async def expiries(self, user_id: str) -> dict[str, datetime]:
         """Of those of a user's memberships that end by themselves."""

@@ -96,8 +96,9 @@ class Groups(Table[Group]):
     async def remove_member(self, group_id: str, user_id: str) -> bool:
         return bool(await self.db.execute(members.delete().where(members.c.group_id == group_id, members.c.user_id == user_id)))
 
-    async def of_user(self, user_id: str) -> list[Group]:
-        return await self.db.all(Group, sa.select(groups).join(members).where(members.c.user_id == user_id).order_by(groups.c.name))
+    async def of_user(self, user_id: str, filters: Iterable[Filter] = ()) -> list[Group]:
+        wanted = sa.select(groups).join(members).where(members.c.user_id == user_id, *self.conditions(filters))
+        return await self.db.all(Group, wanted.order_by(groups.c.name))
 
     async def memberships(self) -> list[tuple[str, str]]:
         """(group, user) of all groups."""
