@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from pileus.cli import shard_ranges
 from pileus.object_store.daemons import DAEMONS
-from pileus.object_store.daemons.sharder import promoted
-from pileus.object_store.model.shards import ShardRange, covers, merged, spans
+from pileus.object_store.daemons.sharder import ROOT, promoted, ranges
+from pileus.object_store.model.shards import ShardRange, covers, lost, merged, owned, spans
+from pileus.object_store.proxy import container as containers
 from tests.object_store.harness import TestStore
 
 SHARDING = {"auto": True, "threshold": 12, "rows_per_shard": 5, "shrink_below": 3, "merge_below": 8, "batch": 1}
@@ -282,6 +283,46 @@ async def test_an_operator_chooses_the_ranges(capsys, tmp_path):
         assert shard_ranges.show(tmp_path / "bad.db") == 1
 
 
+async def two_cuts(store, *, first, second):
+    """A container that two replicas cut, neither of which knows of the other; the second's shards are there already."""
+    names = [f"o{n:03}" for n in range(24)]
+    alice = await fill(store, len(names))
+    one, other, _ = roots(store)
+    if first:
+        shard_ranges.put(one, first)
+    proxy, info = store.objects.proxy, other.info()
+    cut = ranges(".shards_AUTH_alice", Path(other.path).stem, proxy.stamp(), second)
+    for each in cut:
+        await containers.make(proxy, each.path, info["storage_policy_index"], {ROOT: "AUTH_alice/c"})
+    other.shards.merge([msgspec.structs.replace(r, state="created") for r in cut])
+    return alice, names
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_container_that_was_cut_twice_comes_together(at_once):
+    async with make(**LARGER, auto=False, batch=10) as store:
+        alice, names = await two_cuts(store, first=["o005", "o011", "o017"] if at_once else [], second=["o008", "o016"])
+        await run(store)                                        # the second replica hands over to its shards
+        if not at_once:
+            shard_ranges.put(roots(store)[0], ["o005", "o011", "o017"])
+        for broker in roots(store):
+            shard_ranges.set_enabled(broker)
+        for number in range(12):
+            await run(store, "container-sharder", "container-replicator")
+            for name in (f"new{number:02}", f"o{number:03}x"):
+                assert (await alice.put(f"/c/{name}", b"x")).status == 201
+                names.append(name)
+            gone = names.pop(0)
+            assert (await alice.delete(f"/c/{gone}")).status == 204
+        for _ in range(4):
+            await run(store, "container-sharder", "container-replicator", "container-updater", "account-replicator")
+        for _ in range(5):
+            assert await alice.names("/c") == sorted(names)
+            assert (await alice.head("/c")).headers["x-container-object-count"] == str(len(names))
+        assert not lost(roots(store)[0].shards.current()) and all(r.state == "active" for r in roots(store)[0].shards.current())
+        assert shards(store)
+
+
 def test_options_that_would_go_round_in_circles():
     with pytest.raises(msgspec.ValidationError, match="merge_below"):
         make(threshold=10, merge_below=10)
@@ -294,10 +335,27 @@ RANGES = st.builds(lambda a, b, handed, state: ShardRange(name=f".s/{a}{b}", low
 
 
 @given(st.lists(RANGES, max_size=5))
-def test_spans_are_all_names_in_order(ranges):
-    found = spans(ranges)
+def test_spans_are_all_names_in_order(known):
+    found = spans(known)
     assert found[0].lower == "" and found[-1].upper == ""
     assert all(a.upper == b.lower and a.lower < a.upper for a, b in pairwise(found))
+
+
+@given(st.lists(RANGES, max_size=5, unique_by=lambda r: r.name))
+def test_where_ranges_overlap_one_has_each_name_and_the_others_know(known):
+    """Writes go where a listing looks, and what a range has lost is passed on to whoever has it."""
+    owners = owned(known)
+    for name in "abcdefghijkl":
+        having = sorted((r for r in known if r.has(name)), key=lambda r: r.name)
+        found = [span.shard for span in owners if span.lower < name and (not span.upper or name <= span.upper)]
+        assert found == having[:1]
+        for each, parts in lost(known):
+            if each.has(name) and each is not having[0]:
+                assert [part.name for part in parts if part.has(name)] == [having[0].name]
+    for each, parts in lost(known):
+        whole = not any(span.shard is each for span in owners)
+        active = [msgspec.structs.replace(part, state="active") for part in parts]
+        assert covers(active) == (whole or covers(active)) and (not whole or parts[0].lower == parts[-1].upper == "")
 
 
 @given(RANGES, RANGES, RANGES)

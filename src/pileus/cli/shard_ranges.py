@@ -18,7 +18,7 @@ import msgspec
 
 from pileus.core.clock import Clock
 from pileus.object_store.daemons.sharder import ENABLED, ranges
-from pileus.object_store.model.shards import PREFIX, ShardRange
+from pileus.object_store.model.shards import PREFIX, ShardRange, lost
 from pileus.object_store.model.timestamp import Stamper
 from pileus.object_store.storage.database.container import ContainerBroker
 
@@ -89,7 +89,8 @@ def info(database: Path) -> int:
         return "\n".join([f"container: {about['account']}/{about['container']}", f"objects: {about['object_count']}",
                           f"own rows: {broker.all('SELECT count(*) FROM object')[0][0]}",
                           f"enabled: {broker.metadata().get(ENABLED, ('', ''))[0] or 'no'}", f"shards: {counts}",
-                          f"handed over: {sum(r.handed for r in current)}"])
+                          f"handed over: {sum(r.handed for r in current)}",
+                          f"overlapping, to be settled by the sharder: {len(lost(current))}"])
 
     return on(database, act)
 

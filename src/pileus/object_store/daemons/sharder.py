@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from pileus.object_store.daemons.held import DatabaseDaemon, Held
-from pileus.object_store.model.shards import PREFIX, ShardRange, clipped, covers
+from pileus.object_store.model.shards import PREFIX, ShardRange, clipped, covers, lost
 from pileus.object_store.model.timestamp import after
 from pileus.object_store.proxy import container as containers
 from pileus.object_store.proxy.ask import anyone
@@ -86,8 +86,11 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
 
     async def create(self, job: Job) -> None:
         """Make the containers of ranges that were found."""
-        for each in await job.run(job.broker.shards.current):
-            if each.state == "found":
+        current = await job.run(job.broker.shards.current)
+        idle = {each.name for each in current if each.state == "found"}
+        for each in current:
+            if each.state == "found" and not any(overlap(each, other) and (other.name not in idle or other.name < each.name)
+                                                 for other in current):
                 root = (await job.run(job.broker.metadata)).get(ROOT, (f"{job.info['account']}/{job.info['container']}", ""))[0]
                 answer = await containers.make(self.store.proxy, each.path, job.info["storage_policy_index"], {ROOT: root})
                 if answer.ok:
@@ -160,7 +163,10 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
             await self.remove_all(job)
         else:
             states, theirs = await self.count(job)
-            await self.promote(job, theirs)
+            if overlaps := lost(await job.run(job.broker.shards.current)):
+                await self.settle(job, overlaps)
+            else:
+                await self.promote(job, theirs)
             # Only the outermost parent: two that know the same shards might have each of them go over into the other.
             if not job.info["account"].startswith(PREFIX):
                 await self.shrink(job, states)
@@ -213,7 +219,9 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         for name, now in counts.items():
             each = current[name]
             if now != (each.object_count, each.bytes_used) or not each.counted_at:
-                counted = msgspec.structs.replace(each, object_count=now[0], bytes_used=now[1], counted_at=self.store.proxy.stamp())
+                # After what it was counted before, whatever clock that was written by.
+                at = max(self.store.proxy.stamp(), after(each.counted_at) if each.counted_at else "")
+                counted = msgspec.structs.replace(each, object_count=now[0], bytes_used=now[1], counted_at=at)
                 await job.run(job.broker.shards.merge, [counted])
         return states, theirs
 
@@ -225,20 +233,41 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
                 await job.run(job.broker.shards.merge, promoted(current, current[name], children, self.later(current.values())))
                 self.did["promoted"] += 1
 
+    async def settle(self, job: Job, overlaps: list[tuple[ShardRange, list[ShardRange]]]) -> None:
+        """Have shards go over into those that have their names. Until that is done, what only they were told of is not listed."""
+        for each, parts in overlaps:
+            if each.state == "found":
+                await self.change(job, each, deleted=True)          # it was only an idea
+                continue
+            answer = await self.ask(each, "GET", {RECORDS: "shard"})
+            children = msgspec.json.decode(await answer.read(), type=list[ShardRange]) if answer.ok else None
+            if children is not None and covers(children):
+                current = {r.name: r for r in await job.run(job.broker.shards.current)}
+                await job.run(job.broker.shards.merge, promoted(current, current[each.name], children, self.later(current.values())))
+                self.did["settled"] += 1
+            elif children == []:
+                at = self.store.proxy.stamp()
+                await self.delegate(each, [ShardRange(name=part.name, lower=part.lower, upper=part.upper, state="created", changed_at=at)
+                                           for part in parts])
+
+    async def delegate(self, each: ShardRange, ranges: list[ShardRange]) -> None:
+        """Tell all replicas of a shard to pass their rows on."""
+        ring = self.store.rings["container"]
+        part, hash = ring.partition(*each.path), self.store.hashing.hash(*each.path)
+        for node in ring.primaries(part):
+            await self.exchange(node, f"/container/{node.device.device}/{part}/{hash}", ranges)
+
     async def shrink(self, job: Job, states: dict[str, str]) -> None:
         """Have a small shard go over into its neighbour, one at a time."""
         current = sorted(await job.run(job.broker.shards.current), key=lambda r: r.lower)
-        if any(r.state != "active" for r in current) or set(states) != {r.name for r in current} or any(states.values()):
+        if any(r.state != "active" for r in current) or lost(current) or set(states) != {r.name for r in current} or any(states.values()):
             return
         config = self.store.config.sharding
         for left, right in pairwise(current):
             donor, acceptor = sorted((left, right), key=lambda r: r.object_count)
             if donor.object_count < config.shrink_below and donor.object_count + acceptor.object_count <= config.merge_below:
                 whole = ShardRange(name=acceptor.name, state="created", changed_at=self.store.proxy.stamp())
-                ring = self.store.rings["container"]
-                part, hash = ring.partition(*donor.path), self.store.hashing.hash(*donor.path)
-                for node in ring.primaries(part):
-                    await self.exchange(node, f"/container/{node.device.device}/{part}/{hash}", [whole])
+                await self.delegate(donor, [whole])
                 self.did["shrinking"] += 1
                 return
 
@@ -265,6 +294,10 @@ def ranges(account: str, parent: str, at: str, cuts: Iterable[str]) -> list[Shar
     bounds = ["", *cuts, ""]
     return [ShardRange(name=f"{account}/{parent}-{at}-{n}", lower=lower, upper=upper, changed_at=at)
             for n, (lower, upper) in enumerate(pairwise(bounds))]
+
+
+def overlap(one: ShardRange, other: ShardRange) -> bool:
+    return one.name != other.name and clipped(one, other) is not None
 
 
 def promoted(current: dict[str, ShardRange], parent: ShardRange, children: list[ShardRange], at: str) -> list[ShardRange]:

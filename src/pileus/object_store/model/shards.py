@@ -8,6 +8,7 @@ to shards of its own when it grows, to a neighbour when it shrinks; its parent t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -57,16 +58,48 @@ def spans(ranges: Iterable[ShardRange]) -> list[Span]:
     """All names in order: what is delegated, and between that what is not."""
     found: list[Span] = []
     at = ""
-    for each in sorted((r for r in ranges if r.delegated), key=lambda r: r.lower):
-        if each.upper and each.upper <= at:
-            continue                        # somebody else has all of it
+    for each in owned(r for r in ranges if r.delegated):
         if each.lower > at:
             found.append(Span(lower=at, upper=each.lower))
-        found.append(Span(lower=max(at, each.lower), upper=each.upper, shard=each))
+        found.append(each)
         if not each.upper:
             return found
-        at = max(at, each.upper)
+        at = each.upper
     return [*found, Span(lower=at, upper="")]
+
+
+def owned(ranges: Iterable[ShardRange]) -> list[Span]:
+    """The names that ranges have, in order. Where ranges overlap, which happens when two choose where to cut and neither knows of the
+    other, the one with the smaller name has them: of two cuts the older."""
+    ordered = sorted(ranges, key=lambda r: (r.lower, r.name))
+    if all(before.upper and before.upper <= after.lower for before, after in pairwise(ordered)):
+        return [Span(lower=r.lower, upper=r.upper, shard=r) for r in ordered]
+    found: list[Span] = []
+    bounds = sorted({r.lower for r in ordered} | {r.upper for r in ordered if r.upper})
+    for lower, upper in pairwise([*bounds, ""]):
+        having = [r for r in ordered if r.lower <= lower and (not r.upper or (upper and upper <= r.upper))]
+        owner = min(having, key=lambda r: r.name, default=None)
+        if owner is None:
+            continue
+        if found and found[-1].shard is owner and found[-1].upper == lower:
+            found[-1] = Span(lower=found[-1].lower, upper=upper, shard=owner)
+        else:
+            found.append(Span(lower=lower, upper=upper, shard=owner))
+    return found
+
+
+def lost(ranges: Sequence[ShardRange]) -> list[tuple[ShardRange, list[ShardRange]]]:
+    """The ranges of which others have names, each with those who have them and what of it: of all names when nothing is left."""
+    found = []
+    for each in ranges:
+        parts = [msgspec.structs.replace(span.shard, lower=bounds[0], upper=bounds[1]) for span in owned(ranges)
+                 if span.shard is not None and span.shard.name != each.name and (bounds := clipped(span, each)) is not None]
+        if parts and not any(span.shard is each for span in owned(ranges)):
+            parts[0] = msgspec.structs.replace(parts[0], lower="")
+            parts[-1] = msgspec.structs.replace(parts[-1], upper="")
+        if parts:
+            found.append((each, parts))
+    return found
 
 
 def merged(known: ShardRange | None, told: ShardRange) -> ShardRange:
@@ -85,7 +118,7 @@ def covers(ranges: Sequence[ShardRange]) -> bool:
     return bool(ranges) and all(span.shard is not None and span.shard.state == "active" for span in spans(ranges))
 
 
-def clipped(child: ShardRange, parent: ShardRange) -> tuple[str, str] | None:
+def clipped(child: ShardRange | Span, parent: ShardRange) -> tuple[str, str] | None:
     """The bounds of a shard's shard within that shard's own; None when nothing is left."""
     lower = max(child.lower, parent.lower)
     upper = min((u for u in (child.upper, parent.upper) if u), default="")

@@ -43,9 +43,9 @@ class Shards:
         return bool(self.broker.all("SELECT 1 FROM shard WHERE deleted=0 LIMIT 1"))
 
     def of(self, name: str) -> ShardRange | None:
-        """The range that a name is delegated with."""
+        """The range that a name is delegated with: the one that `model.shards.owned` says."""
         found = self.broker.all(f"SELECT {', '.join(COLUMNS)} FROM shard WHERE {DELEGATED} AND lower < ? AND (upper = '' OR upper >= ?)"
-                                " ORDER BY lower DESC LIMIT 1", (name, name))
+                                " ORDER BY name LIMIT 1", (name, name))
         return msgspec.convert(dict(zip(COLUMNS, found[0], strict=True)), ShardRange, strict=False) if found else None
 
     def merge(self, told: Iterable[ShardRange]) -> None:
