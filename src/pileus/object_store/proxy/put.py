@@ -84,11 +84,14 @@ async def _to_one(proxy: Proxy, req: Request, place: Place, nodes: Nodes, header
 async def limited(proxy: Proxy, req: Request):
     """The client's body: 408 when it stalls, 413 when it gets too long."""
     body = aiter(req.body if req.body is not None else stream())
-    size, most = 0, proxy.limits.max_file_size
+    size, length, most = 0, req.length, proxy.limits.max_file_size
     while True:
         try:
-            async with asyncio.timeout(proxy.config.client_timeout_s):
-                chunk = await anext(body)
+            if size == length:
+                chunk = await anext(body)               # nobody is waited for any more
+            else:
+                async with asyncio.timeout(proxy.config.client_timeout_s):
+                    chunk = await anext(body)
         except StopAsyncIteration:
             return
         except TimeoutError:

@@ -87,12 +87,12 @@ class Upload:
 
     async def done(self) -> Any:
         """The result of the work that was begun last. Raises what went wrong with it."""
-        if not self.running:
-            return None
-        # A thread cannot be stopped: when nobody waits for it any more, its file must not be closed under it.
-        await asyncio.wait(self.running)
-        running, self.running = self.running, []
-        return [each.result() for each in running][-1]
+        result = None
+        for each in self.running:
+            # A thread cannot be stopped: when nobody waits for it any more, its file must not be closed under it (`abort`).
+            result = await asyncio.shield(each)
+        self.running = []
+        return result
 
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         await self.start((function, *args))
