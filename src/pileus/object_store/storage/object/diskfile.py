@@ -183,7 +183,8 @@ class DiskFiles:
             for path in (where, *new):
                 sync_folder(path)
         self.changed(part, hash)
-        self.clean(part, hash)
+        if os.path.dirname(where) not in new:
+            self.clean(part, hash)          # a folder that was just made for this has nothing else in it
         self.relink(part, hash, [name])
 
     def relink(self, part: int, hash: str, names: Iterable[str]) -> None:
