@@ -64,6 +64,14 @@ class CnameLookupConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     nameservers: list[str] = []             # who is asked, as ADDRESS or ADDRESS:PORT; none: whom this machine asks
 
 
+class ContainerSyncConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """[object_store.container_sync]"""
+
+    realms_file: str = ""                   # clusters and the secrets they share, as in Swift's container-sync-realms.conf; empty: none
+    current: str = ""                       # which of them this is, as //REALM/CLUSTER: told by /info
+    allowed_hosts: list[str] = []           # hosts that containers may be synced to, and from, by URLs, without a realm; none: no URLs
+
+
 class BackendRateLimitConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[object_store.backend_rate_limit]"""
 
@@ -222,6 +230,8 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     domain_remap: DomainRemapConfig = msgspec.field(default_factory=DomainRemapConfig)
     #: Hosts that are aliases of such names.
     cname_lookup: CnameLookupConfig = msgspec.field(default_factory=CnameLookupConfig)
+    #: Containers that are kept the same as others.
+    container_sync: ContainerSyncConfig = msgspec.field(default_factory=ContainerSyncConfig)
     quote_etags: bool = False               # whether ETags of objects are in quotes where neither account nor container says so
     read_only: bool = False                 # whether nothing may be written, except in accounts of which an administrator says so
     read_only_allow_deletes: bool = False   # whether it may be deleted then

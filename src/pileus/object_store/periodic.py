@@ -26,6 +26,7 @@ PERIODIC = [
     Periodic(_task("object-expirer"), every_s=60),
     Periodic(_task("container-sharder"), every_s=300),
     Periodic(_task("object-lifecycle"), every_s=3600),
+    Periodic(_task("container-sync"), every_s=300),
     Periodic(_task("account-reaper"), every_s=600),
     Periodic(_task("object-replicator"), every_s=3600),
     Periodic(_task("object-reconstructor"), every_s=3600),

@@ -7,6 +7,7 @@ Each runs once or forever.
 from __future__ import annotations
 
 from pileus.object_store.daemons.auditor import AccountAuditor, ContainerAuditor, ObjectAuditor
+from pileus.object_store.daemons.container_sync import ContainerSyncer
 from pileus.object_store.daemons.daemon import Daemon
 from pileus.object_store.daemons.db_replicator import AccountReplicator, ContainerReplicator
 from pileus.object_store.daemons.expirer import ObjectExpirer
@@ -33,5 +34,6 @@ DAEMONS: dict[str, type[Daemon]] = {kind.name: kind for kind in (
     ContainerUpdater,
     ObjectExpirer,
     ObjectLifecycle,
+    ContainerSyncer,
     AccountReaper,
 )}

@@ -11,6 +11,7 @@ from pileus.object_store.pipeline.auth import Auth
 from pileus.object_store.pipeline.bulk import BulkDelete
 from pileus.object_store.pipeline.catch_errors import CatchErrors
 from pileus.object_store.pipeline.cname_lookup import CnameLookup
+from pileus.object_store.pipeline.container_sync import ContainerSync
 from pileus.object_store.pipeline.copy import Copy
 from pileus.object_store.pipeline.cors import Cors
 from pileus.object_store.pipeline.crossdomain import CrossDomain
@@ -58,6 +59,7 @@ PIPELINE: list[type[Feature]] = [
     InfoPage,
     EtagQuoter,     # changes what all others answer
     ListingFormats,
+    ContainerSync,  # lets in another cluster
     TempUrl,        # lets in who has no token
     FormPost,       # so does this
     TempAuth,

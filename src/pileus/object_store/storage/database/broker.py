@@ -205,6 +205,15 @@ class Broker:
         found = self.all("SELECT sync_point FROM incoming_sync WHERE remote_id=?", (remote_id,))
         return found[0][0] if found else -1
 
+    def sent(self, to: str) -> int:
+        """How far the rows of this replica have been sent to somewhere else."""
+        found = self.all("SELECT sync_point FROM outgoing_sync WHERE remote_id=?", (to,))
+        return found[0][0] if found else -1
+
+    def note_sent(self, to: str, number: int) -> None:
+        with self.writing() as db:
+            db.execute("INSERT OR REPLACE INTO outgoing_sync (remote_id, sync_point) VALUES (?,?)", (to, number))
+
     def copy(self, other: sqlite3.Connection, id: str) -> None:
         """Make an empty file a copy of the whole, as it is at one moment, under another id: the replica of another device."""
         with self.lock:
