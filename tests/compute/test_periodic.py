@@ -5,7 +5,10 @@ import asyncio
 
 import pytest
 
+from pileus.cli.status import gathered
 from pileus.compute import periodic
+from pileus.compute.agent import report_host
+from pileus.compute.hypervisor.base import Power
 from pileus.compute.model.server import Fault
 from pileus.core.context import EVERYONE
 from tests.cloud import TestCloud
@@ -53,15 +56,67 @@ async def test_a_build_that_takes_too_long_is_undone():
         assert ports == []
 
 
+#: What compute looks after by itself → the task that does it.
+WORK = {
+    "resources are reported and claims counted": "report_host", "power states are synchronised": "report_host",
+    "orphaned guests are destroyed": "report_host", "orphaned compute nodes are dropped": "drop_orphaned_nodes",
+    "what servers hold is put right": "heal_allocations", "what nobody holds is given back": "drop_allocations_of_nobody",
+    "stuck operations are freed": "free_stuck_servers", "interrupted operations are taken up": "resume_sagas",
+    "soft-deleted servers are reclaimed": "reclaim_deleted", "resizes are confirmed": "confirm_resizes",
+    "shelved servers are offloaded": "offload_shelved", "image files are pruned": "prune_images",
+    "network information is healed": "heal_interfaces", "usage is audited": "audit_usage",
+    "console tokens expire": "drop_console_tokens", "builds time out": "time_out_builds",
+}
+
+
 async def test_every_task_is_shown_with_its_period_and_its_last_result(cloud):
-    await cloud.settle(130)
+    await cloud.settle(700)
     cloud.tokens.clear()
     tasks = (await (await cloud.as_("pileus-admin")).get("/status")).json["periodic_tasks"]
     shown = {task["task"]: task for task in tasks}
-    assert {task.name for task in periodic.PERIODIC} | {"report_host", "prune_images", "resync_hosts"} <= shown.keys()
+    assert set(WORK.values()) | {"resync_hosts"} <= shown.keys()
+    assert {task.name for task in periodic.PERIODIC} <= set(WORK.values()), "a new task belongs into the list above"
     for task in periodic.PERIODIC:
         assert shown[task.name]["every_s"] == task.every_s and not shown[task.name]["error"]
+    hourly = {task.name for task in periodic.PERIODIC if task.every_s > 600}
+    assert all(shown[name]["runs"] and shown[name]["last"] for name in set(WORK.values()) - hourly)
     assert shown["report_host"]["runs"] >= 2 and shown["report_host"]["result"] == "0 guests"
+
+
+def test_the_table_of_tasks_names_a_task_of_many_hosts_once():
+    def task(owner, error="", last="1"):
+        return {"owner": owner, "task": "report_host", "error": error, "last": last, "every_s": 60}
+
+    rows = gathered([task("compute agent h1"), task("compute agent h2", error="boom", last="2"), task("compute agent h3", last=None),
+                     {**task("compute"), "task": "resume_sagas"}])
+    assert [(row["owner"], row["error"]) for row in rows] == [("compute agents (3)", "boom"), ("compute", "")]
+
+
+async def test_a_report_tells_what_it_put_right(cloud):
+    id, lost = await cloud.boot(), await cloud.boot()
+    agent, driver = cloud.host.compute, cloud.drivers["h1"]
+    await cloud.settle(10)
+    await driver.power(id, Power.SHUTDOWN)
+    await cloud.cloud.services.compute.store.update(lost, cloud.cloud.kit.clock.now(), host="elsewhere")
+    await cloud.settle(10)
+    assert await report_host(agent) == "2 guests, 1 power states synchronised, 1 orphans destroyed"
+    assert (await cloud.show(id))["status"] == "SHUTOFF" and await cloud.guests() == {id}
+    assert await report_host(agent) == "1 guests"
+
+
+async def test_compute_nodes_without_a_host_are_dropped(cloud):
+    id, compute, placement = await cloud.boot(), cloud.cloud.services.compute, cloud.cloud.services.placement
+    (host,) = await compute.hosts.all()
+    assert "COMPUTE_NODE" in await placement.traits(host.id)
+    assert await periodic.drop_orphaned_nodes(compute) is None
+    orphan, other = "11111111-0000-4000-8000-000000000001", "11111111-0000-4000-8000-000000000002"
+    await placement.create_provider(orphan, "gone")
+    await placement.set_traits(orphan, {"COMPUTE_NODE"})
+    await placement.create_provider(other, "somebody's storage pool")
+    assert await periodic.drop_orphaned_nodes(compute) == "dropped 1"
+    assert not await placement.has_provider(orphan) and await placement.has_provider(other) and await placement.has_provider(host.id)
+    await compute.hosts.store.delete(host.host)
+    assert await periodic.drop_orphaned_nodes(compute) is None and await placement.allocations(id), "what holds something stays"
 
 
 async def test_an_interface_whose_port_is_gone_goes_too(cloud):

@@ -8,6 +8,9 @@ import sys
 from pileus.cli.api import Client, NotRunning
 from pileus.cli.options import STATE, Running, State
 
+#: Rows of a table; there may be thousands of servers.
+MOST = 80
+
 
 def status(*, state: State = STATE, json: bool = False) -> int:
     """Show services, hosts, servers, open operations and periodic tasks.
@@ -43,15 +46,28 @@ def show(found: dict, pid: int | None) -> None:
         ("hosts", found["hosts"], ("host", "type", "up", "enabled", "guests", "reported_at")),
         ("servers", found["servers"], ("id", "name", "status", "OS-EXT-SRV-ATTR:host")),
         ("operations", found["operations"], ("saga", "subject", "step", "undoing", "begun_at")),
-        ("periodic tasks", found["periodic_tasks"], ("owner", "task", "every_s", "runs", "last", "seconds", "result", "error")),
+        ("periodic tasks", gathered(found["periodic_tasks"]), ("owner", "task", "every_s", "runs", "last", "seconds", "result", "error")),
     ):
         if not rows:
             continue
         table = Table(title=title, title_justify="left")
         for column in columns:
             table.add_column(column.rpartition(":")[2])
-        for entry in rows[:40]:
+        for entry in rows[:MOST]:
             table.add_row(*[str(entry.get(column, "")) for column in columns])
         console.print(table)
-        if len(rows) > 40:
-            console.print(f"… and {len(rows) - 40} more")
+        if len(rows) > MOST:
+            console.print(f"… and {len(rows) - MOST} more")
+
+
+def gathered(tasks: list[dict]) -> list[dict]:
+    """One row for a task that many hosts have: that of the host where it failed or else has been waiting for longest."""
+    rows: dict[tuple[str, str], list[dict]] = {}
+    for task in tasks:
+        kind = " ".join(task["owner"].split()[:2])          # "compute agent h1"
+        rows.setdefault((kind, task["task"]), []).append(task)
+    return [worst(group) | ({"owner": f"{kind}s ({len(group)})"} if len(group) > 1 else {}) for (kind, _), group in rows.items()]
+
+
+def worst(group: list[dict]) -> dict:
+    return min(group, key=lambda task: (not task["error"], task["last"] or ""))

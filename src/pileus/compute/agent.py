@@ -236,7 +236,8 @@ async def report_host(agent: Agent) -> str:
         await agent.driver.destroy(guest_id)
     if verdict.unknown:
         log.warning("guests of which there is no record", host=agent.host, guests=",".join(verdict.unknown))
-    return f"{len(guests)} guests" + (f", {len(verdict.destroy)} orphans destroyed" if verdict.destroy else "")
+    told = {"power states synchronised": verdict.synced, "orphans destroyed": len(verdict.destroy)}
+    return ", ".join([f"{len(guests)} guests", *(f"{count} {what}" for what, count in told.items() if count)])
 
 
 def divided(inventory: Inventory, shared: str, dedicated: str) -> Inventory:

@@ -168,6 +168,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the control plane makes of a report: guests that must go, because their server is gone or elsewhere."""
 
     destroy: tuple[str, ...] = ()
+    synced: int = 0                         # servers whose power state was another one than was known
     unknown: tuple[str, ...] = ()           # guests of which no record was ever found: left alone, and logged
 
 

@@ -10,11 +10,13 @@ from pileus.compute.model.migration import OPEN
 from pileus.compute.model.server import BUILDING, DELETING, ERROR, Fault
 from pileus.compute.sagas.delete_server import DELETE_SERVER, DeleteServer
 from pileus.compute.service.compute import Compute
+from pileus.compute.service.hosts import NODE
 from pileus.compute.store.servers import ServerFilter
 from pileus.core.context import EVERYONE
 from pileus.core.errors import CloudError
 from pileus.core.log import Log
 from pileus.core.periodic import Periodic
+from pileus.placement.query import Filters
 
 log = Log("pileus.compute.periodic")
 
@@ -76,6 +78,19 @@ async def heal_allocations(compute: Compute) -> str | None:
         except CloudError as refused:
             log.warning("a server's host has no room for what it takes", server=server.id, host=server.host, error=str(refused))
     return f"healed {healed} of {len(missing)}" if missing else None
+
+
+async def drop_orphaned_nodes(compute: Compute) -> str | None:
+    """Have placement forget compute nodes of which there is no host any more. One that still holds something is told of and stays."""
+    placement, known, dropped = compute.scheduling.placement, {host.id for host in await compute.hosts.all()}, 0
+    for provider in await placement.list_providers(Filters(required=(frozenset({NODE}),))):
+        if provider.parent_id is None and provider.id not in known:
+            try:
+                await placement.delete_provider(provider.id)
+                dropped += 1
+            except CloudError as refused:
+                log.warning("a compute node without a host cannot be dropped", node=provider.name, error=str(refused))
+    return f"dropped {dropped}" if dropped else None
 
 
 async def time_out_builds(compute: Compute) -> str | None:
@@ -140,6 +155,7 @@ PERIODIC = [
     Periodic(time_out_builds, every_s=60),
     Periodic(drop_allocations_of_nobody, every_s=3600),
     Periodic(heal_allocations, every_s=3600),
+    Periodic(drop_orphaned_nodes, every_s=300),
     Periodic(heal_interfaces, every_s=300),
     Periodic(drop_console_tokens, every_s=300),
     Periodic(audit_usage, every_s=600),

@@ -26,6 +26,8 @@ from pileus.core.kit import Kit
 COMPUTE = "nova-compute"
 #: The trait of a provider whose host takes no servers.
 DISABLED = "COMPUTE_STATUS_DISABLED"
+#: What providers are that are hosts.
+NODE = "COMPUTE_NODE"
 #: The parts of the control plane that OpenStack's clients look for.
 CONTROL = ("nova-conductor", "nova-scheduler")
 #: Where the control plane is, as far as availability zones go: nowhere a server may ask for.

@@ -14,7 +14,7 @@ from pileus.compute.interface import HostReport, Verdict
 from pileus.compute.model.demand import USUAL
 from pileus.compute.model.host import Host
 from pileus.compute.model.server import BUILDING, SYNC, Server
-from pileus.compute.service.hosts import DISABLED
+from pileus.compute.service.hosts import DISABLED, NODE
 from pileus.compute.store.migrations import Migrations
 from pileus.compute.store.servers import Servers
 from pileus.core.kit import Kit
@@ -56,7 +56,7 @@ class Reports:
         await self.placement.set_inventory(host.id, kept | stock)
         operators = {trait for trait in await self.placement.traits(host.id) if trait.startswith("CUSTOM_")} - OURS
         disabled = {DISABLED} if host.disabled else set()
-        await self.placement.set_traits(host.id, operators | disabled | set(has.traits))
+        await self.placement.set_traits(host.id, operators | disabled | set(has.traits) | {NODE})
 
     def _stock(self, has: Inventory, ratios: dict[str, float]) -> dict[str, Any]:
         from pileus.placement.model import Inventory as Stock
@@ -78,10 +78,10 @@ class Reports:
     async def _judge(self, report: HostReport) -> Verdict:
         here = {s.id: s for s in await self.servers.on_host(report.host)}
         guests = {g.id: g for g in report.guests}
-        before = self.kit.clock.now() - SETTLED
+        before, synced = self.kit.clock.now() - SETTLED, 0
         for server in here.values():
             if server.task_state is None and server.vm_state != BUILDING and server.updated_at < before:
-                await self._sync(server, guests.get(server.id))
+                synced += await self._sync(server, guests.get(server.id))
         destroy, unknown = [], []
         strays = guests.keys() - here.keys()
         moving = {m.server_id for m in await self.migrations.on_host(report.host)} if strays else set()
@@ -91,12 +91,14 @@ class Reports:
                 unknown.append(guest_id)
             elif (record.deleted_at is not None or record.host != report.host) and record.updated_at < before:
                 destroy.append(guest_id)
-        return Verdict(destroy=tuple(destroy), unknown=tuple(unknown))
+        return Verdict(destroy=tuple(destroy), unknown=tuple(unknown), synced=synced)
 
-    async def _sync(self, server: Server, guest: GuestState | None) -> None:
-        """Make the recorded power state the hypervisor's, and the vm_state what follows from it."""
+    async def _sync(self, server: Server, guest: GuestState | None) -> bool:
+        """Make the recorded power state the hypervisor's, and the vm_state what follows from it. Whether anything changed."""
         power = guest.power if guest is not None else Power.NOSTATE
         then = SYNC.get((server.vm_state, Power(power)), server.vm_state)
-        if server.power_state != power or then != server.vm_state:
+        changed = server.power_state != power or then != server.vm_state
+        if changed:
             log.info("power state synchronised", server=server.id, power=Power(power).name, vm_state=then)
             await self.servers.update(server.id, self.kit.clock.now(), power_state=int(power), vm_state=then)
+        return changed
