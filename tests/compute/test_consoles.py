@@ -45,7 +45,7 @@ async def test_a_console_is_had_by_action_and_since_2_6_by_its_resource(cloud):
     id = await cloud.boot()
     old = await cloud.act(id, "os-getVNCConsole", {"type": "novnc"}, version="2.5")
     assert old.status == 200 and old.json["console"]["type"] == "novnc"
-    assert (await cloud.act(id, "os-getVNCConsole", {"type": "novnc"}, version="2.6")).status == 400
+    assert (await cloud.act(id, "os-getVNCConsole", {"type": "novnc"}, version="2.6")).status == 404
     assert (await ask(cloud, id, version="2.5")).status == 404
     new = await ask(cloud, id)
     assert new.status == 200 and new.json["remote_console"].keys() == {"protocol", "type", "url"}

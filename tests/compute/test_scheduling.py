@@ -10,6 +10,7 @@ from pileus.compute.errors import NoValidHost
 from pileus.compute.hypervisor.topology import Cell, PciPool, divide
 from pileus.compute.model.demand import demand
 from pileus.compute.model.flavor import Flavor
+from pileus.compute.model.needs import traits_needed
 from pileus.compute.service import snapshot
 from pileus.compute.service.scheduling import Scheduling
 from pileus.core.context import EVERYONE
@@ -278,3 +279,24 @@ async def test_limits_send_a_server_to_a_host_that_enforces_them():
         await with_inventory(cloud, "h1-0002", traits=tuple(t for t in traits if "LIMITS" not in t))
         refused = await put(cloud, flavorRef=limited)
         assert refused["status"] == "ERROR" and "No valid host" in refused["fault"]["message"]
+
+
+@pytest.mark.parametrize("specs, trait", [
+    ({"hw:tpm_version": "2.0"}, "COMPUTE_SECURITY_TPM_2_0"), ({"os:secure_boot": "required"}, "COMPUTE_SECURITY_UEFI_SECURE_BOOT"),
+    ({"hw:mem_encryption": "true"}, "HW_CPU_X86_AMD_SEV"), ({"hw:cpu_realtime": "yes"}, "CUSTOM_COMPUTE_REALTIME"),
+    ({"hw:ephemeral_encryption": "true"}, "COMPUTE_EPHEMERAL_ENCRYPTION")])
+async def test_a_machine_that_no_host_can_make_is_refused_by_the_scheduler(specs, trait):
+    """Instead of one that is silently another than was ordered."""
+    async with TestCloud(hosts=2) as cloud:
+        wanting = await flavor(cloud, **{key.replace(":", "__"): value for key, value in specs.items()})
+        refused = await put(cloud, flavorRef=wanting)
+        assert refused["status"] == "ERROR" and "No valid host" in refused["fault"]["message"]
+        assert traits_needed(specs, {}) == {trait} and not traits_needed({}, {})
+        await with_inventory(cloud, "h1-0002", traits=(*cloud.drivers["h1-0002"].size.traits, trait))
+        assert (await put(cloud, flavorRef=wanting))["OS-EXT-SRV-ATTR:host"] == "h1-0002"
+
+
+def test_an_image_may_need_it_too():
+    assert traits_needed({}, {"hw_tpm_version": "1.2", "hw_firmware_stateless": "true"}) == {
+        "COMPUTE_SECURITY_TPM_1_2", "COMPUTE_SECURITY_STATELESS_FIRMWARE"}
+    assert traits_needed({"os:secure_boot": "disabled"}, {"os_secure_boot": "required"}) == frozenset()

@@ -72,3 +72,15 @@ async def test_what_upstream_removed_is_not_there(cloud):
         for version in ("2.1", "2.104"):
             got = await admin.with_headers(OpenStack_API_Version=f"compute {version}").get(f"/compute/v2.1/{name}")
             assert got.status in (404, 405, 410), (name, version, got.text)
+
+
+async def test_parameters_that_nobody_knows_are_refused(cloud):
+    """By servers' lists since 2.75, by all since 2.102; tags never minded, and what is gone is gone."""
+    admin = await cloud.as_("pileus-admin")
+    latest = admin.with_headers(OpenStack_API_Version="compute 2.104")
+    for route in API.routes:
+        if route.method != "GET" or route.policy in (None, "os_compute_api:removed") or route.until is not None or "/tags" in route.path:
+            continue
+        path = API.root + re.sub(r"{\w+}", NOBODY, route.path) + "?surprise=1"
+        got = await latest.get(path)
+        assert got.status == 400 or (got.status == 404 and "/servers" not in route.path), (route.path, got.status, got.text)

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from pileus.compute.api.errors import render
+from pileus.compute.api.query import Parameters, refusing
 from pileus.core.errors import NotFound
 from pileus.core.http import Api, Reply, Request, Route
 
@@ -116,9 +117,10 @@ async def novnc(req: Request, file: str) -> Reply:
 
 
 CONSOLES = "os_compute_api:os-remote-consoles"
+TOKEN = "/v2.1/os-console-auth-tokens/{token}"
 ROUTES = [
     Route("POST", "/v2.1/servers/{server_id}/remote-consoles", create, policy=CONSOLES, body=ConsoleBody, target=_own, since=(2, 6)),
-    Route("GET", "/v2.1/os-console-auth-tokens/{token}", show_token, policy="os_compute_api:os-console-auth-tokens"),
+    *refusing([Route("GET", TOKEN, show_token, policy="os_compute_api:os-console-auth-tokens")], {TOKEN: Parameters({}, strict=(2, 99))}),
 ]
 
 

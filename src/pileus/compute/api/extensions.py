@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pileus.compute.api.query import refusing
 from pileus.core.errors import NotFound
 from pileus.core.http import Request, Route
 
@@ -75,10 +76,10 @@ async def show_extension(req: Request, alias: str) -> dict[str, Any]:
     return {"extension": _view(alias)}
 
 
-ROUTES = [
+ROUTES = refusing([
     Route("GET", "/v2.1/extensions", list_extensions, policy="os_compute_api:extensions"),
     Route("GET", "/v2.1/extensions/{alias}", show_extension, policy="os_compute_api:extensions"),
-]
+])
 
 
 def _view(alias: str) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from pileus.core.errors import Invalid
-from pileus.core.http import Request
+from pileus.core.http import Request, Route
 from pileus.core.http.microversion import Range, Version
 
 T = TypeVar("T")
@@ -36,6 +36,23 @@ class Parameters(msgspec.Struct, frozen=True):
             elif req.version >= self.strict:
                 raise Invalid(f"Additional properties are not allowed ('{key}' was unexpected)")
         return found
+
+
+#: For those that take none.
+NOTHING = Parameters({}, strict=(2, 102))
+
+
+def refusing(routes: Iterable[Route], known: Mapping[str, Parameters] | None = None) -> list[Route]:
+    """The routes, of which those that read refuse parameters they do not know; `known` is by path, others take none."""
+    return [_refusing(route, (known or {}).get(route.path, NOTHING)) if route.method == "GET" else route for route in routes]
+
+
+def _refusing(route: Route, parameters: Parameters) -> Route:
+    async def handler(req: Request, **path: str) -> Any:
+        parameters.read(req)
+        return await route.handler(req, **path)
+
+    return msgspec.structs.replace(route, handler=handler)
 
 
 def number(asked: Mapping[str, str], key: str, default: int) -> int:

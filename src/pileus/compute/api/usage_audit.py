@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
+from pileus.compute.api.query import refusing
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
 
@@ -22,10 +23,10 @@ async def show_log(req: Request, before: str) -> dict[str, Any]:
 
 
 RULE = "os_compute_api:os-instance-usage-audit-log:"
-ROUTES = [
+ROUTES = refusing([
     Route("GET", "/v2.1/os-instance_usage_audit_log", list_logs, policy=RULE + "list"),
     Route("GET", "/v2.1/os-instance_usage_audit_log/{before}", show_log, policy=RULE + "show"),
-]
+])
 
 
 def _moment(text: str) -> datetime:

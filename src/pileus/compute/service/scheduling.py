@@ -17,6 +17,7 @@ from pileus.compute.config import ComputeConfig
 from pileus.compute.errors import NoValidHost, PciAliasUnknown
 from pileus.compute.hypervisor.limits import traits_for
 from pileus.compute.model.demand import Demand, demand
+from pileus.compute.model.needs import traits_needed
 from pileus.compute.model.numa import guest_cells
 from pileus.compute.model.server import Server
 from pileus.compute.service.snapshot import Snapshot
@@ -173,7 +174,8 @@ class Scheduling:
             same_host=_ids(hints.get("same_host")), different_host=_ids(hints.get("different_host")),
             build_near_host_ip=hints.get("build_near_host_ip"), cidr=hints.get("cidr", "/24"), query=hints.get("query"),
             cells=guest_cells(flavor.vcpus, flavor.memory_mb, flavor.extra_specs, properties), pci=self.pci(flavor.extra_specs),
-            candidates=await self._candidates(wanted), required_traits=required_traits | traits_for(flavor.extra_specs), **more)
+            candidates=await self._candidates(wanted),
+            required_traits=required_traits | traits_for(flavor.extra_specs) | traits_needed(flavor.extra_specs, properties), **more)
 
     def pci(self, specs: dict[str, str]) -> tuple[PciRequest, ...]:
         """`pci_passthrough:alias = name:count,…` of a flavor. Raises PciAliasUnknown for one that the configuration does not name."""

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from pileus.compute.api.fields import is_uuid
-from pileus.compute.api.query import MOST, number
+from pileus.compute.api.query import MOST, number, refusing
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
 
@@ -73,7 +73,7 @@ ROUTES = [
     Route("GET", ONE, show_group, policy=RULE + "show", until=UNTIL),
     Route("PUT", ONE, update_group, policy=RULE + "update", body=GroupBody, until=UNTIL),
     Route("DELETE", ONE, delete_group, policy=RULE + "delete", ok=202, until=UNTIL),
-    Route("GET", "/v2.1/servers/{server_id}/os-security-groups", list_groups_of_server, policy=RULE + "list"),
+    *refusing([Route("GET", "/v2.1/servers/{server_id}/os-security-groups", list_groups_of_server, policy=RULE + "list")]),
 ]
 
 

@@ -5,11 +5,19 @@
 # SPDX-License-Identifier: Apache-2.0
 from msgspec.structs import replace
 
-from pileus.compute.api.servers import actions, attachments, crud, inside, parts
+from pileus.compute.api.query import Parameters, refusing
+from pileus.compute.api.servers import actions, attachments, crud, inside, parts, query
 from pileus.compute.api.servers.verbs import live_migrate
 
 SERVERS = "/v2.1/servers"
 #: Until 2.102 the first ones had a second name.
 ALIASES = [replace(route, path=route.path.replace(SERVERS, "/v2.1/os-volumes_boot"), until=(2, 102))
            for route in (*crud.ROUTES, *actions.ROUTES)]
-ROUTES = [*ALIASES, *crud.ROUTES, *actions.ROUTES, *parts.ROUTES, *attachments.ROUTES, *inside.ROUTES, *live_migrate.ROUTES]
+PARAMETERS = {
+    SERVERS: query.LIST, SERVERS + "/detail": query.LIST,
+    "/v2.1/os-volumes_boot": query.LIST, "/v2.1/os-volumes_boot/detail": query.LIST,
+    parts.ACTIONS: parts.ACTION_PARAMETERS,
+    attachments.ALL: attachments.PARAMETERS, attachments.EACH: Parameters({}, strict=(2, 97)),
+}
+ROUTES = refusing([*ALIASES, *crud.ROUTES, *actions.ROUTES, *parts.ROUTES, *attachments.ROUTES, *inside.ROUTES, *live_migrate.ROUTES],
+                  PARAMETERS) + parts.TAG_ROUTES

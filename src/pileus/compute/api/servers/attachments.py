@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from pileus.compute.api.query import ALWAYS, Parameters
 from pileus.compute.api.servers.bodies import Closed, Flag, ServerId, Tag
 from pileus.compute.errors import ShareNotFound, VolumeNotAttached, VolumeNotFound
 from pileus.core.http import Request, Route, since
@@ -76,6 +77,7 @@ async def missing_share(req: Request, server_id: str, share_id: str) -> None:
 
 RULE, SHARES = "os_compute_api:os-volumes-attachments:", "os_compute_api:os-server-shares:"
 ALL, ONE = "/v2.1/servers/{server_id}/os-volume_attachments", "/v2.1/servers/{server_id}/os-volume_attachments/{volume_id}"
+PARAMETERS = Parameters({"limit": ALWAYS, "offset": ALWAYS})
 EACH = "/v2.1/servers/{server_id}/shares"
 ROUTES = [
     Route("GET", ALL, list_volumes, policy=RULE + "index"),

@@ -6,13 +6,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from pileus.compute.api.query import Parameters
 from pileus.compute.api.servers.bodies import InterfaceAttach, InterfaceNew, MetadataBody, MetaItem, TagsBody
 from pileus.compute.api.servers.values import given
 from pileus.compute.api.servers.views import show_addresses
 from pileus.compute.model.order import WantedNetwork
 from pileus.core.clock import parse_iso
 from pileus.core.errors import Invalid, NotFound
-from pileus.core.http import Reply, Request, Route
+from pileus.core.http import Reply, Request, Route, since
 from pileus.core.http.paging import next_link, page
 
 
@@ -216,12 +217,6 @@ ROUTES = [
     Route("GET", f"{ONE}/metadata/{{key}}", show_metadata_item, policy=META + "show"),
     Route("PUT", f"{ONE}/metadata/{{key}}", set_metadata_item, policy=META + "update", body=MetaItem),
     Route("DELETE", f"{ONE}/metadata/{{key}}", delete_metadata_item, policy=META + "delete", ok=204),
-    Route("GET", f"{ONE}/tags", list_tags, policy=TAGS + "index", since=TAGGED),
-    Route("PUT", f"{ONE}/tags", replace_tags, policy=TAGS + "update_all", body=TagsBody, since=TAGGED),
-    Route("DELETE", f"{ONE}/tags", delete_tags, policy=TAGS + "delete_all", ok=204, since=TAGGED),
-    Route("GET", f"{ONE}/tags/{{tag}}", show_tag, policy=TAGS + "show", ok=204, since=TAGGED),
-    Route("PUT", f"{ONE}/tags/{{tag}}", add_tag, policy=TAGS + "update", since=TAGGED),
-    Route("DELETE", f"{ONE}/tags/{{tag}}", delete_tag, policy=TAGS + "delete", ok=204, since=TAGGED),
     Route("GET", f"{ONE}/ips", list_addresses, policy=RULE + "ips:index"),
     Route("GET", f"{ONE}/ips/{{network}}", show_addresses_of_network, policy=RULE + "ips:show"),
     Route("GET", f"{ONE}/os-interface", list_interfaces, policy=PLUGS + "list"),
@@ -231,3 +226,15 @@ ROUTES = [
     Route("GET", f"{ONE}/os-instance-actions", list_actions, policy=RULE + "os-instance-actions:list"),
     Route("GET", f"{ONE}/os-instance-actions/{{request_id}}", show_action, policy=RULE + "os-instance-actions:show"),
 ]
+#: Apart, because these pass over parameters that they do not know.
+TAG_ROUTES = [
+    Route("GET", f"{ONE}/tags", list_tags, policy=TAGS + "index", since=TAGGED),
+    Route("PUT", f"{ONE}/tags", replace_tags, policy=TAGS + "update_all", body=TagsBody, since=TAGGED),
+    Route("DELETE", f"{ONE}/tags", delete_tags, policy=TAGS + "delete_all", ok=204, since=TAGGED),
+    Route("GET", f"{ONE}/tags/{{tag}}", show_tag, policy=TAGS + "show", ok=204, since=TAGGED),
+    Route("PUT", f"{ONE}/tags/{{tag}}", add_tag, policy=TAGS + "update", since=TAGGED),
+    Route("DELETE", f"{ONE}/tags/{{tag}}", delete_tag, policy=TAGS + "delete", ok=204, since=TAGGED),
+]
+ACTIONS = f"{ONE}/os-instance-actions"
+ACTION_PARAMETERS = Parameters(
+    dict.fromkeys(("limit", "marker", "changes-since"), since(2, 58)) | {"changes-before": since(2, 66)}, strict=(2, 58))

@@ -7,12 +7,13 @@ import re
 from datetime import datetime
 from typing import Any
 
+from pileus.compute.api.query import ALWAYS, Parameters
 from pileus.compute.model.server import ACTIVE, BUILDING, DELETED, ERROR, PAUSED, STOPPED, SUSPENDED
 from pileus.compute.store.servers import SORT_KEYS, ServerFilter
 from pileus.core.clock import parse_iso
 from pileus.core.context import EVERYONE
 from pileus.core.errors import Forbidden, Invalid
-from pileus.core.http import Request
+from pileus.core.http import Request, since
 
 #: status of the API → (vm_states, task_states; None: any)
 STATUS: dict[str, tuple[list[str], list[str | None] | None]] = {
@@ -24,6 +25,20 @@ STATUS: dict[str, tuple[list[str], list[str | None] | None]] = {
     "rescue": (["rescued"], None), "shelved": (["shelved"], None), "shelved_offloaded": (["shelved_offloaded"], None),
     "soft_deleted": (["soft-delete"], None), "unknown": ([], None),
 }
+#: Every parameter that a list of servers takes, whether it means anything here or not.
+NAMES = (
+    "access_ip_v4", "access_ip_v6", "all_tenants", "auto_disk_config", "availability_zone", "block_device_mapping",
+    "changes-since", "config_drive", "created_at", "deleted", "description", "display_description", "display_name", "flavor", "host",
+    "hostname", "image", "image_ref", "info_cache", "ip", "ip6", "kernel_id", "key_name", "launch_index", "launched_at", "limit",
+    "locked_by", "marker", "metadata", "name", "node", "pci_devices", "power_state", "progress", "project_id", "ramdisk_id",
+    "reservation_id", "root_device_name", "security_groups", "services", "soft_deleted", "sort_dir", "sort_key", "status",
+    "system_metadata", "task_state", "tenant_id", "terminated_at", "user_id", "uuid", "vm_state",
+)  # fmt: skip
+TAGS = ("tags", "tags-any", "not-tags", "not-tags-any")
+LIST = Parameters(
+    dict.fromkeys(NAMES, ALWAYS) | dict.fromkeys(TAGS, since(2, 26)) | {"changes-before": since(2, 66), "locked": since(2, 73)})
+#: Parameters that are tables of Nova's, which nobody may filter by.
+TABLES = frozenset({"block_device_mapping", "info_cache", "metadata", "pci_devices", "security_groups", "services", "system_metadata"})
 #: Who may filter by what only administrators know.
 ALL_FILTERS = "os_compute_api:servers:allow_all_filters"
 #: Query parameter → field of ServerFilter, for those taken as they are.
@@ -39,6 +54,9 @@ SINCE_83 = frozenset({"availability_zone", "config_drive", "key_name", "created_
 async def wanted(req: Request) -> ServerFilter:
     """What the query asks for. Raises Invalid, and Forbidden for what only administrators may ask."""
     query, admin = req.query, req.allows(ALL_FILTERS)
+    for key in query if admin else ():
+        if key in TABLES or key.startswith("_"):
+            raise Invalid(f"Invalid filter field: {key}.")
     values: dict[str, Any] = {"scope": _scope(req), "sort": _sort(req)}
     for key, field in PLAIN.items():
         if key in query:
@@ -68,6 +86,8 @@ async def wanted(req: Request) -> ServerFilter:
         raise Invalid("The value of changes-since must be less than or equal to changes-before.")
     values["deleted"] = _deleted(req, values)
     ids = await _ids(req)
+    if admin and (asked := set(query.all("uuid"))):
+        ids = asked if ids is None else ids & asked
     if ids is not None:
         values["ids"] = ids
     for key in ("name", "description", "hostname"):
@@ -137,7 +157,7 @@ async def _ids(req: Request) -> set[str] | None:
             devices = await req.services.network.devices_by_address(query.get(key), version)
             found = devices if found is None else found & devices
     if req.version >= (2, 26):
-        for key in ("tags", "tags-any", "not-tags", "not-tags-any"):
+        for key in TAGS:
             if key in query:
                 tagged = await req.services.compute.servers.tagged(key, set((query.get(key) or "").split(",")))
                 found = tagged if found is None else found & tagged

@@ -1,0 +1,38 @@
+"""What a flavor or an image asks of a machine that not every host can give it: each such wish is a trait of the host.
+
+A guest that did without would run and not be what was ordered, so the scheduler refuses it where no host has the trait. The names
+of wishes and traits are Nova's; that of real-time CPUs, which has no standard trait, is ours. Pure.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pileus.compute.model.extra_specs import is_true
+
+REALTIME = "CUSTOM_COMPUTE_REALTIME"
+#: Extra spec, the property of an image that says the same, and the trait that is needed when it is true.
+_TRUE = (
+    ("hw:mem_encryption", "hw_mem_encryption", "HW_CPU_X86_AMD_SEV"),
+    ("hw:cpu_realtime", "", REALTIME),
+    ("hw:ephemeral_encryption", "hw_ephemeral_encryption", "COMPUTE_EPHEMERAL_ENCRYPTION"),
+    ("hw:virtio_packed_ring", "hw_virtio_packed_ring", "COMPUTE_NET_VIRTIO_PACKED"),
+    ("", "hw_firmware_stateless", "COMPUTE_SECURITY_STATELESS_FIRMWARE"),
+)
+#: The same for words: which word needs which trait.
+_WORDS = (
+    ("hw:tpm_version", "hw_tpm_version", {"1.2": "COMPUTE_SECURITY_TPM_1_2", "2.0": "COMPUTE_SECURITY_TPM_2_0"}),
+    ("hw:tpm_model", "hw_tpm_model", {"tpm-tis": "COMPUTE_SECURITY_TPM_TIS", "tpm-crb": "COMPUTE_SECURITY_TPM_CRB"}),
+    ("os:secure_boot", "os_secure_boot", {"required": "COMPUTE_SECURITY_UEFI_SECURE_BOOT"}),
+    ("hw:maxphysaddr_mode", "hw_maxphysaddr_mode",
+     {"passthrough": "COMPUTE_ADDRESS_SPACE_PASSTHROUGH", "emulate": "COMPUTE_ADDRESS_SPACE_EMULATED"}),
+    ("hw:viommu_model", "hw_viommu_model", {"intel": "COMPUTE_VIOMMU_MODEL_INTEL", "smmuv3": "COMPUTE_VIOMMU_MODEL_SMMUV3",
+                                            "virtio": "COMPUTE_VIOMMU_MODEL_VIRTIO", "auto": "COMPUTE_VIOMMU_MODEL_AUTO"}),
+)
+
+
+def traits_needed(specs: Mapping[str, str], image: Mapping[str, str]) -> frozenset[str]:
+    """The flavor's word counts before the image's."""
+    found = {trait for spec, name, trait in _TRUE if is_true(specs.get(spec) or image.get(name) or "no")}
+    return frozenset(found | {words[said] for spec, name, words in _WORDS if (said := specs.get(spec) or image.get(name)) in words})
