@@ -6,16 +6,25 @@ from __future__ import annotations
 from typing import Any
 
 from pileus.core.http import Reply, Request, Route
+from pileus.identity.api import json_home
 from pileus.identity.api.views import BASE
 
 
 async def list_versions(req: Request) -> Reply:
     """300: choose one."""
+    if _wants_home(req):
+        return Reply(200, json_home.document("/v3"), content_type=json_home.MEDIA_TYPE)
     return Reply(300, {"versions": {"values": [document(req)]}}, {"location": req.url(BASE) + "/"})
 
 
-async def show_version(req: Request) -> dict[str, Any]:
-    return {"version": document(req)}
+async def show_version(req: Request) -> Reply:
+    if _wants_home(req):
+        return Reply(200, json_home.document(""), content_type=json_home.MEDIA_TYPE)
+    return Reply(200, {"version": document(req)})
+
+
+def _wants_home(req: Request) -> bool:
+    return req.falcon.client_prefers(("application/json", json_home.MEDIA_TYPE)) == json_home.MEDIA_TYPE
 
 
 def document(req: Request) -> dict[str, Any]:
