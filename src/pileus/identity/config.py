@@ -113,6 +113,10 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     saml_idp_key: str = ""
     # How long an assertion is good for; never longer than the token it is made for.
     saml_assertion_expiration_s: Annotated[int, Meta(ge=1)] = 3600
+    # Where audit events (CADF: logins, and every change) go: nowhere, or into the log (pileus.identity.notification).
+    notifications: Literal["none", "log"] = "none"
+    # Events that are not told of, such as identity.user.created or identity.authenticate.failure.
+    notification_opt_out: tuple[str, ...] = ()
     # How often a trust may be handed on by those who were trusted (0: never).
     max_redelegation_count: Annotated[int, Meta(ge=0, le=10)] = 3
     # How many levels of projects a domain may hold.

@@ -143,6 +143,8 @@ def _responder(api: Api, routes: list[Route], methods: dict[str, list[Route]]):
         except Exception:
             log.exception("unexpected error", request=req.id, method=req.method, path=req.path)
             reply = _error_reply(api, req, errors.CloudError())
+        if api.observe is not None:
+            api.observe(req, reply)
         _finish(api, req, resp, edge.metrics, reply, began)
 
     return respond

@@ -10,6 +10,7 @@ import msgspec
 
 from pileus.core.errors import CloudError
 from pileus.core.http.microversion import Microversions, Version
+from pileus.core.http.reply import Reply
 from pileus.core.http.request import Request
 
 Handler = Callable[..., Awaitable[Any]]
@@ -51,4 +52,5 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     empty_ids: bool = False                 # `/servers/` is a server with an empty id (so not found) rather than the list
     vary: str = ""                          # the header whose value decides about every answer, which caches must know
     only_json: bool = False                 # a body that is called anything but JSON is invalid, be it what it may
+    observe: Callable[[Request, Reply], None] | None = None     # is told of every request that a route took, and of its answer
     strict: bool = False                    # JSON must be called JSON, and what is no method of a path is 405 at any version

@@ -33,6 +33,7 @@ from pileus.identity.api import (
     users,
     versions,
 )
+from pileus.identity.api.audit import observe
 from pileus.identity.api.errors import render
 from pileus.identity.api.views import ROOT
 
@@ -74,4 +75,5 @@ API = Api(
     render=render,
     vary="X-Auth-Token",
     only_json=True,
+    observe=observe,
 )

@@ -70,7 +70,7 @@ class Auth(msgspec.Struct, frozen=True):
     identity: Proofs
     scope: WantedScope | Literal["unscoped"] | UnsetType = UNSET
 
-    def wanted(self) -> Scope | str | None:
+    def wanted(self) -> Scope | Literal["unscoped"] | None:
         """What the token is to be good for; None: for what the user works on by default. Raises Invalid for two things at once."""
         if isinstance(self.scope, UnsetType):
             return None

@@ -85,7 +85,9 @@ RELATIONS: dict[str, dict[str, str]] = {
         "endpoint_policy": "/endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy",
         "endpoint_policy_association": "/policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints/{endpoint_id}",
         "policy_endpoints": "/policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints",
-        "region_and_service_policy_association": "/policies/{policy_id}/OS-ENDPOINT-POLICY/services/{service_id}/regions/{region_id}",
+        "region_and_service_policy_association": (
+            "/policies/{policy_id}/OS-ENDPOINT-POLICY/services/{service_id}/regions/{region_id}"
+        ),
         "service_policy_association": "/policies/{policy_id}/OS-ENDPOINT-POLICY/services/{service_id}",
     },
     "ext/OS-EP-FILTER/1.0": {
@@ -118,12 +120,20 @@ RELATIONS: dict[str, dict[str, str]] = {
         "websso": "/auth/OS-FEDERATION/websso/{protocol_id}",
     },
     "ext/OS-INHERIT/1.0": {
-        "domain_group_role_inherited_to_projects": "/OS-INHERIT/domains/{domain_id}/groups/{group_id}/roles/{role_id}/inherited_to_projects",
+        "domain_group_role_inherited_to_projects": (
+            "/OS-INHERIT/domains/{domain_id}/groups/{group_id}/roles/{role_id}/inherited_to_projects"
+        ),
         "domain_group_roles_inherited_to_projects": "/OS-INHERIT/domains/{domain_id}/groups/{group_id}/roles/inherited_to_projects",
-        "domain_user_role_inherited_to_projects": "/OS-INHERIT/domains/{domain_id}/users/{user_id}/roles/{role_id}/inherited_to_projects",
+        "domain_user_role_inherited_to_projects": (
+            "/OS-INHERIT/domains/{domain_id}/users/{user_id}/roles/{role_id}/inherited_to_projects"
+        ),
         "domain_user_roles_inherited_to_projects": "/OS-INHERIT/domains/{domain_id}/users/{user_id}/roles/inherited_to_projects",
-        "project_group_role_inherited_to_projects": "/OS-INHERIT/projects/{project_id}/groups/{group_id}/roles/{role_id}/inherited_to_projects",
-        "project_user_role_inherited_to_projects": "/OS-INHERIT/projects/{project_id}/users/{user_id}/roles/{role_id}/inherited_to_projects",
+        "project_group_role_inherited_to_projects": (
+            "/OS-INHERIT/projects/{project_id}/groups/{group_id}/roles/{role_id}/inherited_to_projects"
+        ),
+        "project_user_role_inherited_to_projects": (
+            "/OS-INHERIT/projects/{project_id}/users/{user_id}/roles/{role_id}/inherited_to_projects"
+        ),
     },
     "ext/OS-OAUTH1/1.0": {
         "access_tokens": "/OS-OAUTH1/access_token",

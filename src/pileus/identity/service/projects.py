@@ -64,7 +64,7 @@ class Projects:
         self,
         *,
         name: str,
-        domain_id: str | None = None,
+        domain_id: str,
         parent_id: str | None = None,
         enabled: bool = True,
         description: str | None = "",
