@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import random
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from pileus.object_store.wire.message import Request, Response
 #: What is coded and has shards in some worlds: kinds by the remainder of the seed.
 KINDS = {3: "coded", 7: "sharded"}
 FIRST_PORT = 6000
+TIMEOUT_S = 2.0
 
 
 class Ground:
@@ -27,7 +29,7 @@ class Ground:
 
     def __init__(self, folder: Path, kind: str):
         self.kind, self.nodes = kind, 5 if kind == "coded" else 4
-        options: dict[str, Any] = {"proxy": {"error_suppression_interval_s": 5.0, "node_timeout_s": 2.0, "recheck_s": 0.0}}
+        options: dict[str, Any] = {"proxy": {"error_suppression_interval_s": 5.0, "node_timeout_s": TIMEOUT_S, "recheck_s": 0.0}}
         if kind == "coded":
             options["policies"] = [{"index": 0, "name": "coded", "erasure": {"data": 2, "parity": 2, "segment_size": 4096}}]
         if kind == "sharded":
@@ -69,7 +71,9 @@ class SimulatedNode:
         self.clock = SkewedClock(trouble.random.uniform(-2, 2)) if number else VirtualClock()
         self.media = Memory(["d1"])
         self.lives = 0
-        self.alive = self.sick = False
+        self.alive = self.sick = self.hung = False
+        self.late: list[Request] = []           # what came while it was hung: it is done when nobody waits for it any more
+        self.doing: list[asyncio.Task] = []
         self.fuse: int | None = None            # changes until the process dies
         self.start()
 
@@ -86,7 +90,21 @@ class SimulatedNode:
         store.rings = store.proxy.rings = store.node.servers["container"].rings = self.ground.rings
 
     def die(self) -> None:
-        self.alive, self.fuse = False, None
+        self.alive, self.fuse, self.hung = False, None, False
+        self.late.clear()
+
+    def get_well(self) -> None:
+        self.sick = self.hung = False
+        self.media.devices.gone.clear()
+        if not self.alive:
+            self.start()
+        self.doing += [asyncio.ensure_future(self.store.node(req)) for req in self.late]
+        self.late.clear()
+
+    async def done(self) -> None:
+        """What came late is done."""
+        await asyncio.gather(*self.doing, return_exceptions=True)
+        self.doing.clear()
 
     def change(self, life: int) -> None:
         """Before each change of what is kept: a process of before changes nothing, and this is where one may die."""
@@ -101,7 +119,7 @@ class SimulatedNode:
 
     @property
     def troubled(self) -> bool:
-        return not self.alive or self.fuse is not None or self.sick or bool(self.media.devices.gone)
+        return not self.alive or self.fuse is not None or self.sick or self.hung or bool(self.media.devices.gone)
 
 
 class SimulatedNetwork:
@@ -130,6 +148,11 @@ class SimulatedNetwork:
         life = there.lives
         sent = Request(req.method, req.path, req.headers, query=req.query, body=self.carried(req.body, there), id=req.id)
         sent.footers = req.footers
+        if there.hung:
+            if req.body is None:
+                there.late.append(sent)
+            await self.node.clock.sleep(TIMEOUT_S)
+            raise TimeoutError(f"node {there.number} says nothing")
         answer = await there.store.node(sent)
         await self.wait()
         if self.dead or not there.alive or life != there.lives or self.lost(there):

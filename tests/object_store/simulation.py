@@ -100,12 +100,9 @@ class World:
     def break_one(self, node: SimulatedNode) -> None:
         """Make a node well, or if enough of them are, ill."""
         if node.troubled:
-            node.sick = False
-            node.media.devices.gone.clear()
-            if not node.alive:
-                node.start()
+            node.get_well()
         elif sum(other.troubled for other in self.nodes.values()) < self.most_troubled:
-            kind = self.random.choice(["die", "die", "fuse", "fuse", "fuse", "gone", "sick", "destroy"])
+            kind = self.random.choice(["die", "die", "fuse", "fuse", "fuse", "gone", "sick", "hang", "destroy"])
             if kind == "die":
                 node.die()
             elif kind == "fuse":
@@ -114,6 +111,8 @@ class World:
                 node.media.devices.gone.add("d1")
             elif kind == "sick":
                 node.sick = True
+            elif kind == "hang":
+                node.hung = True
             elif not self.damaged:
                 self.destroy(node)
 
@@ -144,10 +143,9 @@ class World:
             self.destroy(self.nodes[self.random.randrange(len(self.nodes))])
         self.trouble.loss = 0.0
         for node in self.nodes.values():
-            node.sick, node.fuse = False, None
-            node.media.devices.gone.clear()
-            if not node.alive:
-                node.start()
+            node.fuse = None
+            node.get_well()
+            await node.done()
         await self.clock.sleep(120)
         for round in range(ROUNDS[self.kind]):
             for name in HEALING:
