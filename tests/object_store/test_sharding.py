@@ -26,8 +26,8 @@ SHARDING = {"auto": True, "threshold": 12, "rows_per_shard": 5, "shrink_below": 
 LARGER = {"threshold": 20, "rows_per_shard": 8, "shrink_below": 4, "merge_below": 16}
 
 
-def make(**more):
-    return TestStore(replicas=3, devices=4, part_power=3, sharding=SHARDING | more, proxy={"recheck_s": 0.0})
+def make(policies=(), **more):
+    return TestStore(replicas=3, devices=4, part_power=3, sharding=SHARDING | more, policies=list(policies), proxy={"recheck_s": 0.0})
 
 
 async def run(store, *names):
@@ -321,6 +321,26 @@ async def test_a_container_that_was_cut_twice_comes_together(at_once):
             assert (await alice.head("/c")).headers["x-container-object-count"] == str(len(names))
         assert not lost(roots(store)[0].shards.current()) and all(r.state == "active" for r in roots(store)[0].shards.current())
         assert shards(store)
+
+
+async def test_what_shards_list_under_the_wrong_policy_moves():
+    """A container's policy becomes another one, as it does when the other side of a split made it first."""
+    policies = [{"index": 0, "name": "gold"}, {"index": 1, "name": "silver"}]
+    async with make(**LARGER, batch=10, policies=policies) as store:
+        alice = await fill(store, 24)
+        for _ in range(4):
+            await run(store)
+        assert len(shards(store)) == 3
+        for broker in roots(store):
+            broker.set_policy(1, store.objects.proxy.stamp())
+        for _ in range(3):
+            await run(store, "container-reconciler", "object-updater", "container-sharder", "container-replicator", "container-updater",
+                      "account-replicator")
+        assert await alice.names("/c") == [f"o{n:03}" for n in range(24)]
+        assert {(await alice.get(f"/c/o{n:03}")).status for n in range(24)} == {200}
+        assert (await alice.head("/c")).headers["x-container-object-count"] == "24"
+        assert (await alice.head("")).headers["x-account-object-count"] == "24"
+        assert not list(store.folder.glob("devices/*/objects/*/*/*/*.data")) and list(store.folder.glob("devices/*/objects-1/*/*/*/*.data"))
 
 
 def test_options_that_would_go_round_in_circles():

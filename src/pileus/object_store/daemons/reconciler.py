@@ -3,6 +3,8 @@
 That happens when a container was made twice while its servers could not hear each other: when they can, one policy wins. An object is
 put under the right policy a little later than it was put under the wrong one, so that nothing that a client said since is
 overwritten, and is deleted there a little earlier than that.
+
+Rows that shards have are of their container's objects, and of its policy.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -11,6 +13,7 @@ from __future__ import annotations
 from pileus.object_store.daemons.held import DatabaseDaemon, Held
 from pileus.object_store.model.timestamp import after
 from pileus.object_store.proxy.place import PASSED, PREFIXES
+from pileus.object_store.storage.container.shards import ROOT
 from pileus.object_store.storage.database.container import ContainerBroker
 from pileus.object_store.wire.body import stream
 from pileus.object_store.wire.message import Request
@@ -23,8 +26,15 @@ class ContainerReconciler(DatabaseDaemon[ContainerBroker]):
     kind = "container"
 
     async def database(self, held: Held[ContainerBroker]) -> None:
-        info = held.info
-        own, path = info["storage_policy_index"], f"/v1/{info['account']}/{info['container']}"
+        container, own = (held.info["account"], held.info["container"]), held.info["storage_policy_index"]
+        if root := (await held.run(held.broker.metadata)).get(ROOT, ("", ""))[0]:
+            account, _, name = root.partition("/")
+            container = account, name
+            known = await self.store.proxy.container_info(*container)
+            if not known.exists:
+                return
+            own = known.policy
+        path = "/v1/" + "/".join(container)
         for name, at, gone, policy in await held.run(held.broker.misplaced_rows, own, AT_A_TIME):
             async with self.piece():
                 if gone:

@@ -23,7 +23,7 @@ from pileus.object_store.model.timestamp import after
 from pileus.object_store.proxy import container as containers
 from pileus.object_store.proxy.ask import anyone
 from pileus.object_store.ring.device import Node
-from pileus.object_store.storage.container.shards import RECORDS, send_rows
+from pileus.object_store.storage.container.shards import RECORDS, ROOT, send_rows
 from pileus.object_store.storage.database.container import ContainerBroker
 from pileus.object_store.storage.database.replicate import DO, State
 from pileus.object_store.wire.body import stream
@@ -32,7 +32,7 @@ from pileus.object_store.wire.message import Request, Response, is_true
 #: Rows that are sent, and removed, at a time.
 ROWS = 1000
 #: Containers are given shards that have this set, besides those that grow too large.
-ENABLED, ROOT = "x-container-sysmeta-sharding", "x-container-sysmeta-shard-root"
+ENABLED = "x-container-sysmeta-sharding"
 
 
 Job = Held[ContainerBroker]
@@ -51,6 +51,7 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
 
     async def database(self, job: Job) -> None:
         shards = job.broker.shards
+        await self.follow(job)
         ranges = await job.run(shards.current)
         if job.leads and await self.enabled(job):
             if not ranges and job.info["object_count"] >= self.store.config.sharding.threshold:
@@ -67,6 +68,16 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         await self.place(job)
         if job.leads and await job.run(shards.all):
             await self.lead(job)
+
+    async def follow(self, job: Job) -> None:
+        """Have a shard count what is of its container's policy, which may have become another since the shard was made."""
+        account, _, container = (await job.run(job.broker.metadata)).get(ROOT, ("", ""))[0].partition("/")
+        if not container or job.broker.is_deleted(job.info):
+            return
+        root = await self.store.proxy.container_info(account, container)
+        if root.exists and root.policy != job.info["storage_policy_index"]:
+            await job.run(job.broker.set_policy, root.policy, self.store.proxy.stamp())
+            self.did["policies followed"] += 1
 
     async def enabled(self, job: Job) -> bool:
         if job.broker.is_deleted(job.info):
@@ -203,7 +214,7 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         counts: dict[str, tuple[int, int]] = {}
         current = {r.name: r for r in await job.run(job.broker.shards.current) if r.state == "active"}
         for name, each in current.items():
-            answer = await self.ask(each, "HEAD", {})
+            answer = await self.ask(each, "HEAD", {"x-backend-storage-policy-index": str(job.info["storage_policy_index"])})
             await answer.close()
             if not answer.ok:
                 continue

@@ -24,6 +24,8 @@ from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
 LISTING_MOST = 10_000
+#: The storage policy that is meant, where it is not the container's own.
+POLICY = "x-backend-storage-policy-index"
 #: Metadata of containers that have no prefix of their own.
 PLAIN = ("x-container-read", "x-container-write", "x-container-sync-key", "x-container-sync-to")
 
@@ -48,7 +50,7 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
     def _put(self, req: Request, target: Target) -> tuple[Response, dict[str, Any]]:
         at = stamp_of(req)
         wanted = req.headers.get("x-backend-storage-policy-index")
-        policy = number_of(req, "x-backend-storage-policy-index", number_of(req, "x-backend-storage-policy-default"))
+        policy = number_of(req, POLICY, number_of(req, "x-backend-storage-policy-default"))
         try:
             broker, made = self.broker(target), False
         except Absent:
@@ -172,7 +174,7 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
         about, ranges, own_policy = self._about(req, target)
         if any(r.delegated for r in ranges):
             return about, None
-        rows = self._rows(target, page, number_of(req, "x-backend-storage-policy-index", own_policy), ranges)
+        rows = self._rows(target, page, number_of(req, POLICY, own_policy), ranges)
         if rows is not None:
             about.headers[shards.LISTED] = str(len(rows))
         return about, rows
@@ -180,6 +182,8 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
     def _about(self, req: Request, target: Target) -> tuple[Response, list[ShardRange], int]:
         broker = self.alive(target)
         info, ranges = broker.info(), broker.shards.current()
+        if (policy := number_of(req, POLICY, info["storage_policy_index"])) != info["storage_policy_index"]:
+            info |= broker.counts(policy)       # a shard that has not followed its container yet
         headers = {"x-container-object-count": str(info["object_count"]), "x-container-bytes-used": str(info["bytes_used"]),
                    **timestamps(info), "x-timestamp": normal(info["created_at"]), "last-modified": http_date(info["put_timestamp"]),
                    "x-backend-storage-policy-index": str(info["storage_policy_index"]), **visible(broker.metadata()),
@@ -203,7 +207,7 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
         headers = {n: v for n, v in req.headers.items() if n.startswith("x-backend-")}
         while True:
             _, ranges, own_policy = await self.run(target, self._about, req, target)
-            policy = number_of(req, "x-backend-storage-policy-index", own_policy)
+            policy = number_of(req, POLICY, own_policy)
 
             async def own(part: Page, ranges=ranges, policy=policy) -> list[dict[str, Any]] | None:
                 return await self.run(target, self._rows, target, part, policy, ranges)
@@ -231,7 +235,7 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
 def _row(req: Request, target: Target, *, deleted: bool) -> Row:
     at = stamp_of(req)
     return {"name": target.object, "created_at": at, "deleted": int(deleted), "size": number_of(req, "x-size"),
-            "storage_policy_index": number_of(req, "x-backend-storage-policy-index"), "content_type": req.header("x-content-type"),
+            "storage_policy_index": number_of(req, POLICY), "content_type": req.header("x-content-type"),
             "etag": req.header("x-etag"), "ctype_at": req.headers.get("x-content-type-timestamp", at),
             "meta_at": req.headers.get("x-meta-timestamp", at)}
 

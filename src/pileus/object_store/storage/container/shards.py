@@ -28,6 +28,8 @@ LISTED = "x-backend-listed"
 #: Asks for the ranges instead of a listing.
 RECORDS = "x-backend-record-type"
 TIMEOUT_S = 10.0
+#: What a shard keeps of itself: the container, ACCOUNT/CONTAINER, that it has names of.
+ROOT = "x-container-sysmeta-shard-root"
 
 #: The container's own rows of a part of a listing; None when they were handed over meanwhile.
 Own = Callable[[Page], Awaitable[list[dict[str, Any]] | None]]
