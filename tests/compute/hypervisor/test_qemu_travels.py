@@ -16,7 +16,7 @@ from pileus.compute.hypervisor.base import GuestNotFound, HypervisorFailed, Powe
 from pileus.compute.hypervisor.qemu import Neighbours, Qemu, departures, sending
 from pileus.compute.hypervisor.qemu.guest import Guest
 from tests.compute.hypervisor.contract import powers
-from tests.compute.hypervisor.qemu_host import until
+from tests.compute.hypervisor.qemu_host import says, until
 from tests.compute.hypervisor.tiny_guest import DEAF, boot_sector, leftovers, make_spec
 
 pytestmark = [pytest.mark.qemu, pytest.mark.realtime,
@@ -176,3 +176,6 @@ async def test_a_guest_on_its_way_is_not_found(two):
             await call
     with pytest.raises(HypervisorFailed):
         await two.two.arrive(two.spec.id, Power.RUNNING)
+    await two.one.destroy(two.spec.id)
+    assert (await two.two.spawn(two.spec)).power is Power.RUNNING      # it is built anew here, and not waited for any more
+    await says(two.two, two.spec.id, b"login:")
