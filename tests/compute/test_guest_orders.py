@@ -1,4 +1,10 @@
-"""Passwords and crash dumps; locks, and what is recorded of them."""
+"""Passwords and crash dumps; locks, and what is recorded of them; what images say of their guests."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from pileus.compute.sagas.guest import shutdown_s
 
 COMPUTE = "/compute/v2.1"
 
@@ -52,3 +58,28 @@ async def test_locks_refuse_every_verb_and_are_recorded(cloud):
     assert (await cloud.show(id))["locked_reason"] == "why"
     assert (await cloud.act(id, "unlock")).status == 202
     assert sorted(name for name, _ in await recorded(cloud, id)) == ["create", "lock", "unlock"]      # all in one virtual moment
+
+
+async def test_what_no_host_can_give_is_refused_by_the_scheduler(cloud):
+    """And not by a host at boot; what hosts can give is given."""
+    admin = await cloud.as_("pileus-admin")
+    image = await cloud.image()
+
+    async def status(**properties):
+        changes = [{"op": "add", "path": f"/{name}", "value": value} for name, value in properties.items()]
+        headers = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+        assert (await admin.patch(f"/image/v2/images/{image}", changes, headers=headers)).status == 200
+        id = (await cloud.order(imageRef=image)).json["server"]["id"]
+        await cloud.settle()
+        return await cloud.show(id)
+
+    assert (await status(hw_disk_bus="scsi", hw_video_model="vga"))["status"] == "ACTIVE"
+    refused = await status(hw_disk_bus="xen")
+    assert refused["status"] == "ERROR" and refused["fault"]["message"].startswith("No valid host")
+
+
+@pytest.mark.parametrize("told, waits_s", [
+    ({}, 60), ({"image_os_shutdown_timeout": "5"}, 5), ({"image_os_shutdown_timeout": "86400"}, 300),
+])
+def test_an_image_says_how_long_its_guests_take_to_shut_down(told, waits_s):
+    assert shutdown_s(SimpleNamespace(system_metadata=told)) == waits_s

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pileus.compute.model import hardware
+from pileus.compute.model.needs import traits_needed
 from pileus.core.errors import Invalid
 
 
@@ -36,6 +37,23 @@ def test_what_memory_is_made_of():
     for small in ({}, {"hw:mem_page_size": "small"}, {"hw:mem_page_size": "4"}):
         assert "hw_pages" not in properties({"hw_pages": "2048"}, small, 1)
     assert properties({"hw_rng_model": "virtio"}, {"hw_rng:allowed": "False"}, 1)["hw_rng_model"] == "none"
+
+
+def test_devices_that_a_host_must_have():
+    assert traits_needed({}, {"os_type": "linux"}) == frozenset()
+    devices = {"hw_disk_bus": "scsi", "hw_vif_model": "ne2k_pci", "hw_video_model": "cirrus", "hw_firmware_type": "uefi"}
+    assert traits_needed({}, devices) == {
+        "COMPUTE_STORAGE_BUS_SCSI", "COMPUTE_NET_VIF_MODEL_NE2K_PCI", "COMPUTE_GRAPHICS_MODEL_CIRRUS", "CUSTOM_COMPUTE_FIRMWARE_UEFI"}
+    assert traits_needed({"os:secure_boot": "required"}, {"hw_disk_bus": "lsilogic-sas"}) == {
+        "COMPUTE_SECURITY_UEFI_SECURE_BOOT", "COMPUTE_STORAGE_BUS_LSILOGIC_SAS"}
+
+
+def test_the_flavor_bounds_the_memory_of_the_screen():
+    assert properties({"hw_video_ram": "16"}, {"hw_video:ram_max_mb": "16"}, 1)["hw_video_ram"] == "16"
+    for most in ({}, {"hw_video:ram_max_mb": "15"}):
+        with pytest.raises(Invalid):
+            properties({"hw_video_ram": "16"}, most, 1)
+    assert properties({}, {"hw_rng:rate_bytes": "5"}, 1)["hw_rng:rate_bytes"] == "5"
 
 
 @pytest.mark.parametrize(("image", "flavor"), [

@@ -106,6 +106,21 @@ def test_nothing_a_user_names_becomes_an_option():
     assert "mac=fa:16:3e:00:00:01,,bootindex=0" in values(argv, "-device")[-1]
 
 
+def test_randomness_screen_and_clock_are_as_images_and_flavors_say():
+    def device(name: str, **properties: str) -> str:
+        spec = replace(SPEC, properties={key.replace("__", ":"): value for key, value in properties.items()})
+        return next(one for one in values(arguments(spec), "-device") if one.startswith(name))
+
+    assert device("virtio-rng-pci") == "virtio-rng-pci,rng=random,bus=pci.0,addr=0x4"
+    assert device("virtio-rng-pci", hw_rng__rate_bytes="512").endswith(",max-bytes=512,period=1000")
+    assert device("virtio-rng-pci", hw_rng__rate_bytes="512", hw_rng__rate_period="50").endswith(",max-bytes=512,period=50")
+    assert device("VGA", hw_video_ram="64").endswith(",vgamem_mb=64")
+    assert device("bochs", hw_video_ram="64", hw_video_model="bochs").endswith(",vgamem=64M")
+    assert "mem" not in device("virtio-vga", hw_video_ram="64", hw_video_model="virtio")
+    clocks = [values(arguments(replace(SPEC, properties={"os_type": kind})), "-rtc") for kind in ("linux", "windows")]
+    assert clocks == [["base=utc,driftfix=slew"], ["base=localtime,driftfix=slew"]]
+
+
 @pytest.mark.parametrize(
     "properties",
     [

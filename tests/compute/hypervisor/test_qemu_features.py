@@ -71,6 +71,22 @@ async def test_a_guest_boots_from_every_bus_with_every_disk_it_can_have(home, st
         assert len([disk for disk in await machine.ask("query-block") if disk.get("inserted") and disk.get("qdev")]) == 4
 
 
+async def test_the_pace_of_randomness_and_the_memory_of_the_screen_are_qemus(home, state):
+    async with started(state) as qemu:
+        wanted = {"hw_rng:rate_bytes": "512", "hw_rng:rate_period": "50", "hw_video_ram": "32", "os_type": "windows"}
+        for n, model in enumerate(("vga", "cirrus", "vmvga", "bochs", "virtio"), 1):
+            spec = make_spec(home, n, properties={**wanted, "hw_video_model": model})
+            await qemu.spawn(spec)
+            machine = qemu._guests[spec.id].machine
+            if model == "vga":
+                assert await machine.ask("qom-get", {"path": "/machine/peripheral/video", "property": "vgamem_mb"}) == 32
+            name = next(one["name"] for one in await machine.ask("qom-list", {"path": "/machine/peripheral-anon"})
+                        if one["type"] == "child<virtio-rng-pci>")
+            device = f"/machine/peripheral-anon/{name}"
+            assert [await machine.ask("qom-get", {"path": device, "property": p}) for p in ("max-bytes", "period")] == [512, 50]
+            await qemu.destroy(spec.id)
+
+
 @pytest.mark.skipif(shutil.which("mformat") is None, reason="needs mtools")
 async def test_a_config_drive_can_be_a_fat_disk(home, state):
     content = {"openstack/latest/meta_data.json": b'{"a": 1}', "openstack/content/0000": bytes(range(256)) * 100}

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pileus.compute.hypervisor.base import GuestAgentSilent, HypervisorFailed
 from pileus.compute.hypervisor.qemu import guest_agent
@@ -87,3 +88,48 @@ async def test_an_answer_that_is_no_object_is_nonsense_too(tmp_path):
     async with guest_with(tmp_path, play) as guest:
         with pytest.raises(GuestAgentSilent):
             await guest_agent.set_password(guest, "root", "x")
+
+
+class Monitor:
+    """A machine, as far as the agent's channel is concerned."""
+
+    def __init__(self, opened: bool, *, paused: bool = False):
+        self.opened, self.paused, self.gone = opened, paused, asyncio.Event()
+
+    async def ask(self, command):
+        assert command == "query-chardev"
+        return [{"label": "qmp", "frontend-open": True}, {"label": "agent", "frontend-open": self.opened}]
+
+
+async def test_file_systems_hold_still_while_a_copy_is_begun(tmp_path):
+    heard: list[dict] = []
+    async with guest_with(tmp_path, agent(heard, {"return": 2})) as guest:
+        guest._machine = Monitor(opened=True)
+        with pytest.raises(KeyError):
+            async with guest_agent.quiesced(guest):
+                assert [one["execute"] for one in heard] == ["guest-fsfreeze-freeze"]
+                raise KeyError
+    assert [one["execute"] for one in heard] == ["guest-fsfreeze-freeze", "guest-fsfreeze-thaw"]
+
+
+async def test_a_freeze_that_fails_is_taken_back(tmp_path):
+    heard: list[dict] = []
+    async with guest_with(tmp_path, agent(heard, {"error": {"desc": "no"}})) as guest:
+        guest._machine = Monitor(opened=True)
+        with pytest.raises(HypervisorFailed):
+            async with guest_agent.quiesced(guest):
+                raise AssertionError
+    assert [one["execute"] for one in heard] == ["guest-fsfreeze-freeze", "guest-fsfreeze-thaw"]
+
+
+@pytest.mark.parametrize("machine", [None, Monitor(opened=False), Monitor(opened=True, paused=True)])
+async def test_without_an_agent_only_images_that_insist_are_refused(tmp_path, machine):
+    async with guest_with(tmp_path, agent([], {})) as guest:
+        guest._machine = machine
+        async with guest_agent.quiesced(guest):
+            pass
+        properties = {**guest.record.spec.properties, "os_require_quiesce": "yes"}
+        guest.record = replace(guest.record, spec=replace(guest.record.spec, properties=properties))
+        with pytest.raises(GuestAgentSilent):
+            async with guest_agent.quiesced(guest):
+                raise AssertionError

@@ -38,6 +38,7 @@ from pileus.compute.hypervisor.base import (
     RootDisk,
     traits_of,
 )
+from pileus.compute.hypervisor.devices import TRAITS, UEFI_TRAIT
 from pileus.compute.hypervisor.files import write_atomically
 from pileus.compute.hypervisor.limits import CPU_TRAIT, VIF_TRAIT
 from pileus.compute.hypervisor.simulated_guest import SimulatedGuest, boot_text, copy, empty_disk
@@ -70,7 +71,7 @@ class Simulated:
             hypervisor_hostname=hostname,
             cpu_info={"arch": "x86_64", "model": "simulated", "vendor": "Pileus"},
             cells=(Cell(id=0, cpus=tuple(range(vcpus)), memory_mb=memory_mb),),
-            traits=(*traits_of(self), CPU_TRAIT, VIF_TRAIT, "COMPUTE_IMAGE_TYPE_QCOW2", "COMPUTE_IMAGE_TYPE_RAW"),
+            traits=(*traits_of(self), CPU_TRAIT, VIF_TRAIT, UEFI_TRAIT, *TRAITS),
         )
         self.fails = set(fails)
         self.delays = dict(delays or {})

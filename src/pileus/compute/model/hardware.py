@@ -90,9 +90,16 @@ def properties(image: Mapping[str, str], extra_specs: Mapping[str, str], vcpus: 
     wanted.setdefault("hw_watchdog_action", extra_specs.get("hw:watchdog_action", "disabled"))
     if not is_true(extra_specs.get("hw_rng:allowed", "true")):
         wanted["hw_rng_model"] = "none"
-    wanted |= {name: value for name, value in extra_specs.items() if name.startswith("quota:")}
+    wanted |= {name: value for name, value in extra_specs.items() if name.startswith(("quota:", "hw_rng:rate_"))}
+    _check_video(wanted.get("hw_video_ram", "0"), extra_specs.get("hw_video:ram_max_mb", "0"))
     shape = _shape(wanted, extra_specs, vcpus)
     return wanted | ({f"hw_cpu_{part}": str(getattr(shape, part)) for part in _SHAPE} if shape else {})
+
+
+def _check_video(wanted: str, most: str) -> None:
+    """An image gets as much memory for its screen as the flavor allows, which is none by default."""
+    if int(wanted) > (int(most) if most.isdecimal() else 0):
+        raise HardwareInvalid(why=f"The requested amount of video memory {wanted} is higher than the maximum allowed by flavor {most}.")
 
 
 def _shape(image: Mapping[str, str], flavor: Mapping[str, str], vcpus: int) -> Shape | None:

@@ -7,8 +7,10 @@ of wishes and traits are Nova's; that of real-time CPUs, which has no standard t
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from pileus.compute.hypervisor.devices import UEFI_TRAIT
 from pileus.compute.model.extra_specs import is_true
 
 REALTIME = "CUSTOM_COMPUTE_REALTIME"
@@ -30,9 +32,19 @@ _WORDS = (
     ("hw:viommu_model", "hw_viommu_model", {"intel": "COMPUTE_VIOMMU_MODEL_INTEL", "smmuv3": "COMPUTE_VIOMMU_MODEL_SMMUV3",
                                             "virtio": "COMPUTE_VIOMMU_MODEL_VIRTIO", "auto": "COMPUTE_VIOMMU_MODEL_AUTO"}),
 )
+#: Property of an image → how the trait begins of a host that has such a device.
+_DEVICES = {
+    "hw_cdrom_bus": "COMPUTE_STORAGE_BUS_",
+    "hw_disk_bus": "COMPUTE_STORAGE_BUS_",
+    "hw_rescue_bus": "COMPUTE_STORAGE_BUS_",
+    "hw_video_model": "COMPUTE_GRAPHICS_MODEL_",
+    "hw_vif_model": "COMPUTE_NET_VIF_MODEL_",
+}
 
 
 def traits_needed(specs: Mapping[str, str], image: Mapping[str, str]) -> frozenset[str]:
     """The flavor's word counts before the image's."""
     found = {trait for spec, name, trait in _TRUE if is_true(specs.get(spec) or image.get(name) or "no")}
-    return frozenset(found | {words[said] for spec, name, words in _WORDS if (said := specs.get(spec) or image.get(name)) in words})
+    found |= {words[said] for spec, name, words in _WORDS if (said := specs.get(spec) or image.get(name)) in words}
+    found |= {begin + re.sub(r"\W", "_", image[name]).upper() for name, begin in _DEVICES.items() if image.get(name)}
+    return frozenset(found | ({UEFI_TRAIT} if image.get("hw_firmware_type") == "uefi" else set()))

@@ -14,7 +14,7 @@ from pileus.compute.metadata.vendor import vendor_data
 from pileus.compute.model import hardware
 from pileus.compute.model.server import PAUSED, STOPPED, SUSPENDED, Nic, Server
 from pileus.compute.sagas.conductor import Conductor
-from pileus.core.bus import HostUnreachable
+from pileus.core.bus import LONG, HostUnreachable
 from pileus.core.errors import Conflict, NotFound
 from pileus.core.log import Log
 from pileus.network.datapath.base import tap_name
@@ -24,6 +24,8 @@ log = Log("pileus.compute.sagas")
 IMAGE = "image_"
 #: How long a guest may take to shut down when asked before the plug is pulled, in seconds.
 SHUTDOWN_S = 60.0
+#: The longest that it can be waited for, in one call to a host.
+SHUTDOWN_MAX_S = LONG / 2
 
 
 def image_ref(image: Any) -> ImageRef:
@@ -43,6 +45,12 @@ def properties_of(server: Server) -> dict[str, str]:
 def remembered(image: Any) -> dict[str, str]:
     """The part of a server's system metadata that `properties_of` reads."""
     return {IMAGE + k: v for k, v in image_properties(image).items()}
+
+
+def shutdown_s(server: Server) -> float:
+    """How long the server's guest may take to shut down; some images know that theirs take longer."""
+    told = properties_of(server).get("os_shutdown_timeout", "")
+    return min(float(told), SHUTDOWN_MAX_S) if told.isdecimal() else SHUTDOWN_S
 
 
 def moved(guest: GuestSpec, server: Server) -> Build:

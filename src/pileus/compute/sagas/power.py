@@ -8,7 +8,7 @@ import msgspec
 from pileus.compute.hypervisor.base import GuestNotFound
 from pileus.compute.model.server import ACTIONS, ERROR, Server
 from pileus.compute.sagas.conductor import Conductor
-from pileus.compute.sagas.guest import SHUTDOWN_S
+from pileus.compute.sagas.guest import shutdown_s
 from pileus.core.errors import CloudError, Conflict
 from pileus.core.saga import Saga, Step
 
@@ -30,7 +30,7 @@ async def order(s: ChangePower, c: Conductor) -> None:
     if server.nics and s.action in ("start", "resume", "reboot_hard", "restore"):
         await c.network.wire(server.host)
     if action.power is not None:
-        state = await agent.power(server.id, action.power, SHUTDOWN_S if s.action == "stop" else 0.0)
+        state = await agent.power(server.id, action.power, shutdown_s(server) if s.action == "stop" else 0.0)
     else:
         state = await agent.reboot(server.id, s.action == "reboot_hard")
     now = c.now()

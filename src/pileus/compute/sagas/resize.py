@@ -16,7 +16,7 @@ from pileus.compute.model.flavor import Flavor
 from pileus.compute.model.migration import OPEN, Migration
 from pileus.compute.model.server import ACTIVE, RESIZED, Server
 from pileus.compute.sagas.conductor import Conductor
-from pileus.compute.sagas.guest import SHUTDOWN_S, bind_ports, end_guest, guest_spec, moved, power_again, power_as
+from pileus.compute.sagas.guest import bind_ports, end_guest, guest_spec, moved, power_again, power_as, shutdown_s
 from pileus.core.errors import CloudError, NotFound
 from pileus.core.saga import Saga, Step
 
@@ -60,7 +60,7 @@ async def stop(s: Resize, c: Conductor) -> None:
     server, m = await moving(s, c)
     assert m.source_host is not None
     await c.servers.end_task(server.id, c.now(), "resize_prep", to="resize_migrating")
-    await c.agent(m.source_host).power(server.id, Power.SHUTDOWN, SHUTDOWN_S if m.old_vm_state == ACTIVE else 0.0)
+    await c.agent(m.source_host).power(server.id, Power.SHUTDOWN, shutdown_s(server) if m.old_vm_state == ACTIVE else 0.0)
 
 
 async def start_again(s: Resize, c: Conductor) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from pileus.compute.hypervisor.base import Power
 from pileus.compute.model.server import ACTIVE, SHELVED, SHELVED_OFFLOADED
 from pileus.compute.sagas.conductor import Conductor
-from pileus.compute.sagas.guest import SHUTDOWN_S, assign_ports, end_guest, host_of, in_task, power_again
+from pileus.compute.sagas.guest import assign_ports, end_guest, host_of, in_task, power_again, shutdown_s
 from pileus.compute.sagas.snapshot import FORMAT
 from pileus.core.clock import iso
 from pileus.core.errors import CloudError
@@ -35,7 +35,7 @@ class Offload(msgspec.Struct, kw_only=True):
 
 async def stop(s: Shelve, c: Conductor) -> None:
     server = await in_task(s.server_id, c, "shelving")
-    await c.agent(host_of(server)).power(server.id, Power.SHUTDOWN, SHUTDOWN_S if s.old_vm_state == ACTIVE else 0.0)
+    await c.agent(host_of(server)).power(server.id, Power.SHUTDOWN, shutdown_s(server) if s.old_vm_state == ACTIVE else 0.0)
 
 
 async def take_back(s: Shelve, c: Conductor) -> None:

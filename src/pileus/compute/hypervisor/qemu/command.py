@@ -4,9 +4,9 @@ Every device has a fixed place on the PCI bus, whatever else the guest has: a sa
 saved from, and a guest should not find its disks and interfaces renamed because another one left.
 
 Properties that shape the machine: `hw_machine_type`, `hw_firmware_type`, `hw_boot_menu`, `hw_vif_model` (through Nic),
-`hw_video_model`, `hw_rng_model`, `hw_watchdog_action`, `hw_qemu_guest_agent`, `hw_cpu_sockets`/`_cores`/`_threads`,
-`os_command_line` (through RootDisk); those of disks are in `drives`. An unknown value is an error: a machine that differs
-silently is worse.
+`hw_video_model`, `hw_video_ram`, `hw_rng_model`, `hw_rng:rate_*`, `hw_watchdog_action`, `hw_qemu_guest_agent`,
+`hw_cpu_sockets`/`_cores`/`_threads`, `os_type` (its clock), `os_command_line` (through RootDisk); those of disks are in
+`drives`. An unknown value is an error: a machine that differs silently is worse.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -53,6 +53,8 @@ NIC_MODELS = {
 }
 VIDEO_MODELS = {"vga": "VGA", "virtio": "virtio-vga", "cirrus": "cirrus-vga", "vmvga": "vmware-svga", "bochs": "bochs-display",
                 "none": None}  # fmt: skip
+#: How a model's memory is given, in MiB; the others have what they have.
+VIDEO_MEMORY = {"vga": "vgamem_mb=", "vmvga": "vgamem_mb=", "bochs": "vgamem="}
 #: What QEMU does when the guest does not wind its watchdog up.
 WATCHDOG_ACTIONS = {"none", "pause", "poweroff", "reset"}
 
@@ -70,7 +72,7 @@ def command(record: Record, folder: Folder, host: Abilities, *, cpu: str | None 
         "-machine", f"{record.machine or machine_type(guest)},usb=off{',pflash0=firmware,pflash1=nvram' if record.firmware else ''}",
         *_cpu(guest, host, cpu),
         "-m", str(guest.memory_mb), *memory(record),
-        "-rtc", "base=utc,driftfix=slew",
+        "-rtc", f"base={'localtime' if guest.properties.get('os_type') == 'windows' else 'utc'},driftfix=slew",
         "-boot", f"strict=on{',menu=on' if is_true(guest.properties.get('hw_boot_menu', 'no')) else ''}",
         "-chardev", f"socket,id=qmp,fd={QMP_FD},server=on,wait=off",
         "-mon", "chardev=qmp,mode=control",
@@ -136,14 +138,18 @@ def _video(guest: GuestSpec) -> Iterator[str]:
     yield from ("-display", "none")
     if device := VIDEO_MODELS[model]:
         yield from ("-vnc", "127.0.0.1:0,to=50000")
-        yield from ("-device", f"{device},id=video,{at(guest, VIDEO)}")
+        memory = int(guest.properties.get("hw_video_ram", "0"))
+        more = f",{VIDEO_MEMORY[model]}{memory}{'M' if model == 'bochs' else ''}" if memory and model in VIDEO_MEMORY else ""
+        yield from ("-device", f"{device},id=video,{at(guest, VIDEO)}{more}")
 
 
 def _rng(guest: GuestSpec) -> Iterator[str]:
     """Randomness from the host. A guest without it waits for entropy while it boots."""
     if guest.properties.get("hw_rng_model", "virtio") == "virtio":
         yield from ("-object", "rng-random,id=random,filename=/dev/urandom")
-        yield from ("-device", f"virtio-rng-pci,rng=random,{at(guest, RNG)}")
+        rate, period = (int(guest.properties.get(f"hw_rng:rate_{what}", usual)) for what, usual in (("bytes", "0"), ("period", "1000")))
+        most = f",max-bytes={rate},period={period or 1000}" if rate else ""
+        yield from ("-device", f"virtio-rng-pci,rng=random,{at(guest, RNG)}{most}")
 
 
 def _watchdog(guest: GuestSpec) -> Iterator[str]:

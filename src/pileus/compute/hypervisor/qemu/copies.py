@@ -16,6 +16,7 @@ from pileus.compute.hypervisor.qemu import confine
 from pileus.compute.hypervisor.qemu.disks import layer_size, run_tool
 from pileus.compute.hypervisor.qemu.drives import layer
 from pileus.compute.hypervisor.qemu.guest import Guest, failing
+from pileus.compute.hypervisor.qemu.guest_agent import quiesced
 from pileus.compute.hypervisor.qemu.options import as_json
 
 COPY_LIMITS = ("prlimit", "--as=2147483648", "--cpu=7200", "--core=0", "nice")
@@ -38,7 +39,7 @@ async def snapshot(guest: Guest, file: Path, format: str) -> None:
                 await run_tool("write the snapshot", guest.settings.image_tool, "create", "-q", "-f", format, str(copy), str(size))
                 if guest.record.user:
                     confine.give(copy, guest.record.user)
-                await machine.copy_disk("root", copy, format)
+                await machine.copy_disk("root", copy, format, quiesced(guest))
             else:
                 await flatten(guest.record.spec.root, guest.folder.disk, copy, format, guest.settings.image_tool)
             await asyncio.to_thread(shutil.move, copy, new)

@@ -105,12 +105,16 @@ def make_firmware(spec: GuestSpec, folder: Folder) -> str:
         raise HypervisorFailed(what="make the machine", detail="secure boot is not available on this host")
     if spec.properties.get("hw_firmware_type", "bios") != "uefi":
         return ""
-    for code, variables in UEFI:
-        if os.path.exists(code) and os.path.exists(variables):
-            if not folder.nvram.exists():
-                shutil.copyfile(variables, folder.nvram)
-            return code
-    raise HypervisorFailed(what="make the machine", detail="no UEFI firmware (OVMF) is installed")
+    if (found := firmware()) is None:
+        raise HypervisorFailed(what="make the machine", detail="no UEFI firmware (OVMF) is installed")
+    if not folder.nvram.exists():
+        shutil.copyfile(found[1], folder.nvram)
+    return found[0]
+
+
+def firmware() -> tuple[str, str] | None:
+    """The UEFI of this host: its code and its empty variables."""
+    return next(((code, variables) for code, variables in UEFI if os.path.exists(code) and os.path.exists(variables)), None)
 
 
 def virtual_size(base: Path, format: str) -> int:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import socket
+from collections.abc import AsyncIterator
 from typing import Any
 
 from pileus.compute.hypervisor.base import GuestAgentSilent, HypervisorFailed
 from pileus.compute.hypervisor.qemu import process
 from pileus.compute.hypervisor.qemu.command import has_agent
 from pileus.compute.hypervisor.qemu.guest import Guest
+from pileus.compute.hypervisor.qemu.options import is_true
 
 ANSWER_TIMEOUT_S = 10.0
 ANSWER_MAX = 1 << 16
@@ -29,6 +32,33 @@ async def set_password(guest: Guest, user: str, password: str) -> None:
     """See `SetsPasswords`."""
     coded = base64.b64encode(password.encode()).decode()
     await ask(guest, "guest-set-user-password", {"username": user, "password": coded, "crypted": False})
+
+
+@contextlib.asynccontextmanager
+async def quiesced(guest: Guest) -> AsyncIterator[None]:
+    """The guest's file systems hold still meanwhile, if an agent listens in it: what is copied then needs no repair.
+
+    A guest of an image that insists (`os_require_quiesce`) is not copied otherwise. Raises GuestAgentSilent, HypervisorFailed.
+    """
+    listens = await _listens(guest)
+    if not listens and is_true(guest.record.spec.properties.get("os_require_quiesce", "no")):
+        raise GuestAgentSilent(id=guest.record.spec.id)
+    try:
+        if listens:
+            await ask(guest, "guest-fsfreeze-freeze", {})
+        yield
+    finally:
+        if listens:                                    # also when the answer was lost
+            with contextlib.suppress(GuestAgentSilent, HypervisorFailed):
+                await ask(guest, "guest-fsfreeze-thaw", {})
+
+
+async def _listens(guest: Guest) -> bool:
+    """Whether somebody in the guest has opened the channel; it can only answer while the guest runs."""
+    machine = guest.machine
+    if machine is None or machine.paused or not has_agent(guest.record.spec):
+        return False
+    return any(channel["label"] == "agent" and channel["frontend-open"] for channel in await machine.ask("query-chardev"))
 
 
 async def ask(guest: Guest, command: str, arguments: dict[str, Any]) -> Any:

@@ -11,28 +11,10 @@ from functools import cache
 from pathlib import Path
 
 from pileus.compute.hypervisor.base import Inventory
+from pileus.compute.hypervisor.devices import TRAITS, UEFI_TRAIT
+from pileus.compute.hypervisor.qemu.disks import firmware
 from pileus.compute.hypervisor.qemu.probe import Abilities
 from pileus.compute.hypervisor.topology import Cell
-
-#: What every guest here can be given, in Placement's standard names.
-TRAITS = (
-    "COMPUTE_GRAPHICS_MODEL_CIRRUS",
-    "COMPUTE_GRAPHICS_MODEL_NONE",
-    "COMPUTE_GRAPHICS_MODEL_VGA",
-    "COMPUTE_GRAPHICS_MODEL_VIRTIO",
-    "COMPUTE_IMAGE_TYPE_QCOW2",
-    "COMPUTE_IMAGE_TYPE_RAW",
-    "COMPUTE_NET_VIF_MODEL_E1000",
-    "COMPUTE_NET_VIF_MODEL_E1000E",
-    "COMPUTE_NET_VIF_MODEL_NE2K_PCI",
-    "COMPUTE_NET_VIF_MODEL_PCNET",
-    "COMPUTE_NET_VIF_MODEL_RTL8139",
-    "COMPUTE_NET_VIF_MODEL_VIRTIO",
-    "COMPUTE_STORAGE_BUS_IDE",
-    "COMPUTE_STORAGE_BUS_SATA",
-    "COMPUTE_STORAGE_BUS_SCSI",
-    "COMPUTE_STORAGE_BUS_VIRTIO",
-)
 
 
 def inventory(host: Abilities, state: Path, hostname: str, traits: tuple[str, ...], cells: tuple[Cell, ...]) -> Inventory:
@@ -46,7 +28,7 @@ def inventory(host: Abilities, state: Path, hostname: str, traits: tuple[str, ..
         hypervisor_hostname=hostname,
         cpu_arch=platform.machine(),
         cpu_info=_cpu_info(),
-        traits=(*TRAITS, *traits),
+        traits=(*TRAITS, *([UEFI_TRAIT] if firmware() else ()), *traits),
         booted_at=_booted_at(),
         cells=cells,
     )

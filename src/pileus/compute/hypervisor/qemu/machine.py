@@ -233,14 +233,17 @@ class Machine:
 
     # -- disks ---------------------------------------------------------------------------------------------------------
 
-    async def copy_disk(self, node: str, file: Path, format: str) -> None:
-        """Copy a disk, as it is at this moment and with all it is layered on, into a file of its size; the guest goes on."""
+    async def copy_disk(self, node: str, file: Path, format: str, still: AbstractAsyncContextManager) -> None:
+        """Copy a disk, as it is at this moment and with all it is layered on, into a file of its size; the guest goes on.
+
+        What the copy has is what is on the disk while `still` is entered."""
         target = {"driver": format, "node-name": "copy", "file": {"driver": "file", "filename": str(file)}}
         await self.ask("blockdev-add", target)
         try:
             assert self._qmp is not None
             async with self._qmp.expect("BLOCK_JOB_COMPLETED", lambda data: data["device"] == "copy") as ended:
-                await self.ask("blockdev-backup", {"job-id": "copy", "device": node, "target": "copy", "sync": "full"})
+                async with still:
+                    await self.ask("blockdev-backup", {"job-id": "copy", "device": node, "target": "copy", "sync": "full"})
                 result = await ended
         except QmpLost:
             raise HypervisorFailed(what="copy the disk", detail="the guest's process ended meanwhile") from None

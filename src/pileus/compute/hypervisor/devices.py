@@ -1,0 +1,31 @@
+"""The kinds of devices that guests can be given, as traits of hosts: in Placement's standard names, where it has one.
+
+What an image asks for and no host has is refused by the scheduler (`model.needs`), not at boot.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+#: A host with firmware for guests that are to boot by UEFI. Placement knows no name for it.
+UEFI_TRAIT = "CUSTOM_COMPUTE_FIRMWARE_UEFI"
+
+TRAITS = (
+    "COMPUTE_GRAPHICS_MODEL_BOCHS",
+    "COMPUTE_GRAPHICS_MODEL_CIRRUS",
+    "COMPUTE_GRAPHICS_MODEL_NONE",
+    "COMPUTE_GRAPHICS_MODEL_VGA",
+    "COMPUTE_GRAPHICS_MODEL_VIRTIO",
+    "COMPUTE_GRAPHICS_MODEL_VMVGA",
+    "COMPUTE_IMAGE_TYPE_QCOW2",
+    "COMPUTE_IMAGE_TYPE_RAW",
+    "COMPUTE_NET_VIF_MODEL_E1000",
+    "COMPUTE_NET_VIF_MODEL_E1000E",
+    "COMPUTE_NET_VIF_MODEL_NE2K_PCI",
+    "COMPUTE_NET_VIF_MODEL_PCNET",
+    "COMPUTE_NET_VIF_MODEL_RTL8139",
+    "COMPUTE_NET_VIF_MODEL_VIRTIO",
+    "COMPUTE_STORAGE_BUS_IDE",
+    "COMPUTE_STORAGE_BUS_SATA",
+    "COMPUTE_STORAGE_BUS_SCSI",
+    "COMPUTE_STORAGE_BUS_VIRTIO",
+)
