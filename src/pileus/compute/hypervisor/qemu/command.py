@@ -138,8 +138,8 @@ def _video(guest: GuestSpec) -> Iterator[str]:
     yield from ("-display", "none")
     if device := VIDEO_MODELS[model]:
         yield from ("-vnc", "127.0.0.1:0,to=50000")
-        memory = int(guest.properties.get("hw_video_ram", "0"))
-        more = f",{VIDEO_MEMORY[model]}{memory}{'M' if model == 'bochs' else ''}" if memory and model in VIDEO_MEMORY else ""
+        size = int(guest.properties.get("hw_video_ram", "0"))
+        more = f",{VIDEO_MEMORY[model]}{size}{'M' if model == 'bochs' else ''}" if size and model in VIDEO_MEMORY else ""
         yield from ("-device", f"{device},id=video,{at(guest, VIDEO)}{more}")
 
 
