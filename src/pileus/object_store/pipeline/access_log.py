@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from pileus.core.log import Log
 from pileus.object_store.pipeline.feature import Feature
-from pileus.object_store.wire.body import Body, FileBody
+from pileus.object_store.wire.body import Body, FileBody, Wrapped
 from pileus.object_store.wire.message import Request, Response
 
 log = Log("pileus.object_store.access")
@@ -61,7 +61,7 @@ class Line:
         if isinstance(response.body, (bytes, FileBody)):
             self.write(response, response.status, 0 if self.method == "HEAD" else response.length or 0)
         else:
-            response.body = self._watched(response, response.body)
+            response.body = Wrapped(self._watched(response, response.body), response.body)
 
     async def _watched(self, response: Response, body: Body) -> AsyncGenerator[bytes]:
         sent, status = 0, 499                   # unless it comes to its end, the client went away

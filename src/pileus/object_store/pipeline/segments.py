@@ -13,7 +13,7 @@ import msgspec
 from pileus.core.log import Log
 from pileus.object_store.pipeline.feature import Feature
 from pileus.object_store.wire import conditional, multipart, ranges
-from pileus.object_store.wire.body import stream
+from pileus.object_store.wire.body import Wrapped, stream
 from pileus.object_store.wire.message import Request, Response
 from pileus.object_store.wire.status import plain
 
@@ -91,7 +91,7 @@ class Segments:
         except Broken:
             await body.aclose()
             return plain(409)
-        return Response(status, headers, _rest(first, body))
+        return Response(status, headers, Wrapped(_rest(first, body), body))
 
     async def read(self, start: int, length: int) -> AsyncGenerator[bytes]:
         """Bytes of the whole. Raises Broken, which cuts the answer off where it cannot be told any more."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 CHUNK = 64 * 1024
@@ -33,6 +33,24 @@ async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
     """A stream of what is in memory already."""
     for chunk in chunks:
         yield chunk
+
+
+class Wrapped:
+    """A stream that a generator makes of another one. Closing it closes both: a generator that was never begun closes nothing, and
+    a client may go away before a byte was read."""
+
+    def __init__(self, made: AsyncGenerator[bytes], inner: Any):
+        self.made, self.inner = made, inner
+
+    def __aiter__(self) -> Wrapped:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self.made)
+
+    async def aclose(self) -> None:
+        await self.made.aclose()
+        await close(self.inner)
 
 
 class FileBody:

@@ -14,7 +14,7 @@ from pileus.object_store.pipeline.encryption.cipher import Sealed, Undecipherabl
 from pileus.object_store.pipeline.encryption.keys import masked
 from pileus.object_store.pipeline.encryption.names import BODY, ETAG, ETAG_MAC, LISTED, META, OF_BODY, OF_METADATA, SHOWN
 from pileus.object_store.wire import conditional, multipart, ranges
-from pileus.object_store.wire.body import Body, stream
+from pileus.object_store.wire.body import Body, Wrapped, stream
 from pileus.object_store.wire.message import Request, Response
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _open(feature: Encryption, response: Response, path: str) -> Response:
     if BODY in kept and response.status in (200, 206) and response.body:
         sealed = Sealed.load(kept[BODY])
         found = FIRST.match(response.header("content-range"))
-        response.body = _clear(response.body, _stream_of(feature, sealed, path, int(found[1]) if found else 0))
+        response.body = Wrapped(_clear(response.body, _stream_of(feature, sealed, path, int(found[1]) if found else 0)), response.body)
     return response
 
 
