@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from pileus.cli.saml import rotate_saml_key
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.identity.federation.saml_key import SamlKey
@@ -165,3 +166,35 @@ async def test_the_key_is_made_once_and_kept(tmp_path):
     path.write_bytes(b"rubbish")
     with pytest.raises(ValueError):
         SamlKey(path, Clock(), Ids()).get()
+
+
+async def test_the_key_is_rotated_in_two_steps_that_running_clouds_follow(tmp_path, capsys):
+    path = tmp_path / "identity" / "saml-idp.pem"
+    assert rotate_saml_key(state=tmp_path) == 1 and not path.exists()
+    key = SamlKey(path, Clock(), Ids())
+    first = key.get()[1]
+    assert key.published() == [first] and rotate_saml_key(finish=True, state=tmp_path) == 1
+    assert rotate_saml_key(state=tmp_path) == 0
+    assert key.get()[1] == first and len(key.published()) == 2
+    following = key.published()[1]
+    assert rotate_saml_key(state=tmp_path) == 0 and key.published() == [first, following], "again makes no third one"
+    assert stat.S_IMODE((path.parent / "saml-idp.next.pem").stat().st_mode) == 0o600
+    assert rotate_saml_key(finish=True, state=tmp_path) == 0
+    assert key.get()[1] == following and key.published() == [following]
+    assert os.listdir(path.parent) == ["saml-idp.pem"]
+
+
+async def test_a_next_key_that_is_none_does_not_take_the_place_of_the_present_one(tmp_path):
+    path = tmp_path / "identity" / "saml-idp.pem"
+    key = SamlKey(path, Clock(), Ids())
+    first = key.get()[1]
+    (path.parent / "saml-idp.next.pem").write_bytes(b"rubbish")
+    assert rotate_saml_key(finish=True, state=tmp_path) == 1 and key.get()[1] == first
+
+
+async def test_metadata_have_the_next_certificate_too(tmp_path):
+    async with booted(saml_idp_entity_id=ENTITY, saml_idp_key=str(tmp_path / "k.pem")) as keystone:
+        for wanted in (1, 2):
+            found = parsed((await keystone.anonymous.get(METADATA)).data)
+            assert len(found.findall(".//md:KeyDescriptor[@use='signing']", NAMES)) == wanted
+            keystone.identity.own_assertions.key.stage()

@@ -23,7 +23,7 @@ COMMANDS = {
 }
 SCHEDULER = {"explain": "pileus.cli.scheduler:explain"}
 IDENTITY = {"rotate-keys": "pileus.cli.keys:rotate_keys", "rotate-credential-keys": "pileus.cli.sealing:rotate_credential_keys",
-            "migrate-credentials": "pileus.cli.sealing:migrate_credentials"}
+            "migrate-credentials": "pileus.cli.sealing:migrate_credentials", "rotate-saml-key": "pileus.cli.saml:rotate_saml_key"}
 TOKEN = {"show": "pileus.cli.token:show"}
 POLICY = {"check": "pileus.cli.policy:check"}
 #: What `swift-init` does, and what it needs.

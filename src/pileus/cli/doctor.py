@@ -41,9 +41,11 @@ async def examine(state: Path) -> list[Finding]:
 
 
 def _keys(state: Path) -> Finding:
+    from pileus.identity.federation.saml_key import staged_of
+
     config = configuration(state)
     wrong = [text for folder in (*token_folders(config, state), credential_folder(config, state)) for text in weaknesses(folder)]
-    wrong += exposed(saml_key(config, state))
+    wrong += [text for file in (saml_key(config, state), staged_of(saml_key(config, state))) for text in exposed(file)]
     return Finding(what="keys", ok=not wrong, text="; ".join(wrong) or "only their owner can read them")
 
 

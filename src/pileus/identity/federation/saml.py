@@ -71,15 +71,16 @@ def enveloped(inner: _Element, relay_state: str) -> _Element:
     return root
 
 
-def metadata(entity_id: str, sso_url: str, certificate: x509.Certificate) -> _Element:
-    """What service providers are configured with."""
+def metadata(entity_id: str, sso_url: str, certificates: list[x509.Certificate]) -> _Element:
+    """What service providers are configured with. `certificates`: each of those that assertions may be signed with."""
     from cryptography.hazmat.primitives.serialization import Encoding
     from lxml import etree
 
     root = etree.Element(f"{{{_MD}}}EntityDescriptor", {"entityID": entity_id}, nsmap={"md": _MD, "ds": _DS})
     idp = _add(root, _MD, "IDPSSODescriptor", protocolSupportEnumeration=_SAMLP)
-    data = _add(_add(_add(idp, _MD, "KeyDescriptor", use="signing"), _DS, "KeyInfo"), _DS, "X509Data")
-    _add(data, _DS, "X509Certificate", base64.b64encode(certificate.public_bytes(Encoding.DER)).decode())
+    for certificate in certificates:
+        data = _add(_add(_add(idp, _MD, "KeyDescriptor", use="signing"), _DS, "KeyInfo"), _DS, "X509Data")
+        _add(data, _DS, "X509Certificate", base64.b64encode(certificate.public_bytes(Encoding.DER)).decode())
     _add(idp, _MD, "SingleSignOnService", Binding="urn:oasis:names:tc:SAML:2.0:bindings:URI", Location=sso_url)
     return root
 

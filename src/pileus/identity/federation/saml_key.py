@@ -1,11 +1,15 @@
 """The key that SAML assertions are signed with, and its certificate: one file, made at its first use, whole or not at all.
 
-It does not rotate by itself: service providers know it by its certificate, so changing it is for operators to arrange.
+It does not rotate by itself: service providers know it by its certificate, so an operator does it in two steps. `stage` makes
+the next key, whose certificate is published beside the present one's and with which nothing is signed; `promote`, when all
+service providers have read the metadata again, puts it in the place of the present one. Running copies of the control plane
+look at the files each time they use them, so they follow at once. A crash at any point leaves one of these two states.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,26 +25,53 @@ if TYPE_CHECKING:
 #: Service providers compare the certificate with the one they were given; its dates are of no use to anybody.
 YEARS = 20
 NAME = "saml-idp.pem"
+#: Which file a key was read from; None: none.
+Seen = tuple[int, int] | None
 
 
 class SamlKey:
-    """`path`: the file; None: kept in memory."""
+    """`path`: the file; None: kept in memory, and never another one."""
 
     def __init__(self, path: Path | None, clock: Clock, ids: Ids):
         self.path, self.clock, self.ids = path, clock, ids
-        self._loaded: tuple[RSAPrivateKey, Certificate] | None = None
+        self._loaded: tuple[Seen, RSAPrivateKey, Certificate] | None = None
 
     def get(self) -> tuple[RSAPrivateKey, Certificate]:
-        if self._loaded is None:
+        """What to sign with."""
+        seen = _seen(self.path.stat()) if self.path is not None and self.path.exists() else None
+        if self._loaded is None or self._loaded[0] != seen:
             self._loaded = self._load()
-        return self._loaded
+        return self._loaded[1:]
 
-    def _load(self) -> tuple[RSAPrivateKey, Certificate]:
+    def published(self) -> list[Certificate]:
+        """Those that may have signed what others verify: the present one, and the next one when there is one."""
+        staged = self.path is not None and staged_of(self.path)
+        following = [_read(staged.read_bytes())[1]] if staged and staged.exists() else []
+        return [self.get()[1], *following]
+
+    def stage(self) -> None:
+        """Make the next key, unless there is one already."""
+        assert self.path is not None, "a key in memory ends with its process"
+        self.get()
+        write_new(staged_of(self.path), self._new, self.ids)
+
+    def promote(self) -> bool:
+        """Sign with the next key from now on; False when there is none."""
+        assert self.path is not None, "a key in memory ends with its process"
+        staged = staged_of(self.path)
+        if not staged.exists():
+            return False
+        _read(staged.read_bytes())
+        staged.replace(self.path)
+        return True
+
+    def _load(self) -> tuple[Seen, RSAPrivateKey, Certificate]:
         if self.path is None:
-            return _read(self._new())
+            return None, *_read(self._new())
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_new(self.path, self._new, self.ids)
-        return _read(self.path.read_bytes())
+        with self.path.open("rb") as file:
+            return _seen(os.fstat(file.fileno())), *_read(file.read())
 
     def _new(self) -> bytes:
         from cryptography import x509
@@ -63,6 +94,15 @@ class SamlKey:
             .sign(key, hashes.SHA256())
         )
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
+
+
+def _seen(stat: os.stat_result) -> Seen:
+    return stat.st_ino, stat.st_mtime_ns
+
+
+def staged_of(path: Path) -> Path:
+    """Where the next key is while this is the present one's file."""
+    return path.with_name(f"{path.stem}.next{path.suffix}")
 
 
 def _read(pem: bytes) -> tuple[RSAPrivateKey, Certificate]:

@@ -30,7 +30,7 @@ class OwnAssertions:
         return self.core.config.saml_idp_entity_id
 
     def metadata(self, sso_url: str) -> bytes:
-        return saml.written(saml.metadata(self.entity_id, sso_url, self.key.get()[1]))
+        return saml.written(saml.metadata(self.entity_id, sso_url, self.key.published()))
 
     async def for_provider(self, token: str, sp_id: str, *, enveloped: bool) -> tuple[bytes, ServiceProvider]:
         """The response that proves the token's holder to a service provider, and that provider.
