@@ -107,3 +107,25 @@ async def test_the_record_of_a_failure_at_each_version(version):
         if number >= 58:
             assert (await member.get(f"{path}?limit=1")).json["links"][0]["rel"] == "next"
         assert (await (await at(cloud, version, "pileus-alt")).get(path)).status == 404
+
+
+async def test_what_later_versions_show_of_how_a_server_was_ordered(cloud):
+    """Certificates since 2.63, the image's properties since 2.98, hints since 2.100."""
+    hints, certificates, image = {"query": '["=", "$host", "h1"]'}, ["one", "two"], await cloud.image()
+    patcher = (await cloud.as_("pileus-admin")).with_headers(Content_Type="application/openstack-images-v2.1-json-patch")
+    patch = [{"op": "add", "path": f"/{name}", "value": "virtio"} for name in ("hw_disk_bus", "colour")]
+    assert (await patcher.patch(f"/image/v2/images/{image}", patch)).status == 200
+    got = await cloud.order(trusted_image_certificates=certificates, hints=hints)
+    id = got.json["server"]["id"]
+    await cloud.settle()
+    for version, shown in (("2.62", set()), ("2.63", {"trusted_image_certificates"}),
+                           ("2.104", {"trusted_image_certificates", "scheduler_hints"})):
+        server = await cloud.show(id, version)
+        assert {"trusted_image_certificates", "scheduler_hints"} & server.keys() == shown, version
+    assert (server["trusted_image_certificates"], server["scheduler_hints"]) == (certificates, hints)
+    assert "properties" not in (await cloud.show(id, "2.97"))["image"]
+    assert server["image"]["properties"]["hw_disk_bus"] == "virtio" and "colour" not in server["image"]["properties"]
+    assert (await cloud.act(id, "rebuild", {"imageRef": image, "trusted_image_certificates": None})).status == 202
+    await cloud.settle()
+    assert (await cloud.show(id))["trusted_image_certificates"] is None
+    assert (await cloud.order(version="2.62", trusted_image_certificates=certificates)).status == 400

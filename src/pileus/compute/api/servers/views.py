@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from pileus.compute.model.host import Host
+from pileus.compute.model.image_properties import STANDARD
 from pileus.compute.model.server import ACTIVE, BUILDING, DELETED, ERROR, Server
 from pileus.core.clock import iso
 from pileus.core.http import Request
@@ -118,8 +119,8 @@ def _basic(server: Server, v: Shown) -> dict[str, Any]:
     for key, show in v.later:
         view[key] = show(server, v)
     if v.version >= (2, 98) and server.image_id:
-        known = server.system_metadata.items()
-        view["image"]["properties"] = {key.removeprefix("image_"): value for key, value in known if key.startswith("image_")}
+        view["image"]["properties"] = {name: value for key, value in server.system_metadata.items()
+                                       if key.startswith("image_") and (name := key.removeprefix("image_")) in STANDARD}
     return view
 
 
