@@ -134,8 +134,8 @@ class Request:
     @property
     def unread(self) -> bool:
         """Whether more of a body is on its way than a server reads for nothing: then it hangs up after its answer, and says so."""
-        length = self.falcon.content_length
-        coming = self.header("transfer-encoding") is not None if length is None else length > DRAINED
+        length = self.header("content-length") or ""
+        coming = int(length) > DRAINED if length.isdecimal() else self.header("transfer-encoding") is not None
         return coming and not self.falcon.stream.eof
 
     @property
