@@ -28,6 +28,17 @@ async def assert_refused(declared, data, container="bare"):
         assert (await g.member().get(f"{ROOT}/{image['id']}/file")).status == 204
 
 
+async def test_who_may_see_no_image_is_not_told_that_there_is_one():
+    """As in Glance: roles that rules know nothing of are answered as if nothing were there, not that they may not."""
+    async with glance() as g:
+        image, nobody = await g.filled(b"x", g.admin(), visibility="public"), g.harness.as_("service")
+        url = f"{ROOT}/{image['id']}"
+        for method, path in (("GET", ""), ("GET", "/file"), ("PUT", "/tags/t"), ("DELETE", ""), ("POST", "/actions/deactivate")):
+            assert (await nobody.request(method, url + path)).status == 404
+        assert (await nobody.get(f"{url}/locations")).status == 200            # which is a service's to read
+        assert (await g.reader("p2").put(f"{url}/tags/t")).status == (await g.reader("p2").delete(url)).status == 403
+
+
 @pytest.mark.parametrize("declared, data, why", [
     ("qcow2", samples.qcow2(incompatible=1 << 2, extensions=samples.extension(0x44415441, PASSWD) + bytes(8)), "data file"),
     ("raw", samples.qcow2(), "declared as raw"), ("vmdk", samples.vmdk(FLAT), "refused"),

@@ -8,12 +8,17 @@ from typing import Any
 
 from pileus.core.context import Context
 from pileus.core.http import Request
+from pileus.image.errors import ImageNotFound
 from pileus.image.model import SHARED, Image
 
 
 async def of_image(req: Request, image_id: str, **_: str) -> Mapping[str, Any]:
+    """Raises ImageNotFound also for what the caller's roles do not let it see: a refusal would say that the image is there."""
     req.found = await req.services.image.get(image_id, req.who.scope)
-    return target(req.who, req.found)
+    held = target(req.who, req.found)
+    if not req.allows(req.route.policy, held) and not req.allows("get_image", held):
+        raise ImageNotFound(id=image_id)
+    return held
 
 
 def target(who: Context, image: Image) -> Mapping[str, Any]:

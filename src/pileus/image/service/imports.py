@@ -146,7 +146,8 @@ class Imports:
             image = await self.store.find(state.image_id, EVERYONE, lock=True)
             if image is not None and image.has_data and image.blob == state.blob:
                 return
-            await self.store.change_state(state.image_id, allowed, to, self.kit.clock.now(), blob=state.blob, failed=state.stores, **NO_DATA)
+            await self.store.change_state(state.image_id, allowed, to, self.kit.clock.now(), blob=state.blob, failed=state.stores,
+                                          **NO_DATA)
             if state.made and image is not None:
                 await self.store.update(image.id, {"protected": False})
                 await self.store.remove(image.id, self.kit.clock.now())
