@@ -133,3 +133,19 @@ async def test_without_an_agent_only_images_that_insist_are_refused(tmp_path, ma
         with pytest.raises(GuestAgentSilent):
             async with guest_agent.quiesced(guest):
                 raise AssertionError
+
+
+async def test_who_comes_after_a_killed_agent_lets_file_systems_go(tmp_path):
+    heard: list[dict] = []
+    async with guest_with(tmp_path, agent(heard, {"return": 2})) as guest:
+        guest._machine = Monitor(opened=True)
+        async with guest_agent.quiesced(guest):
+            left = guest.folder.read()
+            assert left.frozen
+        assert not guest.folder.read().frozen
+        guest.note(left)                               # what a killed agent would have left behind
+        heard.clear()
+        await guest_agent.let_go(guest)
+        assert [one["execute"] for one in heard] == ["guest-fsfreeze-thaw"] and not guest.folder.read().frozen
+        await guest_agent.let_go(guest)
+        assert len(heard) == 1

@@ -15,6 +15,8 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from pileus.compute.hypervisor.base import GuestAgentSilent, HypervisorFailed
 from pileus.compute.hypervisor.qemu import process
 from pileus.compute.hypervisor.qemu.command import has_agent
@@ -39,18 +41,26 @@ async def quiesced(guest: Guest) -> AsyncIterator[None]:
     """The guest's file systems hold still meanwhile, if an agent listens in it: what is copied then needs no repair.
 
     A guest of an image that insists (`os_require_quiesce`) is not copied otherwise. Raises GuestAgentSilent, HypervisorFailed.
+    That they do is recorded first: a guest whose host's agent is killed meanwhile would wait for good.
     """
     listens = await _listens(guest)
     if not listens and is_true(guest.record.spec.properties.get("os_require_quiesce", "no")):
         raise GuestAgentSilent(id=guest.record.spec.id)
     try:
         if listens:
+            guest.note(replace(guest.record, frozen=True))
             await ask(guest, "guest-fsfreeze-freeze", {})
         yield
     finally:
-        if listens:                                    # also when the answer was lost
-            with contextlib.suppress(GuestAgentSilent, HypervisorFailed):
-                await ask(guest, "guest-fsfreeze-thaw", {})
+        await let_go(guest)                            # also when the answer was lost
+
+
+async def let_go(guest: Guest) -> None:
+    """End what `quiesced` began. A guest that does not answer now is told again when the host's agent starts."""
+    if guest.record.frozen:
+        with contextlib.suppress(GuestAgentSilent, HypervisorFailed):
+            await ask(guest, "guest-fsfreeze-thaw", {})
+            guest.note(replace(guest.record, frozen=False))
 
 
 async def _listens(guest: Guest) -> bool:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from pileus.compute.hypervisor.base import GuestNotFound, GuestSpec, HypervisorFailed
 from pileus.compute.hypervisor.limits import CPU_TRAIT, VIF_TRAIT
-from pileus.compute.hypervisor.qemu import arrivals, bandwidth, confine, moves, pages, process
+from pileus.compute.hypervisor.qemu import arrivals, bandwidth, confine, guest_agent, moves, pages, process
 from pileus.compute.hypervisor.qemu.cells import host_cells
 from pileus.compute.hypervisor.qemu.disks import make_disks, make_firmware
 from pileus.compute.hypervisor.qemu.guest import Guest, Settings, failing
@@ -130,6 +130,8 @@ class Keeper:
                 guest = Guest(folder, record, self._made_with)
                 async with gate:
                     await guest.adopt(pids.get(guest_id))
+                    if guest.machine:
+                        await guest_agent.let_go(guest)
                 self._guests[guest_id] = guest
 
         await asyncio.gather(*(adopt(guest_id) for guest_id in self._home.known()))

@@ -34,6 +34,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     firmware: str = ""                                # file of the UEFI that it was made with; none: BIOS
     machine: str = ""                                 # of one that came while it ran: the machine that it was begun on
     incoming: bool = False                            # it is on its way here, and nothing of it counts yet
+    frozen: bool = False                              # its file systems hold still while a copy of its disk is begun
     leaving: Power | None = None                      # it is being sent elsewhere, and was in this state before
 
     @property
