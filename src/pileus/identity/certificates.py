@@ -35,9 +35,13 @@ _NAMES = {
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
-    """`thumbprint`: of RFC 8705 (x5t#S256). `said`: the parts of subject and issuer, under the names mappings ask for them by."""
+    """`thumbprint`: of RFC 8705 (x5t#S256). `issuer`: its name (RFC 4514).
+
+    `said`: the parts of subject and issuer, under the names mappings ask for them by.
+    """
 
     thumbprint: str
+    issuer: str
     said: dict[str, list[str]]
 
 
@@ -49,11 +53,12 @@ def read(header: str) -> Certificate | None:
     try:
         der = base64.b64decode("".join(found[1].split()), validate=True) if found is not None else b""
         certificate = load_der_x509_certificate(der)
+        issuer = certificate.issuer.rfc4514_string()
         said = _said("SUBJECT", certificate.subject) | _said("ISSUER", certificate.issuer)
     except (binascii.Error, ValueError):
         return None
     digest = hashlib.sha256(der).digest()
-    return Certificate(thumbprint=base64.urlsafe_b64encode(digest).decode().rstrip("="), said=said)
+    return Certificate(thumbprint=base64.urlsafe_b64encode(digest).decode().rstrip("="), issuer=issuer, said=said)
 
 
 def _said(whose: str, name: Name) -> dict[str, list[str]]:

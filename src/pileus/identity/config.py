@@ -143,6 +143,9 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     # The header in which they hand on a client's certificate (PEM) that they have checked, kept from outside likewise.
     # Empty: there are none.
     client_certificate_header: str = ""
+    # Names (RFC 4514, as in CN=Our CA,O=Ours) of those whose certificates stand for a token in requests to identity: who such a
+    # certificate is of, is said by the identity provider whose id is the SHA-256 of the name. Empty: nobody's do.
+    tokenless_trusted_issuers: tuple[str, ...] = ()
     # The attribute in which they name the identity provider, unless the protocol has its own: MELLON_IDP, Shib-Identity-Provider.
     remote_id_attribute: str = ""
     # Pages that may be handed a token after a login in the browser, whole: https://host/dashboard/auth/websso/.

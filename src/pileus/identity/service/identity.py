@@ -50,6 +50,7 @@ from pileus.identity.service.roles import Roles
 from pileus.identity.service.scopes import Scopes
 from pileus.identity.service.sealing import Sealing
 from pileus.identity.service.throttle import Throttle
+from pileus.identity.service.tokenless import Tokenless
 from pileus.identity.service.tokens import Tokens
 from pileus.identity.service.trusts import Trusts
 from pileus.identity.service.users import Groups, Users
@@ -104,6 +105,7 @@ class Identity:
         self.federated_logins = FederatedLogins(self.core, self.federation, self.logins)
         self.oauth2 = OAuth2(self.core, self.logins)
         self.assertions = Assertions(config, kit.clock)
+        self.tokenless = Tokenless(self.core, self.logins)
         self.websso = WebSso(config, self.keys, kit.clock, kit.ids)
 
     async def start(self) -> None:
@@ -159,7 +161,7 @@ class Identity:
         """Who sends a request (`core.http.Request`): what its tokens prove, whatever other headers say."""
         token = req.header("x-auth-token") or bearer(req.header("authorization"))
         if not token:
-            raise Unauthenticated()
+            return await self._certified(req)
         who = await self._holder(token, req.header("x-service-token"), req.id)
         if who.certificate is not None:
             certificate = self.assertions.certificate(req.falcon.remote_addr, req.headers)
@@ -168,6 +170,13 @@ class Identity:
         if who.app_cred_id is not None:
             await self.admit(who, req.api.name, req.api.root, req.method, req.path)
         return who
+
+    async def _certified(self, req: Any) -> Context:
+        """Who shows a certificate instead of a token, which is enough for identity itself. Raises Unauthenticated."""
+        certificate = self.assertions.certificate(req.falcon.remote_addr, req.headers)
+        if certificate is None or req.api.name != "identity":
+            raise Unauthenticated()
+        return msgspec.structs.replace((await self.tokenless.holder(certificate, req.headers)).context, request_id=req.id)
 
     async def admit(self, who: Context, service: str, root: str, method: str, path: str) -> None:
         """Raise NotByAccessRules for a request that the token's application credential is not for.

@@ -96,6 +96,12 @@ class Logins:
         proven = Proven(user_id=user.id, methods=frozenset({BOUND}), generation=generation, thumbprint=thumbprint)
         return await self._issue(proven, PROJECT, user.default_project_id)
 
+    async def issue_certified(self, user: User, thumbprint: str, provider: tuple[str, str], scope: Scope, generation: int) -> Verified:
+        """A token for who has a certificate that a provider vouches for, good only together with it."""
+        methods = frozenset({provider[1]})
+        proven = Proven(user_id=user.id, methods=methods, generation=generation, thumbprint=thumbprint, provider=provider)
+        return await self._for_scope(proven, scope)
+
     async def _prove(self, login: Login, generation: int) -> Proven:
         """Every proof there is must hold, and all of them for the same user."""
         users, methods, parent, credential_id = set(), frozenset[str](), None, None
