@@ -80,3 +80,25 @@ async def test_what_is_not_done_is_said():
         assert "TopicConfigurations" not in await s3("get_bucket_notification_configuration", Bucket="photos")
         assert await s3.refused("put_bucket_accelerate_configuration", Bucket="photos",
                                 AccelerateConfiguration={"Status": "Enabled"}) == "NotImplemented"
+
+
+async def test_what_is_not_there_is_never_taken_for_the_bucket():
+    """DELETE /BUCKET?encryption must not delete the bucket."""
+    async with TestStore(real_time=True) as store:
+        s3 = boto(store)
+        await s3("create_bucket", Bucket="photos")
+        for name, code in (("encryption", "ServerSideEncryptionConfigurationNotFoundError"), ("website", "NoSuchWebsiteConfiguration"),
+                           ("replication", "ReplicationConfigurationNotFoundError")):
+            assert await s3.refused(f"get_bucket_{name}", Bucket="photos") == code
+            assert await s3.refused(f"delete_bucket_{name}", Bucket="photos") == "NotImplemented"
+            assert await s3.refused(f"get_bucket_{name}", Bucket="others") == "NoSuchBucket"
+        for method in ("delete_public_access_block", "delete_bucket_ownership_controls"):
+            assert await s3.refused(method, Bucket="photos") == "NotImplemented"
+        assert await s3.refused("delete_bucket_metrics_configuration", Bucket="photos", Id="x") == "NotImplemented"
+        assert await s3.refused("put_bucket_encryption", Bucket="photos", ServerSideEncryptionConfiguration={"Rules": [
+            {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}) == "NotImplemented"
+        await s3("put_object", Bucket="photos", Key="o", Body=b"hello")
+        assert await s3.refused("get_object_torrent", Bucket="photos", Key="o") == "NotImplemented"
+        assert await s3.refused("get_object_attributes", Bucket="photos", Key="o", ObjectAttributes=["ETag"]) == "NotImplemented"
+        assert await s3.refused("restore_object", Bucket="photos", Key="o", RestoreRequest={"Days": 1}) == "NotImplemented"
+        assert (await s3("get_object", Bucket="photos", Key="o"))["Body"] == b"hello"

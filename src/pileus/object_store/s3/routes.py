@@ -61,6 +61,10 @@ OBJECT: dict[str, Methods] = {
                  "POST": (complete.complete, "s3:PutObject"), "DELETE": (uploads.abort, "s3:AbortMultipartUpload")},
     "partNumber": {"GET": (objects.get, "s3:GetObject"), "HEAD": (objects.head, "s3:GetObject"), "PUT": (parts.upload, "s3:PutObject")},
 }
+#: Requests about these are never about the bucket or object itself: "DELETE /BUCKET?encryption" is not to delete it.
+UNKNOWN = (*stubs.ABSENT, "abac", "analytics", "attributes", "intelligent-tiering", "inventory", "metadataConfiguration",
+           "metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "policyStatus", "renameObject", "restore",
+           "select", "session", "torrent")
 #: Actions that have another name when they are about one version.
 OF_VERSIONS = {"s3:GetObject": "s3:GetObjectVersion", "s3:DeleteObject": "s3:DeleteObjectVersion",
                "s3:GetObjectAcl": "s3:GetObjectVersionAcl", "s3:GetObjectTagging": "s3:GetObjectVersionTagging",
@@ -70,6 +74,10 @@ OF_VERSIONS = {"s3:GetObject": "s3:GetObjectVersion", "s3:DeleteObject": "s3:Del
 def find(call: Call) -> tuple[Handler, str]:
     """The handler of a call, and its action. Raises S3Error for what is not there, or is not done this way."""
     table = OBJECT if call.key else BUCKET if call.bucket else SERVICE
+    if (absent := next((name for name in UNKNOWN if name in call.params), "")) and call.bucket:
+        if call.req.method == "GET" and not call.key and absent in stubs.ABSENT:
+            return stubs.absent, "s3:ListBucket"
+        raise S3Error("NotImplemented", "The requested resource is not implemented")
     part = next((name for name in table if name and name in call.params), ITSELF)
     if call.req.method not in table[part]:
         level = "OBJECT" if call.key else "BUCKET" if call.bucket else "SERVICE"
