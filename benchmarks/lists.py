@@ -20,6 +20,7 @@ import falcon.testing
 import msgspec
 
 from pileus.bootstrap import bootstrap
+from pileus.cli.up import collect_seldom
 from pileus.cloud import Cloud
 from pileus.compute.agent import report_host
 from pileus.config import CloudConfig
@@ -43,6 +44,7 @@ class Bench:
     async def start(self) -> None:
         await self.cloud.start()
         await bootstrap(self.cloud)
+        collect_seldom()
         await self.log_in("pileus-admin")
 
     async def log_in(self, name: str) -> None:

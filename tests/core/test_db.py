@@ -129,6 +129,7 @@ async def test_a_reader_can_tell_whether_it_may_remember():
     assert not db.in_transaction
 
 
+IDS = sa.bindparam("ids", expanding=True)
 ways = [
     (sa.select(things), None),
     (sa.select(things.c.id, things.c.at.label("moment"), sa.func.count().label("n")).group_by(things.c.id).order_by(things.c.id), None),
@@ -136,6 +137,10 @@ ways = [
     (sa.select(things.c.more).where(things.c.id == sa.bindparam("id")), {"id": "b"}),
     (sa.select(things).where(things.c.at >= NOW, things.c.name.is_not(None), sa.not_(things.c.id.in_([]))), None),
     (sa.select(sa.func.max(things.c.name)), None),
+    (sa.select(things).where(things.c.at.in_([NOW, NOW]), things.c.name != "x", things.c.id.in_(["a", "b", "z"])), None),
+    (sa.select(things).where(sa.or_(things.c.id.in_(IDS), things.c.name.in_(IDS)), things.c.id != ""), {"ids": ("a", "bb")}),
+    (sa.select(things).where(sa.tuple_(things.c.id, things.c.name).in_([("a", "aa"), ("b", "x")])), None),
+    (sa.select(things).where(things.c.id.in_(["b"]), sa.not_(things.c.name.in_([]))), None),
 ]
 
 
@@ -150,6 +155,15 @@ async def test_the_short_way_to_sqlite_answers_like_the_long_one(stmt, params):
     long = await db.rows(stmt, params)
     assert [tuple(r) for r in short] == [tuple(r) for r in long] and short[0]._fields == long[0]._fields
     assert [r._asdict() for r in short] == [r._asdict() for r in long]
+
+
+async def test_a_statement_takes_lists_of_any_length_in_turn():
+    db = await database()
+    for id in "abcd":
+        await db.insert(things, Thing(id, id * 2, NOW, {"x": id}))
+    for ids in (["a"], ["a", "b", "c"], [], ["d", "z"], ["a", "c"], ["b", "d"]):
+        found = await db.rows(sa.select(things.c.id).where(things.c.id.in_(IDS)).order_by(things.c.id), {"ids": ids})
+        assert [row.id for row in found] == [id for id in ids if id != "z"]
 
 
 async def test_changes_count_rows_both_ways():

@@ -82,5 +82,5 @@ def iso(moment: datetime | None, *, micro: bool = False) -> str | None:
     """ISO 8601 in UTC as the APIs show it: 2026-01-01T00:00:00Z, with six decimals where asked."""
     if moment is None:
         return None
-    # Moments are in UTC everywhere; cutting the offset off is a quarter of the time of a format string.
-    return moment.isoformat(timespec="microseconds")[:26] + "Z" if micro else moment.isoformat(timespec="seconds")[:19] + "Z"
+    # Moments are in UTC everywhere; cutting the rest off is a quarter of the time of a format string.
+    return moment.isoformat(timespec="microseconds")[:26] + "Z" if micro else moment.isoformat()[:19] + "Z"

@@ -10,6 +10,7 @@ holds both ways to the same answers.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,10 +19,14 @@ import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 
 
+#: Where SQLAlchemy will put the values of an `IN`, when it knows how many there are.
+LISTED = re.compile(r"__\[POSTCOMPILE_([^\s~]+?)\]")
+
+
 class Shape:
     """What is the same for all statements of one shape."""
 
-    __slots__ = ("compiled", "converters", "plain", "processors", "row")
+    __slots__ = ("compiled", "converters", "last", "pieces", "plain", "processors", "row")
 
     def __init__(self, compiled: SQLCompiler, dialect: sa.Dialect):
         self.compiled = compiled
@@ -35,6 +40,24 @@ class Shape:
         self.plain = self.plain and list(row._fields) == names
         found = [column.type._cached_result_processor(dialect, None) for column in compiled._result_columns]
         self.converters = [(i, convert) for i, convert in enumerate(found) if convert is not None]
+        self.pieces = LISTED.split(compiled.string) if "__[POSTCOMPILE" in compiled.string and "~~" not in compiled.string else []
+        self.last: tuple[list[int], str] = ([], "")
+
+    def spread(self, values: Mapping[str, Any]) -> tuple[str, tuple] | None:
+        """The text for lists of these lengths, and the values in order; None for what has to go the ordinary way: an empty list."""
+        names, processors = self.pieces[1::2], self.processors
+        lists = [values[name] for name in names]
+        if not names or not all(lists) or any(isinstance(one[0], (tuple, list)) for one in lists):
+            return None
+        lengths = [len(one) for one in lists]
+        if self.last[0] != lengths:
+            marks = [", ".join("?" * length) for length in lengths]
+            self.last = lengths, "".join(piece for both in zip(self.pieces[::2], [*marks, ""], strict=True) for piece in both)
+        found: list[Any] = []
+        for key in self.compiled.positiontup or ():
+            given = values[key] if key in names else (values[key],)
+            found += map(processors[key], given) if key in processors else given
+        return self.last[1], tuple(found)
 
     def shown(self, values: list[tuple]) -> list[Any]:
         """Rows as named tuples, with their types' values."""
@@ -81,6 +104,8 @@ class Shapes:
         text, processors = compiled.string, shape.processors
         order: Sequence[str] | None = compiled.positiontup
         if compiled.post_compile_params:
+            if (spread := shape.spread(values)) is not None:
+                return *spread, shape
             expanded = compiled._process_parameters_for_postcompile(values)
             text, order, processors = expanded.statement, expanded.positiontup, {**processors, **expanded.processors}
         return text, tuple([processors[key](values[key]) if key in processors else values[key] for key in order or ()]), shape

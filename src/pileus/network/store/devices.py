@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pileus.core.db import Database
 from pileus.network.model import Address, Kind, PortView
 from pileus.network.store.addresses import addresses
-from pileus.network.store.base import gather, grouped
+from pileus.network.store.base import gather
 from pileus.network.store.networks import networks
 from pileus.network.store.ports import ADDRESSES_OF, port_groups, ports
 from pileus.network.store.routers import floating_ips
@@ -58,28 +58,30 @@ class Devices:
         found: defaultdict[str, list[PortView]] = defaultdict(list)
         rows = await gather(self.db, PORTS, list(device_ids))
         ids = [row.id for row in rows]
-        fixed = grouped(await gather(self.db, ADDRESSES_OF, ids), lambda row: row.port_id,
-                        lambda row: Address(network_id=row.network_id, ip=row.ip, port_id=row.port_id, subnet_id=row.subnet_id))
-        floating = grouped(
-            await gather(self.db, FLOATING, ids),
-            lambda row: row.port_id,
-            lambda row: (row.fixed_ip_address, row.floating_ip_address),
-        )
-        names = grouped(await gather(self.db, GROUP_NAMES, ids), lambda row: row.port_id, lambda row: row.name)
-        for row in rows:
-            found[row.device_id].append(
+        fixed: dict[str, tuple[Address, ...]] = {}
+        for network_id, ip, port_id, subnet_id in await gather(self.db, ADDRESSES_OF, ids):
+            address = Address(network_id=network_id, ip=ip, port_id=port_id, subnet_id=subnet_id)
+            fixed[port_id] = (*fixed.get(port_id, ()), address)
+        floating: dict[str, tuple[tuple[str, str], ...]] = {}
+        for port_id, inside, outside in await gather(self.db, FLOATING, ids):
+            floating[port_id] = (*floating.get(port_id, ()), (inside, outside))
+        names: dict[str, tuple[str, ...]] = {}
+        for port_id, name in await gather(self.db, GROUP_NAMES, ids):
+            names[port_id] = (*names.get(port_id, ()), name)
+        for id, device_id, network_id, mac_address, status, vnic_type, network_name, mtu in rows:
+            found[device_id].append(
                 PortView(
-                    id=row.id,
-                    device_id=row.device_id,
-                    network_id=row.network_id,
-                    network_name=row.network_name,
-                    mac_address=row.mac_address,
-                    status=row.status,
-                    mtu=row.mtu,
-                    vnic_type=row.vnic_type,
-                    addresses=fixed.get(row.id, ()),
-                    floating_ips=floating.get(row.id, ()),
-                    security_groups=names.get(row.id, ()),
+                    id=id,
+                    device_id=device_id,
+                    network_id=network_id,
+                    network_name=network_name,
+                    mac_address=mac_address,
+                    status=status,
+                    mtu=mtu,
+                    vnic_type=vnic_type,
+                    addresses=fixed.get(id, ()),
+                    floating_ips=floating.get(id, ()),
+                    security_groups=names.get(id, ()),
                 )
             )
         return dict(found)

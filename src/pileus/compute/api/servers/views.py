@@ -66,6 +66,10 @@ def links(req: Any, kind: str, id: str) -> list[dict[str, str]]:
     return [{"rel": "self", "href": f"{root}/v2.1/{kind}/{id}"}, {"rel": "bookmark", "href": f"{root}/{kind}/{id}"}]
 
 
+def bookmark(req: Any, kind: str, id: str) -> dict[str, str]:
+    return {"rel": "bookmark", "href": f"{req.origin}/compute/{kind}/{id}"}
+
+
 def show_brief(server: Server, req: Any) -> dict[str, Any]:
     return {"id": server.id, "name": server.name, "links": links(req, "servers", server.id)}
 
@@ -106,7 +110,7 @@ def _basic(server: Server, v: Shown) -> dict[str, Any]:
     view: dict[str, Any] = {
         "id": server.id, "name": server.name, "status": server.status, "tenant_id": server.project_id, "user_id": server.user_id,
         "metadata": server.metadata, "hostId": _host_id(server, v), "created": iso(server.created_at), "updated": iso(server.updated_at),
-        "image": {"id": server.image_id, "links": [links(v, "images", server.image_id)[1]]} if server.image_id else "",
+        "image": {"id": server.image_id, "links": [bookmark(v, "images", server.image_id)]} if server.image_id else "",
         "flavor": _flavor(server, v), "links": links(v, "servers", server.id),
         "accessIPv4": server.access_ip_v4 or "", "accessIPv6": server.access_ip_v6 or "", "OS-DCF:diskConfig": server.disk_config,
     }
@@ -146,7 +150,7 @@ def later(version: tuple[int, int], *, detail: bool) -> tuple[tuple[str, Any], .
 def _flavor(server: Server, v: Shown) -> dict[str, Any]:
     flavor = server.flavor
     if v.version < (2, 47):
-        return {"id": server.flavor_id, "links": [links(v, "flavors", server.flavor_id)[1]]}
+        return {"id": server.flavor_id, "links": [bookmark(v, "flavors", server.flavor_id)]}
     view = {"original_name": flavor.name, "vcpus": flavor.vcpus, "ram": flavor.memory_mb, "disk": flavor.root_gib,
             "ephemeral": flavor.ephemeral_gib, "swap": flavor.swap_mb}
     if v.extra_specs:
