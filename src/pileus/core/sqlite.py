@@ -18,7 +18,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 
-
 #: Where SQLAlchemy will put the values of an `IN`, when it knows how many there are.
 LISTED = re.compile(r"__\[POSTCOMPILE_([^\s~]+?)\]")
 
