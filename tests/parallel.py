@@ -10,11 +10,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 #: What takes longest, longest first, or one worker would be left with it at the end: a file, or all below a folder.
 TOGETHER = (
-    "tests/test_conformance.py",
+    "tests/e2e/",
     "tests/compute/hypervisor/",                # share what was found out about this machine's QEMU
+    "tests/test_conformance.py",
     "tests/network/datapath/linux/",            # namespaces of the same networks have the same names
     "tests/image/guest/",                       # share the image they boot
-    "tests/e2e/",
+    "tests/identity/test_databases.py",
+    "tests/object_store/test_simulation.py",
+    "tests/compute/test_lost_hosts.py",
 )
 
 

@@ -99,7 +99,7 @@ def lab():
 
 def test_a_guest_moves_while_it_runs(lab):
     lab.boot("live")
-    boot, first = lab.ask("cat /proc/sys/kernel/random/boot_id; echo kept > marker"), lab.now().compute_host
+    boot, first = lab.ask("cat /proc/sys/kernel/random/boot_id; echo kept > marker; sync"), lab.now().compute_host
     count = subprocess.Popen([*demo.ssh_command(lab.address, lab.key), "for i in $(seq 150); do echo $i; sleep 0.1; done"],
                              stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     assert count.stdout.readline() == "1\n"
