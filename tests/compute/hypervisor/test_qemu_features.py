@@ -87,6 +87,23 @@ async def test_the_pace_of_randomness_and_the_memory_of_the_screen_are_qemus(hom
             await qemu.destroy(spec.id)
 
 
+@pytest.mark.parametrize("machine", ["pc", "q35"])
+async def test_a_tablet_points_where_the_viewer_does(home, state, machine):
+    """Beside everything else that has a place of its own, and after it woke up again."""
+    async with started(state) as qemu:
+        properties = {"hw_pointer_model": "usbtablet", "hw_machine_type": machine, "hw_watchdog_action": "reset",
+                      "hw_qemu_guest_agent": "yes"}
+        spec = make_spec(home, 1, properties=properties)
+        await qemu.spawn(spec)
+        mice = await qemu._guests[spec.id].machine.ask("query-mice")
+        assert any(mouse["absolute"] and "Tablet" in mouse["name"] for mouse in mice), mice
+        for power in (Power.SUSPENDED, Power.RUNNING):
+            assert (await qemu.power(spec.id, power)).power is power
+        blind = make_spec(home, 2, properties={**properties, "hw_video_model": "none"})
+        await qemu.spawn(blind)
+        assert not any(mouse["absolute"] for mouse in await qemu._guests[blind.id].machine.ask("query-mice"))
+
+
 @pytest.mark.skipif(shutil.which("mformat") is None, reason="needs mtools")
 async def test_a_config_drive_can_be_a_fat_disk(home, state):
     content = {"openstack/latest/meta_data.json": b'{"a": 1}', "openstack/content/0000": bytes(range(256)) * 100}

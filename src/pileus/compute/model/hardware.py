@@ -34,6 +34,7 @@ PROPERTIES: dict[str, Kind] = {
     "hw_machine_type": Like(r"[A-Za-z0-9._-]+"),
     "hw_mem_page_size": Like(r"(large|small|any|\d+([kKMGT]i?)?(b|bit|B)?)"),
     "hw_numa_nodes": Whole(1),
+    "hw_pointer_model": OneOf(("usbtablet",)),
     "hw_qemu_guest_agent": YesNo(),
     "hw_rescue_bus": OneOf(("fdc", "ide", "sata", "scsi", "usb", "virtio")),
     "hw_rescue_device": OneOf(("cdrom", "disk", "floppy")),

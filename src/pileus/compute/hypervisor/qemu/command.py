@@ -4,9 +4,9 @@ Every device has a fixed place on the PCI bus, whatever else the guest has: a sa
 saved from, and a guest should not find its disks and interfaces renamed because another one left.
 
 Properties that shape the machine: `hw_machine_type`, `hw_firmware_type`, `hw_boot_menu`, `hw_vif_model` (through Nic),
-`hw_video_model`, `hw_video_ram`, `hw_rng_model`, `hw_rng:rate_*`, `hw_watchdog_action`, `hw_qemu_guest_agent`,
-`hw_cpu_sockets`/`_cores`/`_threads`, `os_type` (its clock), `os_command_line` (through RootDisk); those of disks are in
-`drives`. An unknown value is an error: a machine that differs silently is worse.
+`hw_video_model`, `hw_video_ram`, `hw_pointer_model`, `hw_rng_model`, `hw_rng:rate_*`, `hw_watchdog_action`,
+`hw_qemu_guest_agent`, `hw_cpu_sockets`/`_cores`/`_threads`, `os_type` (its clock), `os_command_line` (through RootDisk);
+those of disks are in `drives`. An unknown value is an error: a machine that differs silently is worse.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -24,6 +24,8 @@ from pileus.compute.hypervisor.qemu.options import (
     FIRST_NIC,
     PORTS,
     RNG,
+    USB_PC,
+    USB_Q35,
     VIDEO,
     WATCHDOG,
     at,
@@ -80,6 +82,7 @@ def command(record: Record, folder: Folder, host: Abilities, *, cpu: str | None 
         "-device", "isa-serial,chardev=serial",
         "-device", "pvpanic", "-action", "panic=pause",     # who panicked shows its last words on the screen
         *_video(guest),
+        *_pointer(guest),
         *_rng(guest),
         *_kernel(record),
         *_watchdog(guest),
@@ -141,6 +144,13 @@ def _video(guest: GuestSpec) -> Iterator[str]:
         size = int(guest.properties.get("hw_video_ram", "0"))
         more = f",{VIDEO_MEMORY[model]}{size}{'M' if model == 'bochs' else ''}" if size and model in VIDEO_MEMORY else ""
         yield from ("-device", f"{device},id=video,{at(guest, VIDEO)}{more}")
+
+
+def _pointer(guest: GuestSpec) -> Iterator[str]:
+    """A tablet, which points where the viewer's pointer is; a mouse can only tell how it was moved."""
+    if guest.properties.get("hw_pointer_model") == "usbtablet" and guest.properties.get("hw_video_model") != "none":
+        usb = f"qemu-xhci,id=usb,bus=pcie.0,addr={USB_Q35}" if is_q35(guest) else f"piix3-usb-uhci,id=usb,bus=pci.0,addr={USB_PC}"
+        yield from ("-device", usb, "-device", "usb-tablet,id=pointer,bus=usb.0")
 
 
 def _rng(guest: GuestSpec) -> Iterator[str]:

@@ -12,6 +12,8 @@ MACHINES = re.compile(r"(pc|q35|pc-(i440fx|q35)-\d+\.\d+)")
 
 #: 0 and 1 are the chipset's on `pc`, 31 on `q35`. Interfaces have 10 to 28 on `pc`, and 9 to 11 have their ports on `q35`.
 VIDEO, ROOT, RNG, SCSI, CONFIG_DRIVE, EPHEMERAL, SWAP, PORTS, FIRST_NIC = 2, 3, 4, 5, 6, 7, 8, 9, 10
+#: Where a USB controller is: on `pc` the function of the chipset that is meant for it.
+USB_PC, USB_Q35 = "0x1.2", "0x1"
 RESCUE, SATA, WATCHDOG, AGENT_PC = 9, 29, 30, 31
 RESCUE_Q35, AGENT_Q35 = 28, 29
 
