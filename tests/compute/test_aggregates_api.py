@@ -17,6 +17,9 @@ async def test_ids_of_aggregates():
         assert (await c.admin("2.1").get("/compute/v2.1/os-aggregates/-1")).status == 404
         assert (await c.admin("2.1").delete("/compute/v2.1/os-aggregates/-1")).status == 404
         assert (await c.admin("2.1").get("/compute/v2.1/os-aggregates/one")).status == 400
+        await make(c)
+        for name in (" ", "bell\x07"):
+            assert (await c.admin().put(f"{AGGREGATES}/1", {"aggregate": {"name": name}})).status == 400
 
 
 async def test_an_aggregate_lives_its_life():

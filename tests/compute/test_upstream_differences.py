@@ -164,7 +164,10 @@ async def test_what_nova_never_took_is_refused(cloud):
                         ("lock", {"locked_reason": None}), ("createImage", {"name": "n "}), ("unshelve", {"host": None})):
         assert (await member.post(f"{COMPUTE}/servers/{id}/action", {name: value})).status == 400, (name, value)
     assert (await member.put(f"{COMPUTE}/servers/{id}", {"server": {"accessIPv4": ""}})).status == 400
-    for new in (None, {"port_id": None}, {"net_id": None}):
+    for address in (None, "", "10.0.0"):
+        order = {"addFloatingIp": {"address": "172.24.4.9", "fixed_address": address}}
+        assert (await (await at(cloud, "2.43")).post(f"{COMPUTE}/servers/{id}/action", order)).status == 400, address
+    for new in (None, {"port_id": None}, {"port_id": ""}, {"net_id": None}):
         assert (await member.post(f"{COMPUTE}/servers/{id}/os-interface", {"interfaceAttachment": new})).status == 400, new
     assert (await (await at(cloud, "2.72")).post(f"{COMPUTE}/servers/{id}/action", {"lock": {"locked_reason": "why"}})).status == 202
     assert (await cloud.show(id))["locked_reason"] is None

@@ -8,7 +8,17 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from pileus.compute.api.fields import NAME_PATTERN, UUID_PATTERN, HostName, MetadataKey, MetadataValue, Name, moment, only_key
+from pileus.compute.api.fields import (
+    LOOSE_PATTERN,
+    NAME_PATTERN,
+    UUID_PATTERN,
+    HostName,
+    MetadataKey,
+    MetadataValue,
+    Name,
+    moment,
+    only_key,
+)
 from pileus.compute.api.query import Parameters
 from pileus.compute.model.aggregate import Aggregate
 from pileus.core.errors import Invalid
@@ -16,7 +26,7 @@ from pileus.core.http import Request, Route
 
 #: As a name, but `zone:host` in a server's order must stay readable.
 ZoneName = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^(?!.*:)" + NAME_PATTERN.removeprefix("^"))]
-LooseName = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\S")]
+LooseName = Annotated[str, Meta(min_length=1, max_length=255, pattern=LOOSE_PATTERN)]
 
 
 class AggregateNew(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,6 +19,8 @@ _UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\u
 #: Printable, without blanks at its ends.
 NAME_PATTERN = rf"^(?!\s)[^{_UNPRINTABLE}]+(?<!\s)\Z"
 
+#: Printable, and not blanks alone.
+LOOSE_PATTERN = rf"^(?=.*\S)[^{_UNPRINTABLE}]+\Z"
 Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=NAME_PATTERN)]
 Digits = Annotated[str, Meta(pattern=r"^[0-9]+\Z", max_length=10)]
 Positive = Annotated[int, Meta(ge=1, le=MAX_INT)] | Digits

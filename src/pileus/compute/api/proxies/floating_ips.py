@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from pileus.compute.api.fields import check_uuid
 from pileus.core.errors import Invalid
@@ -19,7 +20,7 @@ class FromPool(msgspec.Struct, frozen=True):
 
 class AddFloatingIp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str
-    fixed_address: str | None = None
+    fixed_address: str | UnsetType = UNSET
 
 
 class RemoveFloatingIp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,8 +57,8 @@ async def delete_floating_ip(req: Request, floating_ip_id: str) -> None:
 
 # ---- actions of servers ------------------------------------------------------------------------------------------------------
 async def add_floating_ip(req: Request, server_id: str, body: AddFloatingIp) -> None:
+    fixed = None if body.fixed_address is UNSET else _address(body.fixed_address)
     floating = await _changeable(req, body.address)
-    fixed = None if body.fixed_address is None else _address(body.fixed_address)
     await req.services.compute.floating_ips.associate(req.who, server_id, floating, fixed)
 
 

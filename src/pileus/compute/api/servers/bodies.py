@@ -141,7 +141,7 @@ class TagsBody(Closed):
 
 class InterfaceNew(Closed):
     net_id: str | UnsetType = UNSET
-    port_id: str | UnsetType = UNSET
+    port_id: ServerId | UnsetType = UNSET
     fixed_ips: list[dict[str, str]] | UnsetType = UNSET
     tag: Annotated[Tag | UnsetType, since(2, 49)] = UNSET
 
