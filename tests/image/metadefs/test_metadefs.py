@@ -25,7 +25,7 @@ async def make(g, **fields):
 async def test_a_namespace_with_everything():
     async with glance() as g:
         made = await g.admin().post(NS, WHOLE)
-        assert made.status == 201 and made.headers["location"].endswith("/v2/metadefs/namespaces/OS%3A%3ATest")
+        assert made.status == 201 and made.headers["location"].endswith("/v2/metadefs/namespaces/OS::Test")
         shown = (await g.reader("p2").get(NS + "/OS::Test")).json
         assert shown == made.json
         assert shown["properties"] == WHOLE["properties"] and shown["owner"] == "p1" and not shown["protected"]

@@ -63,7 +63,7 @@ def paged(req: Request, what: str, found: list[dict[str, Any]], asked: Order, un
 
 def place(*parts: str) -> str:
     """The path of what is in a namespace."""
-    return "/".join((NAMESPACES, *(quote(part, safe="") for part in parts)))
+    return "/".join((NAMESPACES, *(quote(part, safe=":") for part in parts)))
 
 
 def known(**values: Any) -> dict[str, Any]:
