@@ -14,7 +14,7 @@ from pileus.core.clock import VirtualClock
 from pileus.core.ids import Ids
 from pileus.object_store.cluster.layout import NodePlace, lay_out
 from pileus.object_store.ring.ring import Ring
-from pileus.object_store.service import ObjectStore
+from pileus.object_store.service import ObjectStore, load_hashing
 from pileus.object_store.storage.media import Memory
 from pileus.object_store.wire.message import Request, Response
 
@@ -38,9 +38,9 @@ class Ground:
         self.places: list[NodePlace] = lay_out(folder / (kind or "whole"), Ids(1), nodes=self.nodes, devices=1, replicas=3, part_power=4,
                                                storage_ports=[FIRST_PORT + n for n in ports], proxy_ports=[7000 + n for n in ports],
                                                threads=0, fsync="never", **options)
-        place = self.places[0]
-        store = ObjectStore(place.config, place.state, VirtualClock(), Ids(1))
-        self.rings = {name: Ring.load(store.rings.path(name), store.hashing) for name in store.rings}
+        folder = Path(self.places[0].config.ring_folder)
+        hashing = load_hashing(folder / "cluster.json", Ids(1))
+        self.rings = {path.stem: Ring.load(path, hashing) for path in folder.glob("*.ring")}
 
 
 class SkewedClock(VirtualClock):

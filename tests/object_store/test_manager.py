@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 from pileus.cli import object_store as command
+from pileus.cli import ring
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.object_store.cluster.layout import lay_out
@@ -81,6 +82,7 @@ def test_a_cluster_by_one_command(tmp_path, monkeypatch, capsys):
             token, account = answer.headers["X-Auth-Token"], answer.headers["X-Storage-Url"]
         put = urllib.request.Request(account + "/c", method="PUT", headers={"X-Auth-Token": token})
         assert urllib.request.urlopen(put, timeout=10).status == 201
+        assert ring.show(tmp_path / "rings" / "object.builder") == 0 and "1 devices" in capsys.readouterr().out
         # The rings are of one node: with two, the second would have nothing.
         assert command.dev_cluster(state=tmp_path, nodes=2, port=port, **WHERE) == 1
         assert command.dev_cluster(state=tmp_path, nodes=1, port=port + 10, **WHERE) == 1

@@ -32,6 +32,20 @@ def test_a_ring_is_made_changed_and_shown(builder, capsys):
     assert Ring.load(builder.with_suffix(".ring"), Hashing()).devices[4].replication_port == 6300
 
 
+def test_a_builder_is_made_of_a_ring(builder, tmp_path, capsys):
+    assert ring.rebalance(builder) == 0
+    before, balanced = builder.with_suffix(".ring"), Ring.load(builder.with_suffix(".ring"), Hashing())
+    assert ring.write_builder(before) == 1                      # it has one
+    builder.unlink()
+    assert ring.write_builder(before) == 0 and ring.write_ring(builder) == 0
+    again = Ring.load(before, Hashing())
+    assert (again.devices, again.table, again.version) == (balanced.devices, balanced.table, balanced.version)
+    assert ring.add(builder, "r1z1-10.0.0.9:6200/sdc1", 50) == 0 and ring.pretend_min_part_hours_passed(builder) == 0
+    assert ring.rebalance(builder) == 0 and ring.validate(builder) == 0
+    (tmp_path / "bad.ring").write_bytes(b"no ring")
+    assert ring.write_builder(tmp_path / "bad.ring") == 1 and ring.write_builder(tmp_path / "none.ring") == 1
+
+
 def test_mistakes_change_nothing(builder, capsys):
     before = builder.read_bytes()
     assert ring.create(builder, 8, 3, 0) == 1

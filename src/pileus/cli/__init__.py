@@ -37,7 +37,7 @@ SHARD_RANGES = {name: f"pileus.cli.shard_ranges:{name.replace('-', '_')}" for na
     "find", "replace", "find-and-replace", "show", "info", "enable", "delete")}
 RING = {name: f"pileus.cli.ring:{name.replace('-', '_')}" for name in (
     "create", "add", "set-weight", "remove", "set-info", "set-replicas", "set-overload", "set-min-part-hours",
-    "pretend-min-part-hours-passed", "rebalance", "write-ring", "prepare-increase-partition-power",
+    "pretend-min-part-hours-passed", "rebalance", "write-ring", "write-builder", "prepare-increase-partition-power",
     "increase-partition-power", "cancel-increase-partition-power", "finish-increase-partition-power", "validate", "dispersion", "show")}
 IMAGE = {"build": "pileus.cli.image:build", "convert": "pileus.cli.image:convert", "restore": "pileus.cli.image:restore",
          "load-metadefs": "pileus.cli.metadefs:load_metadefs"}

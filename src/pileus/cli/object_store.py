@@ -92,6 +92,8 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
     """
     from pileus.object_store.cluster.layout import lay_out
     from pileus.object_store.cluster.manager import TOGETHER, Manager
+    from pileus.object_store.ring import file
+    from pileus.object_store.ring.builder import Builder
 
     names = ["storage-server", "proxy-server", TOGETHER]
 
@@ -115,11 +117,16 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
     except ValueError as other:
         print(f"{other}: start it as it was started first, or remove {state}", file=sys.stderr)
         return 1
+    for ring in sorted((state / "rings").glob("*.ring")):
+        if not ring.with_suffix(".builder").exists():
+            Builder.of_ring(file.read(ring), min_part_hours=0).save(ring.with_suffix(".builder"))
     if asyncio.run(each(place.state for place in places)):
         return 1
     print("ready: " + ", ".join(f"http://{place.config.proxy_listen}/v1" for place in places))
     print(f"with a token of {identity}, or as a user of its own: "
           f"swift -A http://{places[0].config.proxy_listen}/auth/v1.0 -U test:tester -K testing stat")
+    print(f"its processes: pileus object-store status all --state {places[0].state}")
+    print(f"its rings: pileus ring show {state}/rings/object.builder")
     return 0
 
 

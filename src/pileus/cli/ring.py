@@ -109,6 +109,21 @@ def write_ring(builder: Path) -> int:
     return on(builder, act, save=False)
 
 
+def write_builder(ring: Path, min_part_hours: float = 1) -> int:
+    """Make a builder beside a ring whose builder is lost."""
+    from pileus.object_store.ring import file
+    from pileus.object_store.ring.builder import Builder
+
+    path = ring.with_suffix(".builder")
+    if path.exists():
+        return refuse(f"{path} is there already")
+    try:
+        read = file.read(ring)
+    except (OSError, ValueError) as problem:
+        return refuse(str(problem))
+    return change(path, lambda: Builder.of_ring(read, min_part_hours), "made")
+
+
 def prepare_increase_partition_power(builder: Path) -> int:
     """Begin to double the number of partitions; then `pileus object-store relink` on every node."""
     if builder.stem in ("account", "container"):

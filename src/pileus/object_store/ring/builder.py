@@ -212,6 +212,15 @@ class Builder:
         except (OSError, KeyError, ValueError) as problem:
             raise ValueError(f"{path} is not a ring's builder: {problem}") from problem
 
+    @classmethod
+    def of_ring(cls, ring: file.Read, min_part_hours: float = 1) -> Builder:
+        """A builder that goes on from a finished ring; when its partitions moved last is not known."""
+        table = np.array([np.frombuffer(row, np.uint32) for row in ring.table])
+        made = cls((table.shape[1] - 1).bit_length(), int((table != NOBODY).sum()) / table.shape[1], min_part_hours)
+        made.state.devices, made.state.version, made.state.next_part_power = list(ring.devices), ring.version, ring.next_part_power
+        made.table = table
+        return made
+
     def write_ring(self, path: Path) -> None:
         self.validate()
         file.write(path, self.state.devices, self.rows, self.state.version, self.state.next_part_power)
