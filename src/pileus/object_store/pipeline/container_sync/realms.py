@@ -41,8 +41,7 @@ class Realms:
 
     def all(self) -> Mapping[str, Realm]:
         """By their names in capitals. A file that is wrong changes nothing."""
-        now = self.clock.monotonic()
-        if self.path is not None and now >= self.until:
+        if self.path is not None and (now := self.clock.monotonic()) >= self.until:
             self.until = now + LOOK_AGAIN_S
             try:
                 if (changed := self.path.stat().st_mtime) != self.changed:
