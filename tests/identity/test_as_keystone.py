@@ -173,6 +173,8 @@ async def test_application_credentials_show_their_roles_whole_and_take_no_foreig
     assert (await caller.post(path, {"application_credential": {"name": "b", "bogus": 1}})).status == 400
     assert (await caller.post(path, {"application_credential": {"name": "b", "roles": [{"name": "admin"}]}})).status == 400
     assert len((await caller.get(path)).json["application_credentials"]) == 1
+    got = await caller.post(path, {"application_credential": {"name": "c", "roles": []}})  # as the openstack client asks for all
+    assert got.json["application_credential"]["roles"] == (await caller.get(path)).json["application_credentials"][0]["roles"]
 
 
 async def test_changes_of_federation_name_what_is_changed(keystone):

@@ -37,7 +37,8 @@ class CredentialFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     description: Description | None = None
     secret: Annotated[str, Meta(min_length=1)] | None = None
     expires_at: str | None = None
-    roles: Annotated[list[RoleRef], Meta(min_length=1)] | None = None
+    #: None, or none, is all that the token has; `openstack application credential create` says it so.
+    roles: list[RoleRef] | None = None
     unrestricted: bool | None = False
     access_rules: list[RuleFields] | None = None
     #: Taken no notice of, as Keystone does: it is for the project of the token.
@@ -68,7 +69,7 @@ async def create_application_credential(req: Request, user_id: str, body: Creden
         description=known.description,
         secret=known.secret,
         expires_at=moment(known.expires_at),
-        roles=[(r.id, r.name) for r in known.roles] if known.roles is not None else None,
+        roles=[(r.id, r.name) for r in known.roles] if known.roles else None,
         unrestricted=bool(known.unrestricted),
         access_rules=[_wanted(r) for r in known.access_rules] if known.access_rules is not None else None,
     )
