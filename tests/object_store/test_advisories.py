@@ -119,9 +119,9 @@ async def _gone(store):
 async def test_CVE_2026_71190_no_accept_header_makes_work(store, accept):
     alice = store.as_("alice")
     await alice.put("/c")
-    began = time.perf_counter()
+    began = time.process_time()
     assert (await alice.get("/c", Accept=accept)).status in (200, 204, 400, 406)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 async def test_ossa_2013_022_deletions_do_not_pile_up(store):

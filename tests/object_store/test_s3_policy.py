@@ -102,9 +102,9 @@ async def test_what_is_no_policy_changes_nothing(bad):
 def test_patterns():
     assert like("a*c?e", "abbbcde") and like("*", "") and like("a**b", "a/x\n/b") and like("*.jpg", "x.jpg.jpg") and like("a*b*b", "abb")
     assert not like("a*c?e", "abbbce") and not like("a.c", "abc") and not like("*b*a", "ab") and not like("a*a", "a")
-    began = time.monotonic()
+    began = time.process_time()
     assert not like("*a" * 200, "a" * 5000 + "b")
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_denial_wins_and_silence_is_none():

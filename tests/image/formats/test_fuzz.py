@@ -79,16 +79,16 @@ def test_any_descriptor_has_a_verdict(text, place):
 
 def test_a_descriptor_made_to_be_slow_is_not():
     for evil in ("createType" + " " * 9000, "parentCID=" * 900, "RW " + "a " * 4500, "RW " + " " * 9000 + "a", "RW 1 S\n" * 1200):
-        begin = time.perf_counter()
+        begin = time.process_time()
         assert stream(vmdk(DESCRIPTOR + evil), []).format == "vmdk"
-        assert time.perf_counter() - begin < 0.5
+        assert time.process_time() - begin < 0.5
 
 
 def test_memory_and_time_stay_bounded_for_every_format():
     zeros = bytes(MIB)
     for name, data in GOOD.items():
         tracemalloc.start()
-        begin = time.perf_counter()
+        begin = time.process_time()
         inspector = Inspector()
         for at_ in range(0, len(data), 65536):
             inspector.feed(memoryview(data)[at_:at_ + 65536])
@@ -98,16 +98,16 @@ def test_memory_and_time_stay_bounded_for_every_format():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 600 << 10, (name, peak)
-        assert time.perf_counter() - begin < 2, name
+        assert time.process_time() - begin < 2, name
 
 
 def test_a_huge_file_is_not_read_through(tmp_path):
     path = tmp_path / "huge"
     with path.open("wb") as file:
         file.truncate(1 << 42)
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert inspect(path).virtual_size == 1 << 42
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 def test_no_image_takes_a_second_or_64_mib():
