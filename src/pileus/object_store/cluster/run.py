@@ -25,6 +25,9 @@ from pileus.object_store.transport import address
 
 log = Log("pileus.object_store")
 
+#: How long clients that came just before a successor took over have to send their request.
+LEAVE_S = 0.5
+
 
 class Process:
     """`names`: servers (`proxy-server`, `storage-server` for all three kinds) and daemons."""
@@ -63,6 +66,9 @@ class Process:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self.listeners.has_successor:
+            self.listeners.leave()
+            await self.store.clock.sleep(LEAVE_S)
         for server in self.servers:
             await server.stop()
         self.listeners.close()
