@@ -12,7 +12,7 @@ from pileus.bench.session import User
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
-def ask(pieces: list[bytes], *, hang_up: bool = False, times: int = 1, expect: int = 200):
+def ask(pieces: list[bytes], *, hang_up: bool = False, times: int = 1, expect: int = 200, method: str = "GET"):
     """What a user gets from a server that answers each request with these pieces, sent one after the other."""
 
     async def serve(reader, writer):
@@ -31,7 +31,7 @@ def ask(pieces: list[bytes], *, hang_up: bool = False, times: int = 1, expect: i
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/path?x=1"
         user = User()
         try:
-            return [await user.send(request("GET", url, expect=expect)) for _ in range(times)]
+            return [await user.send(request(method, url, expect=expect)) for _ in range(times)]
         finally:
             user.close()
             server.close()
@@ -52,6 +52,10 @@ def test_a_body_arrives_whole_however_it_is_cut(pieces):
 
 def test_a_body_may_end_with_the_connection():
     assert ask([OK + b"\r\nhello"], hang_up=True)[0].body == b"hello"
+
+
+def test_an_answer_to_head_has_no_body_whatever_length_it_names():
+    assert ask([OK + b"Content-Length: 5\r\n\r\n"], times=2, method="HEAD")[1].body == b""
 
 
 def test_a_status_without_a_body_is_complete_at_once():

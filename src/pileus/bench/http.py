@@ -87,6 +87,7 @@ class Connection(asyncio.Protocol):
         self._answer: asyncio.Future[Answer] | None = None
         self._head: bytes | None = None
         self._length: int | None = None
+        self._bodiless = False
 
     @classmethod
     async def open(cls, origin: Origin) -> Connection:
@@ -102,6 +103,7 @@ class Connection(asyncio.Protocol):
         if self.transport is None or self.transport.is_closing():
             raise ConnectionLost("the connection is closed")
         self._answer = asyncio.get_running_loop().create_future()
+        self._bodiless = data.startswith(b"HEAD ")      # its Content-Length is that of a GET's answer
         self.transport.write(data)
         return await self._answer
 
@@ -137,7 +139,7 @@ class Connection(asyncio.Protocol):
             return False
         self._head = bytes(self._buffer[:end])
         del self._buffer[: end + len(HEAD_END)]
-        self._length = length_of(self._head)
+        self._length = 0 if self._bodiless else length_of(self._head)
         return True
 
     def _deliver(self, body: bytes) -> None:
