@@ -23,7 +23,7 @@ OTHERS = [verb for verb in VERBS if verb.name in ("stop", "reboot-hard", "rebuil
 
 
 def test_every_saga_has_a_verb():
-    assert {saga.name for saga in ALL} - SAGAS == {DELETE_SERVER.name, EVACUATE.name}, "those have tests of their own"
+    assert {saga.name for saga in ALL if saga.name.startswith("server.")} - SAGAS == {DELETE_SERVER.name, EVACUATE.name}, "those have tests of their own"
 
 
 def meanwhile(saga: Saga, at: int, when: str, do) -> Saga:
