@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -97,13 +98,18 @@ async def page_of_servers(bench: Bench, count: int) -> float:
     return await median_ms(lambda: bench.ask("GET", "/compute/v2.1/servers/detail?all_tenants=1"))
 
 
+def provider_id(n: int) -> str:
+    """Spread as the identifiers of compute hosts are, which are random."""
+    return str(uuid.UUID(int=n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128, version=4))
+
+
 async def candidates(bench: Bench, count: int) -> tuple[float, float]:
     """Of a plain request: with nothing changed since the last one, and after a claim."""
     placement = bench.cloud.services.placement
     stock = {"VCPU": Inventory(total=64, allocation_ratio=4.0), "MEMORY_MB": Inventory(total=262144), "DISK_GB": Inventory(total=4000)}
     async with bench.cloud.kit.db.transaction():
         for n in range(count):
-            id = f"{n:08x}-0000-4000-8000-000000000000"
+            id = provider_id(n)
             await placement.ensure_provider(id, f"provider-{n}")
             await placement.set_inventory(id, stock)
             await placement.set_traits(id, {"HW_CPU_X86_VMX", "COMPUTE_NODE"})
@@ -113,7 +119,7 @@ async def candidates(bench: Bench, count: int) -> tuple[float, float]:
 
     async def claimed() -> None:
         n = next(turn)
-        await placement.claim(f"{n:08x}-1111-4000-8000-000000000000", {f"{n:08x}-0000-4000-8000-000000000000": {"VCPU": 1}},
+        await placement.claim(f"{n:08x}-1111-4000-8000-000000000000", {provider_id(n): {"VCPU": 1}},
                               project_id="p", user_id="u")
         found, _ = await placement.candidates(wanted)
         assert len(found) == min(count, 1000)
