@@ -45,19 +45,13 @@ async def attach_volume(req: Request, server_id: str, body: VolumeAttach) -> Non
     raise VolumeNotFound(id=body.attachment.volume_id)
 
 
-async def show_volume(req: Request, server_id: str, volume_id: str) -> None:
+async def missing_volume(req: Request, server_id: str, volume_id: str) -> None:
     await req.services.compute.servers.get(server_id, req.who)
     raise VolumeNotAttached(server=server_id, volume=volume_id)
 
 
 async def change_volume(req: Request, server_id: str, volume_id: str, body: dict[str, Any]) -> None:
-    await req.services.compute.servers.get(server_id, req.who)
-    raise VolumeNotAttached(server=server_id, volume=volume_id)
-
-
-async def detach_volume(req: Request, server_id: str, volume_id: str) -> None:
-    await req.services.compute.servers.get(server_id, req.who)
-    raise VolumeNotAttached(server=server_id, volume=volume_id)
+    await missing_volume(req, server_id, volume_id)
 
 
 async def list_shares(req: Request, server_id: str) -> dict[str, Any]:
@@ -82,9 +76,9 @@ EACH = "/v2.1/servers/{server_id}/shares"
 ROUTES = [
     Route("GET", ALL, list_volumes, policy=RULE + "index"),
     Route("POST", ALL, attach_volume, policy=RULE + "create", body=VolumeAttach),
-    Route("GET", ONE, show_volume, policy=RULE + "show"),
+    Route("GET", ONE, missing_volume, policy=RULE + "show"),
     Route("PUT", ONE, change_volume, policy=RULE + "update", body=dict[str, Any]),
-    Route("DELETE", ONE, detach_volume, policy=RULE + "delete", ok=202),
+    Route("DELETE", ONE, missing_volume, policy=RULE + "delete", ok=202),
     Route("GET", EACH, list_shares, policy=SHARES + "index", since=(2, 97)),
     Route("POST", EACH, attach_share, policy=SHARES + "create", body=ShareAttach, ok=201, since=(2, 97)),
     Route("GET", EACH + "/{share_id}", missing_share, policy=SHARES + "show", since=(2, 97)),
