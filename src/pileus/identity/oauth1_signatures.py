@@ -1,6 +1,6 @@
 """Signatures of OAuth 1.0a (RFC 5849): whether who sent a request knows the secrets of a consumer and of a token. Pure.
 
-Only keyed hashes: PLAINTEXT would hand over the secrets themselves. Malformed input fits nothing.
+PLAINTEXT hands over the secrets themselves, so it is as safe as the connection, like a password. Malformed input fits nothing.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
+PLAINTEXT = "PLAINTEXT"
 _DIGESTS = {"HMAC-SHA1": "sha1", "HMAC-SHA256": "sha256", "HMAC-SHA512": "sha512"}
 _PARAMETER = re.compile(r'\s*([^=,\s]+)="([^"]*)"\s*')
 _PORTS = {"http": 80, "https": 443}
@@ -51,11 +52,12 @@ def parameters(authorization: str | None) -> dict[str, str] | None:
 
 def fits(request: SignedRequest, consumer_secret: str, token_secret: str = "") -> bool:
     """Whether these secrets made the request's signature."""
-    digest = _DIGESTS.get(request.said.get("oauth_signature_method", ""))
-    if digest is None or request.said.get("oauth_version", "1.0") != "1.0":
+    method = request.said.get("oauth_signature_method", "")
+    if method not in (PLAINTEXT, *_DIGESTS) or request.said.get("oauth_version", "1.0") != "1.0":
         return False
-    key = f"{_escaped(consumer_secret)}&{_escaped(token_secret)}".encode()
-    wanted = base64.b64encode(hmac.digest(key, base_string(request).encode(), digest))
+    wanted = f"{_escaped(consumer_secret)}&{_escaped(token_secret)}".encode()
+    if method != PLAINTEXT:
+        wanted = base64.b64encode(hmac.digest(wanted, base_string(request).encode(), _DIGESTS[method]))
     return hmac.compare_digest(wanted, request.said.get("oauth_signature", "").encode("utf-8", "replace"))
 
 

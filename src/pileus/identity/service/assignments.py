@@ -50,7 +50,7 @@ class Assignments:
         return any(a.target_type == SYSTEM for a in await self.store.of_user(user_id))
 
     async def assign(self, assignment: Assignment) -> None:
-        """Repeatable. Raises what is not found, and Refused for a domain-specific role outside its domain."""
+        """Repeatable. Raises what is not found, and Refused for a domain-specific role on another domain's project."""
         async with self.db.transaction():
             target = await self._check(assignment)
             role = await self.core.store.roles.get(assignment.role_id)
@@ -58,8 +58,8 @@ class Assignments:
                 raise Invalid(
                     f"Role {role.id} is a domain-specific role. Unable to use a domain-specific role in a system assignment."
                 )
-            if role.domain_id and target is not None and role.domain_id != (target.domain_id or target.id):
-                raise Refused(why=f"Role {role.id} is a domain-specific role of another domain than its target.")
+            if role.domain_id and target is not None and target.domain_id not in (None, role.domain_id):
+                raise Refused(why=f"Role {role.id} is a domain-specific role of another domain than its project.")
             if await self.store.add(assignment):
                 await self.core.generations.raise_()
 
