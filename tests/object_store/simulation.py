@@ -181,6 +181,7 @@ class World:
     def database_differences(self) -> list[str]:
         """Databases of which replicas have other rows or counts, or news that they have not told; accounts that count otherwise."""
         found: dict[str, dict[int, Any]] = {}
+        known: dict[str, tuple[str, int]] = {}          # shards of the container: how far they are and what they have, as it says
         for n, node in self.nodes.items():
             device = node.media.devices.path("d1")
             for databases in (node.store.node.accounts, node.store.node.containers):
@@ -190,11 +191,15 @@ class World:
                     waits = isinstance(broker, ContainerBroker) and (bool(broker.shards.misplaced(1)) or any(
                         info[f] != info["reported_" + f] for f in ("put_timestamp", "object_count", "bytes_used")))
                     name = f"{info['account']}/{info['container']}"
+                    if name == f"{ACCOUNT}/{self.container}":
+                        known |= {r.name: (r.state, r.object_count) for r in broker.ranges() if not r.deleted}
                     found.setdefault(name, {})[n] = info["hash"], info["object_count"], info["bytes_used"], waits
         counted = {replica[1:3] for name in (f"{ACCOUNT}/", f"{ACCOUNT}/{self.container}") for replica in found[name].values()}
         return [f"{name}: {replicas}" for name, replicas in found.items()
                 if len(replicas) != 3 or len(set(replicas.values())) != 1 or any(replica[3] for replica in replicas.values())] + (
-            [] if len(counted) == 1 else [f"counts differ: {counted}"])
+            [] if len(counted) == 1 else [f"counts differ: {counted}"]) + [
+            f"{name}: its container says {said}" for name, said in known.items()
+            if name not in found or any(said != ("active", replica[1]) for replica in found[name].values())]
 
     async def check(self) -> None:
         assert not self.differences(), self.differences()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlencode
@@ -224,17 +225,43 @@ async def test_a_sharded_container_is_deleted_when_it_is_empty():
         assert not list(store.folder.glob("devices/*/containers/*/*/*/*.db"))
 
 
+@contextmanager
+def away(store, broker):
+    """The device that has a database is away."""
+    store.objects.node.containers.close()
+    device = store.folder / "devices" / broker.path.split("/devices/")[1].split("/")[0]
+    device.rename(store.folder / "away")
+    yield
+    store.objects.node.containers.close()
+    (store.folder / "away").rename(device)
+
+
+async def test_what_shards_have_is_counted_although_a_replica_has_not_handed_over():
+    async with make(**LARGER, batch=10) as store:
+        alice = await fill(store, 30)
+        with away(store, roots(store)[1]):
+            await run(store)
+            for n in range(0, 30, 3):
+                assert (await alice.delete(f"/c/o{n:03}")).status == 204
+            for _ in range(3):
+                await run(store, "object-updater", "container-sharder", "container-updater")
+            head = await alice.head("/c")
+            assert (head.headers["x-container-object-count"], head.headers["x-container-bytes-used"]) == ("20", "100")
+            assert (await alice.head()).headers["x-account-object-count"] == "20"
+        for _ in range(4):
+            await run(store, "container-replicator", "container-sharder", "container-updater")
+            assert (await alice.head("/c")).headers["x-container-object-count"] == "20"
+            assert len(await alice.names("/c")) == 20
+        assert [r.state for r in shards_of(store)] == ["active"] * 4
+
+
 async def test_a_replica_that_comes_back_hands_over_what_it_has():
     async with make(**LARGER, batch=10) as store:
         alice = await fill(store, 30)
-        first = roots(store)[1]
-        store.objects.node.containers.close()
-        device = store.folder / "devices" / first.path.split("/devices/")[1].split("/")[0]
-        device.rename(store.folder / "away")
-        await alice.put("/c/o", b"x")
-        for _ in range(3):
-            await run(store)
-        (store.folder / "away").rename(device)
+        with away(store, roots(store)[1]):
+            await alice.put("/c/o", b"x")
+            for _ in range(3):
+                await run(store)
         assert len(await alice.names("/c")) == 31
         for _ in range(3):
             await run(store, "container-replicator", "container-sharder")

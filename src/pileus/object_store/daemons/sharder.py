@@ -207,19 +207,21 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         return await anyone(self.store.proxy, "container", nodes, Request(method, path, {"x-newest": "true"}), path, headers)
 
     async def count(self, job: Job) -> tuple[dict[str, str], dict[str, list[ShardRange]]]:
-        """Ask all shards how much they have. Returns of those that answer how they are doing (see x-backend-sharding-state), and the
-        ranges of those that delegate."""
+        """Ask all shards how much they have: those also that a replica, which may be away for long, has not handed over to yet. Returns of
+        the active ones that answer how they are doing (see x-backend-sharding-state), and the ranges of those that delegate."""
         states: dict[str, str] = {}
         theirs: dict[str, list[ShardRange]] = {}
         counts: dict[str, tuple[int, int]] = {}
-        current = {r.name: r for r in await job.run(job.broker.shards.current) if r.state == "active"}
+        current = {r.name: r for r in await job.run(job.broker.shards.current) if r.delegated}
         for name, each in current.items():
             answer = await self.ask(each, "HEAD", {"x-backend-storage-policy-index": str(job.info["storage_policy_index"])})
             await answer.close()
             if not answer.ok:
                 continue
-            states[name] = answer.header("x-backend-sharding-state")
             counts[name] = int(answer.header("x-container-object-count")), int(answer.header("x-container-bytes-used"))
+            if each.state != "active":
+                continue
+            states[name] = answer.header("x-backend-sharding-state")
             if states[name]:
                 answer = await self.ask(each, "GET", {RECORDS: "shard"})
                 theirs[name] = msgspec.json.decode(await answer.read(), type=list[ShardRange]) if answer.ok else []
