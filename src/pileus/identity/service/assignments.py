@@ -58,7 +58,7 @@ class Assignments:
                 raise Invalid(
                     f"Role {role.id} is a domain-specific role. Unable to use a domain-specific role in a system assignment."
                 )
-            if role.domain_id and target is not None and target.domain_id not in (None, role.domain_id):
+            if role.domain_id and target is not None and not target.is_domain and target.domain_id != role.domain_id:
                 raise Refused(why=f"Role {role.id} is a domain-specific role of another domain than its project.")
             if await self.store.add(assignment):
                 await self.core.generations.raise_()
