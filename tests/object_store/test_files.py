@@ -1,6 +1,7 @@
 """The contract of wherever objects are kept: on a disk and in memory alike."""
 
 import itertools
+import os
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,24 @@ def test_devices_with_other_fragments_of_the_same_objects_compare_alike(files):
     assert hashes.of_index(mine, 1) == hashes.of_index(theirs, 4) != hashes.of_index(theirs, 1) == hashes.of_index(mine, 4)
     files.update(1, HASH, T[2], {"x-object-meta-a": "1"})
     assert hashes.of_index(files.hashes(1)[HASH[-3:]], 1) != hashes.of_index(theirs, 4)
+
+
+def test_blocks_of_a_body_are_given_back_later_but_its_name_is_gone_at_once(tmp_path):
+    later = []
+    files = DiskFiles(tmp_path, "objects", run=None, fsync=False, later=lambda *work: later.append(work))
+    put(files, T[1], b"old")
+    put(files, T[2], b"new")
+    assert os.listdir(files.folder(1, HASH)) == [f"{T[2]}.data"] and read(files)[1] == b"new"
+    [(close, fd)] = later
+    assert os.fstat(fd).st_nlink == 0 and os.fstat(fd).st_size == 3
+    close(fd)
+    writer = files.create(1, HASH, 4)
+    writer.write(b"body")
+    writer.abort()
+    writer.abort()
+    (close, fd), = later[1:]
+    assert os.fstat(fd).st_nlink == 0
+    close(fd)
 
 
 WHOLE = [f"{t}.{kind}" for t in T[:5] for kind in ("data", "ts", "meta")] + [f"{T[3]}~{T[2]}.meta"]

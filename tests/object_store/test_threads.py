@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pileus.object_store.storage.threads import Threads
+from pileus.object_store.storage.threads import Lane, Threads
 
 
 @pytest.mark.realtime
@@ -59,3 +59,60 @@ async def test_without_threads_it_is_done_at_once():
     assert await threads.run(threading.current_thread) is threading.main_thread()
     with pytest.raises(ZeroDivisionError):
         await threads.run(lambda: 1 // 0)
+
+
+@pytest.mark.realtime
+async def test_a_lane_keeps_the_order_and_another_one_goes_on_beside_it():
+    threads, both, did = Threads("device", 2), threading.Barrier(2), []
+    lanes = Lane(threads), Lane(threads)
+
+    def work(lane, number):
+        if number == 0:
+            both.wait(5)                    # two lanes at a time, or it breaks
+        did.append((lane, number))
+        return number
+
+    waiting = [lane.run(work, name, number) for number in range(50) for name, lane in enumerate(lanes)]
+    assert await asyncio.gather(*waiting) == [number for number in range(50) for _ in lanes]
+    for name in range(2):
+        assert [number for lane, number in did if lane == name] == list(range(50))
+    with pytest.raises(ZeroDivisionError):
+        await lanes[0].run(lambda: 1 // 0)
+    assert await lanes[0].run(work, 0, 50) == 50
+    threads.close()
+
+
+@pytest.mark.realtime
+async def test_a_lane_with_much_to_do_lets_others_have_the_thread():
+    threads, gate, did = Threads("device", 1), threading.Event(), []
+    lane = Lane(threads)
+    first = lane.run(gate.wait, 5)
+    many = [lane.run(did.append, number) for number in range(3)]
+    other = threads.run(did.append, "other")
+    assert not threads.wanted or not first.done()
+    gate.set()
+    await asyncio.gather(*many, other)
+    assert did == ["other", 0, 1, 2]
+    threads.close()
+
+
+@pytest.mark.realtime
+async def test_what_waits_in_a_lane_is_cancelled_when_the_threads_are_closed():
+    threads, begun, gate, did = Threads("device", 1), threading.Event(), threading.Event(), []
+
+    def hold():
+        begun.set()
+        gate.wait(5)
+
+    lane, other = Lane(threads), Lane(threads)
+    running, waiting, behind = lane.run(hold), lane.run(did.append, "waiting"), other.run(did.append, "behind")
+    threads.later(did.append, "later")
+    begun.wait(5)
+    threads.close()
+    gate.set()
+    await running
+    await asyncio.wait([waiting, behind], timeout=5)
+    assert waiting.cancelled() and behind.cancelled()
+    assert did == ["later"]                 # nobody waits for it: it is done all the same
+    threads.later(did.append, "at once")
+    assert did == ["later", "at once"]

@@ -48,7 +48,8 @@ class Disks:
         self.home = DiskHome()
 
     def files(self, device: str, policy: StoragePolicy, reclaim_before: Callable[[], str], next_power: Callable[[], int | None]) -> Files:
-        return DiskFiles(self.devices.path(device), policy.folder, run=self.devices.threads_of(device).run, fsync=self.fsync,
+        threads = self.devices.threads_of(device)
+        return DiskFiles(self.devices.path(device), policy.folder, run=threads.run, later=threads.later, fsync=self.fsync,
                          reclaim_before=reclaim_before, next_power=next_power)
 
     def pendings(self, device: str) -> Pendings:

@@ -10,20 +10,22 @@ locks of its own and their states copied, would be a tenth of what a small GET c
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-#: The loop and the future that wait, and the work; None ends a thread.
-Job = tuple[asyncio.AbstractEventLoop, asyncio.Future, Callable[..., Any], tuple] | None
+#: The loop and the future that wait, if anybody does, and the work; None ends a thread.
+Job = tuple[asyncio.AbstractEventLoop | None, asyncio.Future | None, Callable[..., Any], tuple]
 
 
 class Threads:
     def __init__(self, name: str, count: int):
         self.name, self.count, self.started, self.closed = name, count, 0, False
-        self.jobs: SimpleQueue[Job] = SimpleQueue()
+        self.jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self.busy: set[str] = set()         # the threads that are at something
 
     def run(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """The result of a blocking function, begun at once, whenever it is awaited. Raises RuntimeError after `close`."""
@@ -38,31 +40,91 @@ class Threads:
         if self.started < self.count:
             self.started += 1
             # A process that ends without `close` is not held up by them: what they were about is not acknowledged.
-            Thread(target=_work, args=(self.jobs,), name=f"{self.name}-{self.started}", daemon=True).start()
+            name = f"{self.name}-{self.started}"
+            Thread(target=_work, args=(self.jobs, self.busy, name), name=name, daemon=True).start()
         return future
 
+    def later(self, function: Callable[..., Any], *args: Any) -> None:
+        """Have something done that nobody waits for, and that does not fail. May be called in any thread."""
+        if self.closed or not self.started:
+            function(*args)
+        else:
+            self.jobs.put((None, None, function, args))
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is work that waits because all threads are at something."""
+        return len(self.busy) >= self.count and not self.jobs.empty()
+
     def close(self) -> None:
-        """Begin nothing more."""
+        """Begin nothing more that somebody waits for."""
         self.closed = True
         try:
             while (job := self.jobs.get_nowait()) is not None:
-                job[1].cancel()
+                if job[1] is not None:
+                    job[1].cancel()
+                else:
+                    job[2](*job[3])
         except Empty:
             pass
         for _ in range(self.started):
             self.jobs.put(None)
 
 
-def _work(jobs: SimpleQueue[Job]) -> None:
+class Lane:
+    """Work that is done in its order, one after another, by whichever thread is free.
+
+    A thread goes on with it as long as there is more and nothing else waits for a thread; whoever has much to do holds up nobody."""
+
+    def __init__(self, threads: Threads):
+        self.threads = threads
+        self.waiting: deque[Job] = deque()
+        self.turn: asyncio.Future[None] | None = None
+
+    def run(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """The result of a blocking function. Raises RuntimeError after the threads' `close`."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self.waiting.append((loop, future, function, args))
+        if self.turn is None:
+            self._begin()
+        return future
+
+    def _begin(self) -> None:
+        self.turn = self.threads.run(self._work)
+        self.turn.add_done_callback(self._ended)
+
+    def _ended(self, turn: asyncio.Future[None]) -> None:
+        self.turn = None
+        if turn.cancelled() or self.threads.closed:
+            while self.waiting:
+                self.waiting.popleft()[1].cancel()  # type: ignore[union-attr]
+        elif self.waiting:                  # it came when the thread had just seen that there is no more, or others want the thread
+            self._begin()
+
+    def _work(self) -> None:
+        while self.waiting:
+            _do(*self.waiting.popleft())
+            if self.threads.wanted:
+                break
+
+
+def _work(jobs: SimpleQueue[Job | None], busy: set[str], name: str) -> None:
     while (job := jobs.get()) is not None:
-        loop, future, function, args = job
-        if not future.cancelled():
-            try:
-                loop.call_soon_threadsafe(_settle, future, *_done(function, args))
-            except RuntimeError:
-                pass                        # the loop is closed: nobody waits any more
-        # Whoever waits for the next job holds nothing of the last: it may be files.
-        del job, loop, future, function, args
+        busy.add(name)
+        _do(*job)
+        del job                             # whoever waits for the next job holds nothing of the last: it may be files
+        busy.discard(name)
+
+
+def _do(loop: asyncio.AbstractEventLoop | None, future: asyncio.Future | None, function: Callable[..., Any], args: tuple) -> None:
+    if loop is None or future is None:
+        function(*args)
+    elif not future.cancelled():
+        try:
+            loop.call_soon_threadsafe(_settle, future, *_done(function, args))
+        except RuntimeError:
+            pass                            # the loop is closed: nobody waits any more
 
 
 def _done(function: Callable[..., T], args: tuple) -> tuple[T | None, BaseException | None]:

@@ -22,21 +22,26 @@ from pileus.object_store.wire.body import FileBody
 log = Log("pileus.object_store.diskfile")
 
 #: Of a long body so much at a time is sent on its way to the disk.
-WRITE_BEHIND = 8 << 20
+WRITE_BEHIND = 2 << 20
 #: What a POST does not replace: it belongs to the body.
 OF_THE_BODY = ("name", "content-length", "etag", "x-timestamp")
 
 
+def _now(function: Callable[..., Any], *args: Any) -> None:
+    function(*args)
+
+
 class DiskFiles:
-    """`root`: the device's folder; `place`: that of the policy in it; `run`: how reading is done in threads.
+    """`root`: the device's folder; `place`: that of the policy in it; `run`: how reading is done in threads; `later`: how what nobody
+    waits for is done.
 
     `reclaim_before`: tombstones from before this are forgotten. `next_power`: while the partitions of the ring are being doubled, their
     power of two: files have a second name then, where they will be looked for."""
 
-    def __init__(self, root: Path, place: str, *, run: Callable[..., Any], fsync: bool = True,
+    def __init__(self, root: Path, place: str, *, run: Callable[..., Any], fsync: bool = True, later: Callable[..., Any] = _now,
                  reclaim_before: Callable[[], str] = lambda: "", next_power: Callable[[], int | None] = lambda: None):
         self.reclaim_before, self.next_power = reclaim_before, next_power
-        self.root, self.place, self.run, self.fsync = root, f"{root}/{place}", run, fsync
+        self.root, self.place, self.run, self.later, self.fsync = root, f"{root}/{place}", run, later, fsync
         self.temporary = root / "tmp"
 
     def folder(self, part: int, hash: str) -> str:
@@ -230,10 +235,19 @@ class DiskFiles:
         history = self.history(part, hash, reclaim_before)
         for name in history.obsolete:
             try:
-                os.unlink(f"{where}/{name}")
+                self._drop(f"{where}/{name}")
             except FileNotFoundError:
                 pass
         return history
+
+    def _drop(self, path: str) -> None:
+        """Take a file its name. A body's blocks are given back later: for a long one that may take as long as it took to write it."""
+        held = os.open(path, os.O_PATH) if path.endswith(".data") else None
+        try:
+            os.unlink(path)
+        finally:
+            if held is not None:
+                self.later(os.close, held)
 
     # ---- for replication ---------------------------------------------------------------------------------------------
     def partitions(self) -> list[int]:
@@ -374,12 +388,16 @@ class FileWriter:
                 os.ftruncate(self.fd, self.size)
             self.files.link(self.part, self.hash, self.fd, name, metadata)
         finally:
-            self.abort()
+            fd, self.fd = self.fd, -1
+            os.close(fd)
 
     def abort(self) -> None:
         if self.fd >= 0:
             fd, self.fd = self.fd, -1
-            os.close(fd)
+            self.files.later(os.close, fd)      # all its blocks are given back
+
+    def __del__(self) -> None:
+        self.abort()
 
 
 def made(path: str) -> list[str]:

@@ -9,12 +9,13 @@
 from __future__ import annotations
 
 import os
-from hashlib import md5
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pileus.object_store.storage.object.files import Files, Writer
+from pileus.object_store.storage.object.files import Files
+from pileus.object_store.storage.object.intake import Intake
 from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
@@ -56,22 +57,16 @@ async def receive(server: ObjectServer, req: Request) -> Response:
     if not name.endswith(".data"):
         await run(files.store_file, part, hash, name, None, metadata)
         return plain(201)
-    writer: Writer = await run(files.create, part, hash, req.length)
+    intake = Intake(server.devices.threads_of(device), partial(files.create, part, hash, req.length))
     try:
-        digest, size = md5(usedforsecurity=False), 0
-        if req.body is not None:
-            async for chunk in req.body:
-                size += len(chunk)
-                await run(_take, writer, digest, chunk)
+        await intake.run(intake.open)
+        size = await intake.read(req.body, None)
+        writer = await intake.run(intake.settle)
         # A fragment that was rebuilt on its way has no hash yet.
-        if str(size) != metadata.get("content-length") or digest.hexdigest() != metadata.setdefault("etag", digest.hexdigest()):
+        etag = intake.digest.hexdigest()
+        if str(size) != metadata.get("content-length") or etag != metadata.setdefault("etag", etag):
             return plain(422)
-        await run(files.store_file, part, hash, name, writer, metadata)
+        await intake.run(files.store_file, part, hash, name, writer, metadata)
     finally:
-        writer.abort()
+        await intake.abort()
     return plain(201)
-
-
-def _take(writer: Writer, digest, chunk: bytes) -> None:
-    digest.update(chunk)
-    writer.write(chunk)
