@@ -11,6 +11,11 @@ from pileus.object_store.model.names import RESERVED
 from pileus.object_store.wire.message import Request, Stop, is_true
 from pileus.object_store.wire.status import plain
 
+#: Headers besides metadata that are kept as they come.
+KEPT = frozenset({"content-type", "content-encoding", "content-disposition", "content-language", "cache-control", "expires",
+                  "x-robots-tag", "x-object-manifest", "x-container-read", "x-container-write", "x-container-sync-key",
+                  "x-container-sync-to"})
+
 
 def size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
@@ -40,6 +45,8 @@ def check_metadata(req: Request, kind: str, limits: Limits) -> None:
     for name, value in req.headers.items():
         if size(value) > limits.max_header_size:
             raise Stop(plain(400, f"Header value too long: {name[:limits.max_meta_name_length]}"))
+        if not is_text(value) and (name in KEPT or "-sysmeta-" in name):
+            raise Stop(plain(400, f"{name} must be valid UTF-8"))
         if not name.startswith(prefix):
             continue
         short = name[len(prefix):]

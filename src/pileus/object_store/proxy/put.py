@@ -64,8 +64,6 @@ def check(proxy: Proxy, req: Request) -> None:
     constraints.check_metadata(req, "object", limits)
     constraints.settle_type(req)
     expiry.settle(proxy, req)
-    if not constraints.is_text(req.header("content-type")):
-        raise Stop(plain(400, "Please specify Content-Type in UTF-8"))
 
 
 async def _to_one(proxy: Proxy, req: Request, place: Place, nodes: Nodes, headers: Mapping[str, str]) -> Response:

@@ -75,7 +75,7 @@ def parse(body: bytes, root: str) -> Node:
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = reader.refuse
     try:
         parser.Parse(body, True)
-    except ExpatError as problem:
+    except (ExpatError, LookupError) as problem:    # LookupError: an encoding that nobody knows
         raise ValueError(str(problem)) from None
     if reader.root is None or reader.root.name != root:
         raise ValueError(f"not a document of {root}")

@@ -60,4 +60,4 @@ def plain(status: int, text: str | None = None, headers: Mapping[str, str] | Non
         return Response(status, {"content-type": "text/html; charset=UTF-8", **(headers or {})}, page.encode())
     if text is None:
         return Response(status, {"content-type": "text/html; charset=UTF-8", **(headers or {})})
-    return Response(status, {"content-type": "text/plain; charset=UTF-8", **(headers or {})}, text.encode())
+    return Response(status, {"content-type": "text/plain; charset=UTF-8", **(headers or {})}, text.encode("utf-8", "replace"))

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from pileus.object_store.pipeline.segments import Segment
-from pileus.object_store.wire import ranges
+from pileus.object_store.wire import json, ranges
 
 KEYS = {"path", "etag", "size_bytes", "range"}
 
@@ -52,8 +52,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def parse(body: bytes, own_path: str) -> tuple[list[Wanted], list[str]]:
     """The segments and what is wrong with them. Raises ValueError when it is no manifest at all."""
     try:
-        listed = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        listed = json.parse(body)
+    except ValueError:
         raise ValueError("Manifest must be valid JSON.\n") from None
     if not isinstance(listed, list):
         raise ValueError("Manifest must be a list.\n")

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from pileus.object_store.wire import json
+
 HEADER, KEPT = "x-account-access-control", "x-account-sysmeta-core-access-control"
 KINDS = ("admin", "read-write", "read-only")
 
@@ -17,8 +19,8 @@ def parse(text: str) -> dict[str, list[str]]:
     if not text:
         return {}
     try:
-        said: Any = msgspec.json.decode(text.encode("utf-8", "surrogateescape"))
-    except (msgspec.DecodeError, UnicodeError):
+        said: Any = json.parse(text.encode("utf-8", "surrogateescape"))
+    except ValueError:
         said = None
     if not isinstance(said, dict):
         raise ValueError(f"Syntax error in input ({text!r})")

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+
+from pileus.object_store.wire import json
 
 #: Fields that a policy need not name.
 UNNAMED = ("policy", "x-amz-signature", "signature", "awsaccesskeyid", "file", "bucket")
@@ -41,8 +42,8 @@ class FormPolicy(msgspec.Struct, frozen=True, kw_only=True):
 def read(text: str) -> FormPolicy:
     """Raises ValueError with what is wrong."""
     try:
-        found = msgspec.json.decode(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError, msgspec.DecodeError):
+        found = json.parse(base64.b64decode(text, validate=True))
+    except ValueError:
         raise ValueError("Invalid Policy: Invalid JSON.") from None
     if not isinstance(found, dict) or not isinstance(found.get("expiration"), str) or not isinstance(found.get("conditions"), list):
         raise ValueError("Invalid Policy: Expecting expiration and conditions.")
@@ -53,7 +54,7 @@ def read(text: str) -> FormPolicy:
     for condition in found["conditions"]:
         kind, name, value = _condition(condition)
         if kind == "content-length-range":
-            least, most = int(name), int(value)
+            least, most = int(str(name)), int(str(value))
         else:
             (equal if kind == "eq" else begin).append((str(name).removeprefix("$").lower(), str(value)))
     return FormPolicy(expires=expires.replace(tzinfo=UTC) if expires.tzinfo is None else expires, equal=tuple(equal), begin=tuple(begin),

@@ -6,9 +6,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-import msgspec
-
 from pileus.object_store.s3.policy.model import ARN, KEYS, OPERATORS, Statement, moment
+from pileus.object_store.wire import json
 
 VERSIONS = ("2012-10-17", "2008-10-17")
 #: Statements, conditions of one, and bytes: what is looked at on each request has to be short.
@@ -20,8 +19,8 @@ def statements(document: bytes, bucket: str) -> tuple[Statement, ...]:
     if len(document) > LONGEST:
         raise ValueError("Policies must not be longer than 20480 bytes")
     try:
-        found = msgspec.json.decode(document)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = json.parse(document)
+    except ValueError:
         raise ValueError("Policies must be valid JSON and the first byte must be '{'") from None
     if not isinstance(found, dict) or found.get("Version", VERSIONS[0]) not in VERSIONS:
         raise ValueError("The policy must contain a valid version string")
