@@ -54,7 +54,7 @@ async def test_validation_says_what_the_login_said(keystone):
 async def test_scopes(keystone):
     admin = await keystone.as_()
     domain = (await admin.post(f"{V3}/domains", {"domain": {"name": "d1"}})).json["domain"]["id"]
-    user = (await keystone.identity.find_user((await keystone.auth()).json["token"]["user"]["id"])).id
+    user = (await keystone.auth()).json["token"]["user"]["id"]
     await keystone.identity.assign_role("manager", user_id=user, domain_id=domain)
 
     unscoped = (await keystone.auth(scope="unscoped")).json["token"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pileus.network.datapath.reach import reaches
 from tests.network.lab import V2, Lab, type_of
+from tests.network.reach import reaches
 
 
 @pytest.mark.parametrize("option", [

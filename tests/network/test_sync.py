@@ -7,9 +7,9 @@ import pytest
 from pileus.core.bus import HostUnreachable
 from pileus.core.errors import CloudError
 from pileus.network.datapath.base import HostNetworks, Network
-from pileus.network.datapath.reach import reaches
 from pileus.network.interface import NetworkAgent
 from tests.network.lab import V2, Lab
+from tests.network.reach import reaches
 
 
 async def told(lab, host="h1"):

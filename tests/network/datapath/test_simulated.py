@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from pileus.network.datapath.base import DatapathFailed, Group, Rule
-from pileus.network.datapath.reach import reaches
 from pileus.network.datapath.simulated import Simulated
 from tests.network.datapath import states
 from tests.network.datapath.contract import CHECKS, Host
+from tests.network.reach import reaches
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ import msgspec
 
 UNLIMITED = -1
 
-#: Limits that compute enforces; their defaults are the options of [compute.quota].
-ENFORCED = ("instances", "cores", "ram", "key_pairs", "server_groups", "server_group_members", "metadata_items")
 #: Limits that only older microversions know, with what they are unless an administrator set them.
 LEGACY = {
     "injected_files": 5,
@@ -19,8 +17,6 @@ LEGACY = {
     "security_groups": UNLIMITED,
     "security_group_rules": UNLIMITED,
 }
-#: Limits that may differ between the users of a project.
-PER_USER = frozenset({"instances", "cores", "ram", "key_pairs", "server_groups"})
 
 #: The quota class whose limits are everybody's defaults.
 DEFAULT_CLASS = "default"

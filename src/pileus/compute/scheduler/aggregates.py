@@ -26,14 +26,6 @@ def in_zone(hosts: Hosts, zone: str) -> np.ndarray:
     return (mask | ~named) & hosts.present if zone == hosts.limits.default_availability_zone else mask
 
 
-def zone_of(hosts: Hosts, host: str) -> str:
-    """The availability zone of one host, by the same rule."""
-    for aggregate in hosts.aggregates.values():
-        if host in aggregate.hosts and "availability_zone" in aggregate.metadata:
-            return min(aggregate.metadata["availability_zone"])
-    return hosts.limits.default_availability_zone
-
-
 def least(hosts: Hosts, key: str, otherwise: np.ndarray | float) -> np.ndarray:
     """The smallest number that the aggregates of each host have under `key`; what is no number is passed over."""
     found = np.full(len(hosts.rows), np.inf)

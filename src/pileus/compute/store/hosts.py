@@ -46,9 +46,6 @@ class Hosts:
     async def find(self, host: str) -> Host | None:
         return await self.db.one(Host, sa.select(hosts).where(hosts.c.host == host))
 
-    async def find_service(self, service_id: str) -> Host | None:
-        return await self.db.one(Host, sa.select(hosts).where(hosts.c.service_id == service_id))
-
     async def next_generation(self) -> int:
         return await generations.next_of(self.db, NAME)
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from pileus.compute.model.quota import DEFAULT_CLASS, Limit
 from pileus.compute.store import generations
-from pileus.compute.store.tables import keypairs, quotas, server_group_members, server_groups, servers
+from pileus.compute.store.tables import keypairs, quotas, server_groups, servers
 from pileus.core.db import Database, Duplicate
 
 
@@ -68,11 +68,6 @@ class Quotas:
         if user_id is not None:
             mine = sa.and_(mine, server_groups.c.user_id == user_id)
         return await self.db.scalar(sa.select(sa.func.count()).select_from(server_groups).where(mine))
-
-    async def count_members(self, group_id: str) -> int:
-        return await self.db.scalar(
-            sa.select(sa.func.count()).select_from(server_group_members).where(server_group_members.c.group_id == group_id)
-        )
 
     async def count_keypairs(self, user_id: str) -> int:
         return await self.db.scalar(sa.select(sa.func.count()).select_from(keypairs).where(keypairs.c.user_id == user_id))

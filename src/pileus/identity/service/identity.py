@@ -191,12 +191,6 @@ class Identity:
             raise NotByAccessRules()
 
     # ---- what there is -----------------------------------------------------------------------------------------------
-    async def find_project(self, id: str) -> Project | None:
-        return await self.projects.find(id)
-
-    async def find_user(self, id: str) -> User | None:
-        return await self.users.find(id)
-
     async def catalog(self, project_id: str | None = None, user_id: str | None = None) -> Any:
         """The service catalog, ready to be encoded as JSON."""
         return await self.services.shown(project_id=project_id, user_id=user_id)

@@ -128,17 +128,11 @@ class Addresses:
     async def remove(self, network_id: str, ip: str) -> None:
         await self.db.delete(addresses, network_id=network_id, ip=ip)
 
-    async def remove_of_port(self, port_id: str) -> None:
-        await self.db.execute(addresses.delete().where(addresses.c.port_id == port_id))
-
     async def find(self, network_id: str, ip: str) -> Address | None:
         return await self.db.one(Address, sa.select(addresses).where(addresses.c.network_id == network_id, addresses.c.ip == ip))
 
     async def of_subnet(self, subnet_id: str) -> list[Address]:
         return await self.db.all(Address, sa.select(addresses).where(addresses.c.subnet_id == subnet_id))
-
-    async def of_subnets(self, subnet_ids: Sequence[str]) -> list[Address]:
-        return await self.db.all(Address, sa.select(addresses).where(addresses.c.subnet_id.in_(subnet_ids)))
 
     async def reorder(self, port_id: str, ips: Sequence[str]) -> None:
         """Show the port's addresses in this order."""

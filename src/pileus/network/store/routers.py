@@ -72,9 +72,6 @@ class Routers(Store[Router]):
         """The ports of its interfaces, with their addresses."""
         return await Ports(self.db).whole(ports.c.device_id == router_id, ports.c.kind == Kind.INTERFACE)
 
-    async def of_device(self, router_id: str) -> Router | None:
-        return await self.find(router_id)
-
 
 class FloatingIPs(Store[FloatingIP]):
     table, kind = floating_ips, FloatingIP

@@ -14,8 +14,6 @@ from functools import lru_cache
 from pileus.core.clock import Clock
 
 FORM = re.compile(r"[0-9]{10}\.[0-9]{5}(_[0-9a-f]{16})?")
-#: Hundred-thousandths of a second: two events of one proxy are never closer.
-STEP = 1e-5
 EPOCH = datetime(1970, 1, 1)
 #: How the minutes of a day are written: a listing has ten thousand times.
 MINUTES = tuple(f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440))

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta
 
-from pileus.core.errors import Invalid, NotFound
+from pileus.core.errors import Invalid
 from pileus.core.http import Reply, Request
 from pileus.core.http.microversion import Version
 from pileus.placement.api.words import validating
@@ -178,11 +178,3 @@ async def check_names(req: Request, traits: AbstractSet[str], classes: AbstractS
     for name in sorted(classes):
         if not await req.services.placement.class_exists(name):
             raise Invalid(f"Invalid resource class in resources parameter: No such resource class {name}.")
-
-
-def path_uuid(text: str, what: str) -> str:
-    """A UUID of the path. Raises NotFound: nothing can be there."""
-    try:
-        return str(uuid.UUID(text))
-    except ValueError as problem:
-        raise NotFound(f"No {what} with uuid {text} found") from problem

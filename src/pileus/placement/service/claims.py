@@ -17,7 +17,7 @@ TRIES = 5
 class Claims:
     def __init__(self, kit: Kit):
         self.kit = kit
-        self._claims, self._stocks, self._providers = store.Claims(kit.db), store.Stocks(kit.db), store.Providers(kit.db)
+        self._claims, self._stocks = store.Claims(kit.db), store.Stocks(kit.db)
         self._classes = store.Names.classes(kit.db)
 
     async def claim(self, consumer_id: str, amounts: Amounts, *, project_id: str, user_id: str, consumer_type: str | None = "INSTANCE",

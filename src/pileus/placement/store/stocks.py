@@ -41,9 +41,6 @@ class Stocks:
         unused = INVENTORIES.delete().where(I.provider_id == provider_id, I.resource_class == resource_class, I.used == 0)
         return bool(await self.db.execute(unused))
 
-    async def names_class(self, resource_class: str) -> bool:
-        return await self.db.scalar(sa.select(I.provider_id).where(I.resource_class == resource_class).limit(1)) is not None
-
 
 def amounts(inventory: Inventory) -> dict:
     """Only what an Inventory says, also when it is a Stock."""

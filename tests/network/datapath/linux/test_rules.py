@@ -17,11 +17,11 @@ from pileus.network.datapath.linux import rule, ruleset, spoof
 from pileus.network.datapath.linux.layout import plan
 from pileus.network.datapath.linux.model import Options
 from pileus.network.datapath.linux.ruleset import Rules
-from pileus.network.datapath.reach import reaches
 from tests.network.datapath import states
 from tests.network.datapath.linux import wild
 from tests.network.datapath.linux.lab import Lab, needs_root, run
 from tests.network.datapath.linux.test_routers import EXTERNAL
+from tests.network.reach import reaches
 
 OPTIONS = Options(tag="one", external_address={"br-ex": "172.24.4.1/24"}, underlay="192.0.2.1")
 

@@ -10,12 +10,8 @@ from __future__ import annotations
 import hashlib
 import re
 
-#: As long as Linux lets the name of a device be, less one for the end of the string.
-LONGEST = 15
 ID = 11                                     # how much of a UUID goes into a device's name
 TAG = re.compile(r"[a-z][a-z0-9]{0,19}")
-SAFE_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-SAFE_DEVICE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,14}")
 
 DHCP, ROUTER = "qdhcp-", "qrouter-"         # namespaces, followed by the network's or the router's id
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pileus.object_store.storage.database.server import DatabaseServer
 
 DO = "x-backend-replicate"
-#: Bytes of JSON that are taken at a time.
-MOST = 1 << 26
 ROWS = 1000
 
 
