@@ -6,7 +6,7 @@ import asyncio
 import pytest
 
 from pileus.identity.config import IdentityConfig
-from pileus.identity.model import NewPassword
+from pileus.identity.model import NewPassword, NewProject
 from pileus.identity.service import Identity
 from tests.harness import Caller
 from tests.identity.booted import V3, booted
@@ -104,7 +104,7 @@ async def test_roles_through_groups_inheritance_and_implication_follow_every_cha
     admin, identity = await keystone.as_(), keystone.identity
     user = (await identity.create_user("ann", "ann")).id
     top = (await identity.create_project("top")).id
-    low = (await identity.projects.create(name="low", domain_id="default", parent_id=top)).id
+    low = (await identity.projects.create(NewProject(name="low"), domain_id="default", parent_id=top)).id
     group = (await admin.post(f"{V3}/groups", {"group": {"name": "g"}})).json["group"]["id"]
     role, extra = [(await admin.post(f"{V3}/roles", {"role": {"name": n}})).json["role"]["id"] for n in ("Auditor", "clerk")]
     await admin.put(f"{V3}/groups/{group}/users/{user}")

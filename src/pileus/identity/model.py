@@ -40,6 +40,18 @@ class Project(Record, frozen=True, kw_only=True):
         return bool(self.options.get("immutable"))
 
 
+class NewProject(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of a project, or a domain, that is to be created. Only domains may bring their id."""
+
+    id: str | None = None
+    name: str
+    enabled: bool = True
+    description: str | None = ""
+    tags: tuple[str, ...] = ()
+    options: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+
+
 class User(Record, frozen=True, kw_only=True):
     name: str
     domain_id: str

@@ -12,7 +12,7 @@ from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Description, Name64, Options, Tags, changes, parse, required, unique
 from pileus.identity.api.views import asked, filters, links, listing
-from pileus.identity.model import Project
+from pileus.identity.model import NewProject, Project
 from pileus.identity.store.base import Filter
 
 
@@ -46,7 +46,7 @@ async def create_domain(req: Request, body: DomainBody) -> dict[str, Any]:
     known, extra = parse(DomainFields, body.domain)
     required(known.name, "name")
     values = changes(known, extra)
-    created = await req.services.identity.projects.create_domain(id=values.pop("explicit_domain_id", None), **values)
+    created = await req.services.identity.projects.create_domain(NewProject(id=values.pop("explicit_domain_id", None), **values))
     return {"domain": show_domain(req, created)}
 
 

@@ -13,7 +13,7 @@ from pileus.core.http import Request, Route
 from pileus.identity.api import targets
 from pileus.identity.api.bodies import Description, Id, Name64, Options, Tags, changes, parse, required, unique
 from pileus.identity.api.views import asked, domain_or_own, filters, links, listing, own_domain, truth
-from pileus.identity.model import Project
+from pileus.identity.model import NewProject, Project
 from pileus.identity.store.base import Filter
 
 
@@ -53,20 +53,16 @@ async def create_project(req: Request, body: ProjectBody) -> dict[str, Any]:
     known, extra = parse(ProjectFields, body.project)
     required(known.name, "name")
     identity = req.services.identity
+    new = NewProject(**changes(known, extra, "is_domain", "domain_id", "parent_id"))
     if known.is_domain is True:
         if known.parent_id or known.domain_id:
             raise Invalid("Only root projects are allowed to act as domains.")
         req.enforce("identity:create_project", targets.in_domain(None))
-        return {
-            "project": show_project(
-                req, await identity.projects.create_domain(**changes(known, extra, "is_domain", "domain_id", "parent_id"))
-            )
-        }
+        return {"project": show_project(req, await identity.projects.create_domain(new))}
     parent = known.parent_id or None
     domain_id = await identity.projects.place(domain_or_own(req, known.domain_id or None), parent)
     req.enforce("identity:create_project", targets.in_domain(domain_id))
-    values = changes(known, extra, "is_domain", "domain_id", "parent_id")
-    return {"project": show_project(req, await identity.projects.create(domain_id=domain_id, parent_id=parent, **values))}
+    return {"project": show_project(req, await identity.projects.create(new, domain_id=domain_id, parent_id=parent))}
 
 
 async def get_project(req: Request, project_id: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pileus.identity.model import DEFAULT_DOMAIN, DEFAULT_ROLES, INTERFACES, SERVICE_ROLE
+from pileus.identity.model import DEFAULT_DOMAIN, DEFAULT_ROLES, INTERFACES, SERVICE_ROLE, NewProject
 
 if TYPE_CHECKING:
     from pileus.identity.service.identity import Identity
@@ -19,7 +19,7 @@ async def bootstrap(identity: Identity, *, admin_password: str, region: str, ser
     `services`: (type, name, url) or (type, name, url, aliases); each alias becomes a service of that type with the same URL.
     """
     if await identity.projects.find_domain(id=DEFAULT_DOMAIN) is None:
-        await identity.projects.create_domain(id=DEFAULT_DOMAIN, name="Default", description="The default domain")
+        await identity.projects.create_domain(NewProject(id=DEFAULT_DOMAIN, name="Default", description="The default domain"))
     await _roles(identity)
     project = await identity.ensure_project("admin", description="The administrators' project")
     admin = await identity.ensure_user("admin", admin_password, project_id=project.id, role="admin", generated=generated)

@@ -18,7 +18,7 @@ from pileus.identity.federation.saml_key import NAME, SamlKey
 from pileus.identity.federation.websso import WebSso
 from pileus.identity.formats import Formats
 from pileus.identity.keys import Keys
-from pileus.identity.model import DEFAULT_DOMAIN, SERVICE_ROLE, Assignment, NewPassword, Project, User
+from pileus.identity.model import DEFAULT_DOMAIN, SERVICE_ROLE, Assignment, NewPassword, NewProject, Project, User
 from pileus.identity.passwords import Passwords
 from pileus.identity.service.application_credentials import ApplicationCredentials
 from pileus.identity.service.assertions import OwnAssertions
@@ -203,7 +203,7 @@ class Identity:
         await bootstrap(self, admin_password=admin_password, region=region, services=services, generated=generated)
 
     async def create_project(self, name: str, *, domain_id: str = DEFAULT_DOMAIN, **more: Any) -> Project:
-        return await self.projects.create(name=name, domain_id=domain_id, **more)
+        return await self.projects.create(NewProject(name=name, **more), domain_id=domain_id)
 
     async def create_user(self, name: str, password: str | None = None, *, domain_id: str = DEFAULT_DOMAIN, **more: Any) -> User:
         given = NewPassword(text=password) if password is not None else None

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import asdict
+
 from pileus.core.errors import Invalid
 from pileus.identity.errors import DomainNotFound, Immutable, Refused, TagNotFound
-from pileus.identity.model import DEFAULT_DOMAIN, Project
+from pileus.identity.model import DEFAULT_DOMAIN, NewProject, Project
 from pileus.identity.service.core import Core, clean_name
 from pileus.identity.store.base import Filter
 
@@ -60,33 +62,11 @@ class Projects:
             raise Invalid(f"Could not find domain: {domain_id}.")
         return domain_id
 
-    async def create(
-        self,
-        *,
-        name: str,
-        domain_id: str,
-        parent_id: str | None = None,
-        enabled: bool = True,
-        description: str | None = "",
-        tags: tuple[str, ...] = (),
-        options: dict | None = None,
-        extra: dict | None = None,
-        id: str | None = None,
-    ) -> Project:
+    async def create(self, new: NewProject, *, domain_id: str, parent_id: str | None = None) -> Project:
         """A project in a domain, at its top or below a parent."""
         async with self.db.transaction():
             domain_id = await self.place(domain_id, parent_id)
-            project = Project(
-                id=id or self.core.ids.hex(),
-                name=clean_name(name),
-                domain_id=domain_id,
-                parent_id=parent_id or domain_id,
-                enabled=enabled,
-                description=description,
-                tags=tags,
-                options=options or {},
-                extra=extra or {},
-            )
+            project = self._made(new, domain_id=domain_id, parent_id=parent_id or domain_id)
             # Locked, so that the parent is not deleted meanwhile.
             await self.store.get(project.parent_id or domain_id, lock=True)
             above = [await self.get_domain(domain_id), *await self.store.ancestors(project)]
@@ -98,27 +78,8 @@ class Projects:
             await self.store.add(project)
         return project
 
-    async def create_domain(
-        self,
-        *,
-        name: str,
-        enabled: bool = True,
-        description: str | None = "",
-        tags: tuple[str, ...] = (),
-        options: dict | None = None,
-        extra: dict | None = None,
-        id: str | None = None,
-    ) -> Project:
-        domain = Project(
-            id=id or self.core.ids.hex(),
-            name=clean_name(name),
-            is_domain=True,
-            enabled=enabled,
-            description=description,
-            tags=tags,
-            options=options or {},
-            extra=extra or {},
-        )
+    async def create_domain(self, new: NewProject) -> Project:
+        domain = self._made(new, is_domain=True)
         await self.store.add(domain)
         return domain
 
@@ -191,6 +152,9 @@ class Projects:
             if tag not in project.tags:
                 raise TagNotFound(tag=tag)
             await self.update(id, {"tags": tuple(t for t in project.tags if t != tag)})
+
+    def _made(self, new: NewProject, **place: Any) -> Project:
+        return Project(**asdict(new) | {"id": new.id or self.core.ids.hex(), "name": clean_name(new.name)}, **place)
 
     def _refuse_moves(self, project: Project, values: dict[str, Any]) -> None:
         check_mutable(project, "domain" if project.is_domain else "project", values)
