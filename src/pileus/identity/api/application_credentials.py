@@ -16,7 +16,7 @@ from pileus.identity.api.moments import moment
 from pileus.identity.api.views import BASE, listing
 from pileus.identity.errors import Refused
 from pileus.identity.model import AccessRule, ApplicationCredential, Role
-from pileus.identity.service.application_credentials import RuleWanted
+from pileus.identity.service.application_credentials import CredentialWanted, RuleWanted
 from pileus.identity.service.delegation import in_person
 
 
@@ -63,8 +63,7 @@ async def create_application_credential(req: Request, user_id: str, body: Creden
     known, _ = parse(CredentialFields, body.application_credential)
     if any(r.id is None and r.name is None for r in known.roles or ()):
         raise Invalid("Expecting to find the id or the name of each role.")
-    created, secret = await req.services.identity.application_credentials.create(
-        req.who,
+    created, secret = await req.services.identity.application_credentials.create(req.who, CredentialWanted(
         name=known.name,
         description=known.description,
         secret=known.secret,
@@ -72,7 +71,7 @@ async def create_application_credential(req: Request, user_id: str, body: Creden
         roles=[(r.id, r.name) for r in known.roles] if known.roles else None,
         unrestricted=bool(known.unrestricted),
         access_rules=[_wanted(r) for r in known.access_rules] if known.access_rules is not None else None,
-    )
+    ))
     shown = await show_credential(req, created)
     return {"application_credential": shown | {"secret": secret}}
 

@@ -34,6 +34,18 @@ class RuleWanted(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
 
 
+class CredentialWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a new one. `roles`: (id, name) of each, None for all. Without a secret, one is made that nobody can guess."""
+
+    name: str
+    description: str | None = None
+    secret: str | None = None
+    expires_at: datetime | None = None
+    roles: list[tuple[str | None, str | None]] | None = None
+    unrestricted: bool = False
+    access_rules: list[RuleWanted] | None = None
+
+
 class ApplicationCredentials:
     def __init__(self, core: Core, passwords: Passwords, assignments: Assignments):
         self.core, self.db, self.passwords, self.assignments = core, core.db, passwords, assignments
@@ -49,49 +61,30 @@ class ApplicationCredentials:
     async def of_user(self, user_id: str, name: str | None = None) -> list[ApplicationCredential]:
         return await self.store.of_user(user_id, name)
 
-    async def create(
-        self,
-        who: Context,
-        *,
-        name: str,
-        roles: list[tuple[str | None, str | None]] | None = None,
-        secret: str | None = None,
-        description: str | None = None,
-        expires_at: datetime | None = None,
-        unrestricted: bool = False,
-        access_rules: list[RuleWanted] | None = None,
-    ) -> tuple[ApplicationCredential, str]:
-        """(it, its secret), for the caller's user and project, with no more roles than the caller's token has.
-
-        `roles`: (id, name) of each, None for all. Without a secret, one is made that nobody can guess.
-        """
-        if expires_at is not None and expires_at <= self.core.clock.now():
+    async def create(self, who: Context, wanted: CredentialWanted) -> tuple[ApplicationCredential, str]:
+        """(it, its secret), for the caller's user and project, with no more roles than the caller's token has."""
+        if wanted.expires_at is not None and wanted.expires_at <= self.core.clock.now():
             raise Invalid("The expiration date of an application credential must be in the future.")
-        made = secret is None
-        secret = secret if secret is not None else base64.urlsafe_b64encode(self.core.ids.secret(SECRET_OCTETS)).decode().rstrip("=")
-        hashed = await self.passwords.hash(secret, cheap=made)
+        secret = wanted.secret
+        if secret is None:
+            secret = base64.urlsafe_b64encode(self.core.ids.secret(SECRET_OCTETS)).decode().rstrip("=")
+        hashed = await self.passwords.hash(secret, cheap=wanted.secret is None)
         user_id, project_id = who.user_id or "", who.project_id or ""
         async with self.db.transaction():
             await self.core.store.users.get(user_id, lock=True)
             project = await self.core.store.projects.get(project_id, lock=True)
             held = [r for r in await self.assignments.on_project(user_id, project) if r.name.lower() in who.roles]
-            try:
-                wanted = held if roles is None else [pick(held, id, name) for id, name in roles]
-            except RoleNotFound as missing:
-                raise Invalid(f"Cannot create an application credential with an unassigned role: {missing}") from missing
-            if not wanted:
-                raise Invalid("At least one role should be specified.")
             credential = ApplicationCredential(
                 id=self.core.ids.hex(),
                 user_id=user_id,
                 project_id=project_id,
-                name=clean_name(name),
+                name=clean_name(wanted.name),
                 hash=hashed,
-                roles=tuple(dict.fromkeys(r.id for r in wanted)),
-                description=description,
-                expires_at=expires_at,
-                unrestricted=unrestricted,
-                access_rules=await self._rules(user_id, access_rules),
+                roles=_granted(held, wanted.roles),
+                description=wanted.description,
+                expires_at=wanted.expires_at,
+                unrestricted=wanted.unrestricted,
+                access_rules=await self._rules(user_id, wanted.access_rules),
             )
             await self.store.add(credential)
         return credential, secret
@@ -167,3 +160,14 @@ class ApplicationCredentials:
             return False
         held = {r.id for r in await self.assignments.on_project(credential.user_id, project)}
         return held.issuperset(credential.roles)
+
+
+def _granted(held: list[Role], wanted: list[tuple[str | None, str | None]] | None) -> tuple[str, ...]:
+    """The ids of the roles that are wanted. Raises Invalid for one that is not held, and for none at all."""
+    try:
+        granted = held if wanted is None else [pick(held, id, name) for id, name in wanted]
+    except RoleNotFound as missing:
+        raise Invalid(f"Cannot create an application credential with an unassigned role: {missing}") from missing
+    if not granted:
+        raise Invalid("At least one role should be specified.")
+    return tuple(dict.fromkeys(role.id for role in granted))
