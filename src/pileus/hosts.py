@@ -72,14 +72,15 @@ def simulated_hypervisor(place: Place) -> Hypervisor:
 def linux(place: Place) -> Datapath:
     """Bridges, namespaces and rules of this host; guests' metadata requests are handed to the control plane."""
     from pileus.compute.interface import CONTROL, MetadataAnswers
-    from pileus.network.datapath.linux import Linux
+    from pileus.network.datapath.linux import Linux, Options
     from pileus.network.metadata.server import Metadata
 
     bridge, cidr = public_network(place.config, place.state)
     gateway = f"{next(ipaddress.ip_network(cidr).hosts())}/{cidr.split('/')[1]}"
     config = place.config.network
-    return Linux(tag=tag(place.state), underlay=config.underlay or None, external_address={bridge: gateway}, resolvers=resolvers(),
-                 domain=config.dns_domain, listener=Metadata(MetadataAnswers.at(CONTROL, place.bus).answer))
+    options = Options(tag=tag(place.state), underlay=config.underlay or None, external_address={bridge: gateway}, resolvers=resolvers(),
+                      domain=config.dns_domain)
+    return Linux(options, listener=Metadata(MetadataAnswers.at(CONTROL, place.bus).answer))
 
 
 def simulated_datapath(place: Place) -> Datapath:

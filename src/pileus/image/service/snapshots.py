@@ -37,10 +37,9 @@ class Snapshots:
     def __init__(self, images: Images):
         self.images = images
 
-    async def begin(self, image_id: str, *, name: str, owner: str, disk_format: str | None, container_format: str | None = "bare",
-                    base: str | None = None, properties: dict[str, str] | None = None, min_disk: int = 0, min_ram: int = 0,
-                    visibility: str = PRIVATE, tags: list[str] | None = None) -> Image:
-        """A queued image of `owner`. It has the properties of the image `base`, if that still exists, under the given ones.
+    async def begin(self, image_id: str, *, name: str, owner: str, disk_format: str | None, base: str | None = None,
+                    properties: dict[str, str] | None = None, min_disk: int = 0, min_ram: int = 0) -> Image:
+        """A queued, private image of `owner`. It has the properties of the image `base`, if that still exists, under the given ones.
 
         Raises ImageIdTaken for an id that was somebody else's image or a deleted one, and TooMany."""
         known = await self.images.store.find(image_id, owner)
@@ -49,8 +48,8 @@ class Snapshots:
         now = self.images.kit.clock.now()
         inherited = await self._inherited(base)
         return await self.images.create(CLOUD, Image(
-            id=image_id, name=name, owner=owner, disk_format=disk_format, container_format=container_format, min_disk=min_disk,
-            min_ram=min_ram, visibility=visibility, tags=tags or [], properties=inherited | (properties or {}),
+            id=image_id, name=name, owner=owner, disk_format=disk_format, container_format="bare", min_disk=min_disk,
+            min_ram=min_ram, visibility=PRIVATE, properties=inherited | (properties or {}),
             created_at=now, updated_at=now))
 
     async def fill(self, image_id: str, data: AsyncIterator[bytes], size: int | None = None) -> Image:

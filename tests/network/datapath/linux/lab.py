@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from pileus.network.datapath.base import Port, tap_name
-from pileus.network.datapath.linux import Linux, names, netns
+from pileus.network.datapath.linux import Linux, Options, names, netns
 
 TOOLS = ("nft", "dnsmasq", "ip", "busybox", "ping")
 missing = [tool for tool in TOOLS if not shutil.which(tool)]
@@ -99,7 +99,8 @@ class Lab:
         """A driver of the cloud `tag`; the tag is made unique, other tests may run on this machine."""
         tag = self.name + tag
         self.tags.add(tag)
-        return Linux(**{"tag": tag, "run": self.run_folder, "host": self.host, "guest_link": "veth", **options})
+        layout = {name: options.pop(name) for name in Options.__struct_fields__ if name in options}
+        return Linux(Options(**{"tag": tag, "guest_link": "veth", **layout}), **{"run": self.run_folder, "host": self.host, **options})
 
     def guest(
         self, port: Port, *, address: str | None = "", gateway: bool = True, mac: str | None = None, host: str = ""

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from pileus.core.clock import Clock
 from pileus.network.datapath.base import DatapathFailed, HostNetworks
-from pileus.network.datapath.linux import Linux, claim, names, security
+from pileus.network.datapath.linux import Linux, Options, claim, names, security
 from pileus.network.datapath.linux.ruleset import Chain
 from tests.network.datapath import states
 from tests.network.datapath.linux.lab import Lab, needs_root, run
@@ -238,11 +238,11 @@ AGENT = """
 import asyncio, msgspec, sys
 from pathlib import Path
 from pileus.network.datapath.base import HostNetworks
-from pileus.network.datapath.linux import Linux
+from pileus.network.datapath.linux import Linux, Options
 
 async def go():
-    driver = Linux(tag=sys.argv[1], run=Path(sys.argv[2]), host=sys.argv[3], guest_link="veth", underlay="192.0.2.1",
-                   external_address={"br-ex": "172.24.4.1/24"})
+    options = Options(tag=sys.argv[1], guest_link="veth", underlay="192.0.2.1", external_address={"br-ex": "172.24.4.1/24"})
+    driver = Linux(options, run=Path(sys.argv[2]), host=sys.argv[3])
     await driver.start()
     print("ready", flush=True)
     for line in sys.stdin:
@@ -386,4 +386,4 @@ def test_one_agent_at_a_time(lab: Lab, monkeypatch):
 def test_the_tag_is_checked():
     for tag in ("", "A", "one two", "x" * 21, "a:b", "é"):
         with pytest.raises(ValueError, match="tag"):
-            Linux(tag=tag)
+            Linux(Options(tag=tag))

@@ -15,5 +15,6 @@ From the wanted state to the kernel in four steps, of which three are pure:
 from __future__ import annotations
 
 from pileus.network.datapath.linux.driver import Linux
+from pileus.network.datapath.linux.model import Options
 
-__all__ = ["Linux"]
+__all__ = ["Linux", "Options"]

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pileus.core.clock import Clock
 from pileus.network.datapath.base import DatapathFailed, HostNetworks, Listen, Listener
@@ -27,42 +26,24 @@ log = logging.getLogger(__name__)
 
 
 class Linux:
-    """One cloud's network on this host. Clouds with different tags do not know each other."""
-
     def __init__(
         self,
+        options: Options,
         *,
-        tag: str = "pileus",
         run: Path = Path("/run/pileus"),
-        underlay: str | None = None,
-        vxlan_port: int = 4789,
-        external_address: Mapping[str, str] | None = None,
-        resolvers: tuple[str, ...] = (),
-        domain: str = "",
-        guest_link: Literal["tap", "veth"] = "tap",
         host: str = "",
         listener: Listener | None = None,
         clock: Clock | None = None,
         remember_s: float = 300,
     ):
         """`run`: a folder for what means nothing after a reboot; dnsmasq reads it as nobody.
-        `underlay`: this host's address for VXLAN. `external_address`: bridge → this host's address on it, the external
-        network's gateway. `resolvers`: name servers that guests' queries go on to. `host`: the network namespace that plays
-        the host; empty: the one we are in. `listener`: what answers metadata. `remember_s`: how long to believe that nobody
-        else changed anything; the first `apply` after that looks at everything.
+        `host`: the network namespace that plays the host; empty: the one we are in. `listener`: what answers metadata.
+        `remember_s`: how long to believe that nobody else changed anything; the first `apply` after that looks at everything.
         """
-        if not names.TAG.fullmatch(tag):
-            raise ValueError(f"{tag!r} cannot be the tag of a cloud: letters and digits, at most 20, a letter first")
-        self.options = Options(
-            tag=tag,
-            underlay=underlay,
-            vxlan_port=vxlan_port,
-            external_address=dict(external_address or {}),
-            resolvers=resolvers,
-            domain=domain,
-            guest_link=guest_link,
-        )
-        self._run_folder, self._host, self._listener = run / tag, host, listener
+        if not names.TAG.fullmatch(options.tag):
+            raise ValueError(f"{options.tag!r} cannot be the tag of a cloud: letters and digits, at most 20, a letter first")
+        self.options = options
+        self._run_folder, self._host, self._listener = run / options.tag, host, listener
         self._clock, self._remember_s = clock, remember_s
         self._lock = asyncio.Lock()
         self._thread: ThreadPoolExecutor | None = None

@@ -14,13 +14,13 @@ METADATA = "169.254.169.254"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the driver was constructed with, as far as the layout depends on it."""
+    """One cloud's network on this host, as far as the layout depends on it. Clouds with different tags do not know each other."""
 
-    tag: str
+    tag: str = "pileus"
     underlay: str | None = None             # this host's address for VXLAN
     vxlan_port: int = 4789
-    external_address: dict[str, str] = {}   # bridge → "172.24.4.1/24"
-    resolvers: tuple[str, ...] = ()         # name servers that DHCP's own name server asks
+    external_address: dict[str, str] = {}   # bridge → "172.24.4.1/24", this host's address on it: the external network's gateway
+    resolvers: tuple[str, ...] = ()         # name servers that guests' queries go on to
     domain: str = ""
     guest_link: Literal["tap", "veth"] = "tap"
 
