@@ -88,11 +88,11 @@ def _extras() -> list[Finding]:
 async def _qemu(state: Path) -> list[Finding]:
     from pileus.compute.hypervisor.base import HypervisorFailed
     from pileus.compute.hypervisor.qemu.layout import Home
-    from pileus.compute.hypervisor.qemu.probe import abilities
+    from pileus.compute.hypervisor.qemu.probe import BINARY, abilities
 
     remembered = Home(state).probe
     try:
-        can = await abilities("qemu-system-x86_64", remembered if remembered.parent.exists() else None)
+        can = await abilities(BINARY, remembered if remembered.parent.exists() else None)
     except HypervisorFailed as failure:
         return [Finding(what="QEMU", ok=False, text=failure.detail or str(failure))]
     found = [Finding(what="QEMU", ok=True, text=".".join(map(str, can.version)))]

@@ -61,7 +61,7 @@ VIDEO_MEMORY = {"vga": "vgamem_mb=", "vmvga": "vgamem_mb=", "bochs": "vgamem="}
 WATCHDOG_ACTIONS = {"none", "pause", "poweroff", "reset"}
 
 
-def command(record: Record, folder: Folder, host: Abilities, *, cpu: str | None = None, wake: bool = False) -> list[str]:
+def command(record: Record, folder: Folder, host: Abilities, *, wake: bool = False) -> list[str]:
     """The program and its arguments. With `wake` it waits for a saved memory instead of booting."""
     guest = record.spec
     return [
@@ -72,7 +72,7 @@ def command(record: Record, folder: Folder, host: Abilities, *, cpu: str | None 
         "-nodefaults", "-no-user-config",
         *(SANDBOX if host.sandbox else ()),
         "-machine", f"{record.machine or machine_type(guest)},usb=off{',pflash0=firmware,pflash1=nvram' if record.firmware else ''}",
-        *_cpu(guest, host, cpu),
+        *_cpu(guest, host),
         "-m", str(guest.memory_mb), *memory(record),
         "-rtc", f"base={'localtime' if guest.properties.get('os_type') == 'windows' else 'utc'},driftfix=slew",
         "-boot", f"strict=on{',menu=on' if is_true(guest.properties.get('hw_boot_menu', 'no')) else ''}",
@@ -118,13 +118,11 @@ def _nic(nic: Nic, record: Record, host: Abilities) -> Iterator[str]:
     yield from ("-device", options("driver", nic_device(nic, slot, record.spec)))
 
 
-def _cpu(guest: GuestSpec, host: Abilities, cpu: str | None) -> Iterator[str]:
+def _cpu(guest: GuestSpec, host: Abilities) -> Iterator[str]:
     if host.kvm:
-        yield from ("-accel", "kvm", "-cpu", cpu or "host")
+        yield from ("-accel", "kvm", "-cpu", "host")
     else:
         yield from ("-accel", f"tcg,thread=multi,tb-size={TRANSLATION_CACHE_MIB}")
-        if cpu:
-            yield from ("-cpu", cpu)
     shape = "".join(
         f",{part}={int(guest.properties[f'hw_cpu_{part}'])}"
         for part in ("sockets", "cores", "threads")

@@ -34,8 +34,8 @@ CONSOLE_BYTES = 1 << 20
 class Qemu(Keeper):
     """Guests as QEMU processes, with their files below `state`.
 
-    `cpu` is QEMU's CPU model: the host's own under KVM and QEMU's default without, unless it is given. Processes inherit
-    nothing of the agent and go on without it; a service manager must be told to leave them alone (KillMode=process).
+    Processes inherit nothing of the agent and go on without it; a service manager must be told to leave them alone
+    (KillMode=process).
     """
 
     # -- the contract --------------------------------------------------------------------------------------------------
@@ -45,8 +45,6 @@ class Qemu(Keeper):
         return self._neighbours.part(inventory(self._made_with.host, self._home.path, self._hostname, traits, self._cells()))
 
     async def spawn(self, guest: GuestSpec) -> GuestState:
-        if not UUID.fullmatch(guest.id):
-            raise HypervisorFailed(what="spawn", detail=f"{guest.id!r} is not a UUID")
         guest = self._neighbours.guest(guest)
         async with self._turns.of(guest.id):
             there = await self._find(guest.id)
@@ -163,7 +161,6 @@ class Qemu(Keeper):
         async with self._turns.of(guest.id):
             if (there := self._guests.get(guest.id)) and not there.record.incoming:
                 raise HypervisorFailed(what="expect the guest", detail="it is here already")
-            await self._end(guest.id)
             return await self._expect(self._neighbours.guest(guest), described)
 
     async def migrate(self, guest_id: str, address: str) -> None:

@@ -45,7 +45,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: Abilities
     image_tool: str = "qemu-img"
-    cpu: str | None = None
     drive_format: str = "iso9660"           # of config drives; or vfat
     home: Path
     pins: Pins
@@ -233,7 +232,7 @@ class Guest:
         await self._limit_nics([nic.device for nic in self.record.spec.nics])
         with failing("start QEMU"):
             self.folder.crash.unlink(missing_ok=True)
-            argv = command(self.record, self.folder, self.settings.host, cpu=self.settings.cpu, wake=wake)
+            argv = command(self.record, self.folder, self.settings.host, wake=wake)
             if self.record.user:
                 confine.hand_over(self.record, self.folder, self.settings.home)
                 argv = confine.prefix(self.record.user) + argv

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -22,10 +22,10 @@ from pileus.compute.hypervisor.qemu.cells import host_cells
 from pileus.compute.hypervisor.qemu.disks import make_disks, make_firmware
 from pileus.compute.hypervisor.qemu.guest import Guest, Settings, failing
 from pileus.compute.hypervisor.qemu.host import memory_mb
-from pileus.compute.hypervisor.qemu.layout import UUID, Home, Record
+from pileus.compute.hypervisor.qemu.layout import UUID, Folder, Home, Record
 from pileus.compute.hypervisor.qemu.neighbours import ALONE, Neighbours
 from pileus.compute.hypervisor.qemu.pins import Pins
-from pileus.compute.hypervisor.qemu.probe import abilities
+from pileus.compute.hypervisor.qemu.probe import BINARY, abilities
 from pileus.compute.hypervisor.qemu.shares import Shares
 from pileus.compute.hypervisor.qemu.turns import Turns
 from pileus.compute.hypervisor.topology import Cell
@@ -39,9 +39,7 @@ class Keeper:
         state: Path,
         hostname: str,
         *,
-        binary: str = "qemu-system-x86_64",
         image_tool: str = "qemu-img",
-        cpu: str | None = None,
         drive_format: str = "iso9660",
         cpu_shared: Iterable[int] | None = None,
         cpu_dedicated: Iterable[int] = (),
@@ -50,9 +48,7 @@ class Keeper:
         self._home = Home(state)
         self._neighbours = neighbours
         self._hostname = hostname
-        self._binary = binary
         self._image_tool = image_tool
-        self._cpu = cpu
         self._drive_format = drive_format
         self._confined = False
         self._pins = Pins(host_cells(memory_mb()) if neighbours.alone else (), shared=cpu_shared, dedicated=cpu_dedicated)
@@ -74,8 +70,8 @@ class Keeper:
                 self._lock = self._home.lock()
             if shutil.which(self._image_tool) is None:
                 raise HypervisorFailed(what="start", detail=f"{self._image_tool} is not installed")
-            able = await abilities(self._binary, self._home.probe)
-            self._settings = Settings(host=able, image_tool=self._image_tool, cpu=self._cpu, drive_format=self._drive_format,
+            able = await abilities(BINARY, self._home.probe)
+            self._settings = Settings(host=able, image_tool=self._image_tool, drive_format=self._drive_format,
                                       home=self._home.path, pins=self._pins, shares=self._shares)  # fmt: skip
             able_to = {CPU_TRAIT: self._shares.possible(), VIF_TRAIT: await bandwidth.possible()}
             self._limits = tuple(trait for trait, can in able_to.items() if can)
@@ -155,57 +151,47 @@ class Keeper:
         finally:
             del self._long[guest_id]
 
-    async def _take_in(self, spec: GuestSpec, came: Path) -> Guest:
-        """A guest that came from another host, complete or not at all."""
-        if not UUID.fullmatch(spec.id):
-            raise HypervisorFailed(what="take the guest in", detail=f"{spec.id!r} is not a UUID")
-        await self._discard(spec.id)
-        folder = self._home.folder(spec.id)
+    @contextlib.asynccontextmanager
+    async def _coming(self, guest_id: str, what: str) -> AsyncIterator[Folder]:
+        """The folder of a guest that comes to be inside, complete or not at all. What an earlier, killed attempt left goes first."""
+        if not UUID.fullmatch(guest_id):
+            raise HypervisorFailed(what=what, detail=f"{guest_id!r} is not a UUID")
+        await self._end(guest_id)
+        folder = self._home.folder(guest_id)
         try:
-            with failing("take the guest in"):
+            with failing(what):
                 folder.path.mkdir(mode=0o700)
-                record = replace(await moves.take_in(spec, came, folder, self._made_with), user=self._free_user())
-                folder.write(record)
+                yield folder
         except BaseException:
-            await self._discard(spec.id)
+            await self._end(guest_id)
             raise
-        guest = self._guests[spec.id] = Guest(folder, record, self._made_with)
+
+    def _keep(self, folder: Folder, record: Record) -> Guest:
+        """From now on the guest is here: it has a record, and a user of its own."""
+        record = replace(record, user=self._free_user())
+        folder.write(record)
+        guest = self._guests[record.spec.id] = Guest(folder, record, self._made_with)
         return guest
 
-    async def _expect(self, spec: GuestSpec, described: bytes) -> str:
-        """A machine that waits for the guest, complete or not at all."""
-        if not UUID.fullmatch(spec.id):
-            raise HypervisorFailed(what="expect the guest", detail=f"{spec.id!r} is not a UUID")
-        folder = self._home.folder(spec.id)
-        try:
-            with failing("expect the guest"):
-                folder.path.mkdir(mode=0o700)
-                record = replace(await arrivals.make(spec, described, folder, self._made_with), user=self._free_user())
-                folder.write(record)
-                guest = self._guests[spec.id] = Guest(folder, record, self._made_with)
-                self._arrivals[spec.id] = await arrivals.wait_for(guest)
-        except BaseException:
-            await self._end(spec.id)
-            raise
-        return str(folder.path)
-
     async def _make(self, spec: GuestSpec) -> Guest:
-        """A new guest, complete or not at all. What an earlier, killed attempt has left is removed first."""
-        await self._discard(spec.id)
-        folder = self._home.folder(spec.id)
-        try:
-            with failing("make the guest"):
-                folder.path.mkdir(mode=0o700)
-                await make_disks(spec, folder, self._image_tool, self._drive_format)
-                record = replace(Record(spec=spec).with_spec(spec), firmware=make_firmware(spec, folder), user=self._free_user())
-                folder.write(record)
-                guest = self._guests[spec.id] = Guest(folder, record, self._made_with)
-                await guest.run()
-                return guest
-        except BaseException:
-            self._kill_soon(spec.id)
-            await self._discard(spec.id)
-            raise
+        """A new guest, which runs."""
+        async with self._coming(spec.id, "make the guest") as folder:
+            await make_disks(spec, folder, self._image_tool, self._drive_format)
+            guest = self._keep(folder, replace(Record(spec=spec).with_spec(spec), firmware=make_firmware(spec, folder)))
+            await guest.run()
+        return guest
+
+    async def _take_in(self, spec: GuestSpec, came: Path) -> Guest:
+        """A guest that came from another host."""
+        async with self._coming(spec.id, "take the guest in") as folder:
+            return self._keep(folder, await moves.take_in(spec, came, folder, self._made_with))
+
+    async def _expect(self, spec: GuestSpec, described: bytes) -> str:
+        """A machine that waits for the guest."""
+        async with self._coming(spec.id, "expect the guest") as folder:
+            guest = self._keep(folder, await arrivals.make(spec, described, folder, self._made_with))
+            self._arrivals[spec.id] = await arrivals.wait_for(guest)
+        return str(folder.path)
 
     def _cells(self) -> tuple[Cell, ...]:
         """The host's NUMA cells with what is taken of them; none where guests cannot be placed in them."""

@@ -36,6 +36,7 @@ DONE = 33
 
 LIMIT_S = 3.0
 
+BINARY = "qemu-system-x86_64"
 #: What a guest's QEMU may not do: start programs, become somebody else, change its own limits, use obsolete system calls.
 SANDBOX = ("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny")
 
@@ -96,7 +97,7 @@ async def runs(binary: str, *options: str, limit_s: float = LIMIT_S) -> bool:
                 await process.wait()
 
 
-async def kvm_works(binary: str = "qemu-system-x86_64") -> bool:
+async def kvm_works(binary: str = BINARY) -> bool:
     """With the host's own CPU, as guests get it: some KVMs can do all but that."""
     return os.access("/dev/kvm", os.R_OK | os.W_OK) and await runs(binary, "-accel", "kvm", "-cpu", "host")
 
