@@ -11,8 +11,7 @@ from msgspec import Meta, field
 from pileus.compute.api.fields import Description, Flag, Name, Natural, Positive, count, flag
 from pileus.compute.api.query import ALWAYS, Parameters, next_links, page_of, self_links
 from pileus.compute.errors import InvalidInput
-from pileus.compute.model.flavor import Flavor
-from pileus.compute.service.flavors import Wanted
+from pileus.compute.model.flavor import Flavor, Wanted
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route, since, until
 

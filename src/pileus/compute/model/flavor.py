@@ -25,3 +25,14 @@ class Flavor(msgspec.Struct, frozen=True, kw_only=True):
     extra_specs: dict[str, str] = {}
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list of flavors is to hold. `public` None: all of them, which only administrators may ask."""
+
+    public: bool | None = True
+    ram_min: int | None = None
+    disk_min: int | None = None
+    name: str | None = None
+    sort_key: str = "flavorid"
+    descending: bool = False

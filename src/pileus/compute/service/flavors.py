@@ -18,7 +18,7 @@ from pileus.compute.errors import (
     InvalidInput,
     NoAccessList,
 )
-from pileus.compute.model.flavor import Flavor
+from pileus.compute.model.flavor import Flavor, Wanted
 from pileus.compute.store.flavors import SORT_KEYS
 from pileus.compute.store.flavors import Flavors as Store
 from pileus.core.context import CLOUD, EVERYONE, Context
@@ -26,17 +26,6 @@ from pileus.core.db import Duplicate
 from pileus.core.kit import Kit
 
 EXTRA_SPECS = "os_compute_api:os-flavor-extra-specs:index"
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list of flavors is to hold. `public` None: all of them, which only administrators may ask."""
-
-    public: bool | None = True
-    ram_min: int | None = None
-    disk_min: int | None = None
-    name: str | None = None
-    sort_key: str = "flavorid"
-    descending: bool = False
 
 
 class Flavors:
@@ -147,13 +136,6 @@ class Flavors:
     async def list(self, who: Context, wanted: Wanted) -> list[Flavor]:
         if wanted.sort_key not in SORT_KEYS:
             raise InvalidInput(reason=f"sort_key {wanted.sort_key} is not one of {', '.join(sorted(SORT_KEYS))}")
-        return await self.store.list(
-            public=wanted.public if who.is_admin else True,
-            project_id=who.project_id,
-            hide_disabled=not who.is_admin,
-            ram_min=wanted.ram_min,
-            disk_min=wanted.disk_min,
-            name=wanted.name,
-            sort_key=wanted.sort_key,
-            descending=wanted.descending,
-        )
+        if not who.is_admin:
+            wanted = msgspec.structs.replace(wanted, public=True)
+        return await self.store.list(wanted, project_id=who.project_id, hide_disabled=not who.is_admin)

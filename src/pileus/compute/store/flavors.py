@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pileus.compute.model.flavor import Flavor
+from pileus.compute.model.flavor import Flavor, Wanted
 from pileus.compute.store.tables import flavor_access, flavors
 from pileus.core.context import EVERYONE
 from pileus.core.db import Database
@@ -88,31 +88,20 @@ class Flavors:
             flavor_access.delete().where(flavor_access.c.flavor_id == id, flavor_access.c.project_id == project_id)
         )
 
-    async def list(
-        self,
-        *,
-        public: bool | None,
-        project_id: str | None,
-        hide_disabled: bool,
-        ram_min: int | None,
-        disk_min: int | None,
-        name: str | None,
-        sort_key: str,
-        descending: bool,
-    ) -> list[Flavor]:
-        """`public` True: the public ones and those granted to the project; False: the others; None: all."""
+    async def list(self, wanted: Wanted, *, project_id: str | None, hide_disabled: bool) -> list[Flavor]:
+        """Of `public` True: the public ones and those granted to the project; False: the others; None: all."""
         stmt = sa.select(flavors)
-        if public is True:
+        if wanted.public is True:
             stmt = stmt.where(_visible(project_id))
-        elif public is False:
+        elif wanted.public is False:
             stmt = stmt.where(flavors.c.public.is_(False))
         if hide_disabled:
             stmt = stmt.where(flavors.c.disabled.is_(False))
-        if ram_min is not None:
-            stmt = stmt.where(flavors.c.memory_mb >= ram_min)
-        if disk_min is not None:
-            stmt = stmt.where(flavors.c.root_gib >= disk_min)
-        if name is not None:
-            stmt = stmt.where(flavors.c.name == name)
-        column = SORT_KEYS[sort_key]
-        return await self.db.all(Flavor, stmt.order_by(column.desc() if descending else column, flavors.c.id))
+        if wanted.ram_min is not None:
+            stmt = stmt.where(flavors.c.memory_mb >= wanted.ram_min)
+        if wanted.disk_min is not None:
+            stmt = stmt.where(flavors.c.root_gib >= wanted.disk_min)
+        if wanted.name is not None:
+            stmt = stmt.where(flavors.c.name == wanted.name)
+        column = SORT_KEYS[wanted.sort_key]
+        return await self.db.all(Flavor, stmt.order_by(column.desc() if wanted.descending else column, flavors.c.id))
