@@ -17,7 +17,7 @@ from pathlib import Path
 from conformance.cloud import fresh_cloud
 from conformance.results import version
 
-from pileus.bench.main import bench
+from pileus.bench.main import Options, bench
 
 
 def main() -> int:
@@ -36,8 +36,9 @@ def main() -> int:
         (options.save.parent / "about.json").write_text(json.dumps(about(), indent=2) + "\n")
     with fresh_cloud(settings=f"[compute]\nhosts = {options.hosts}\n", keep_log=options.keep_log) as cloud:
         return bench(
-            *options.scenarios, os_cloud="pileus", clouds=cloud.clouds_yaml, at=options.at, total=options.total,
-            seconds=options.seconds, server_pid=cloud.process.pid, form=options.form, save=options.save,
+            *options.scenarios, form=options.form, save=options.save,
+            options=Options(os_cloud="pileus", clouds=cloud.clouds_yaml, at=options.at, total=options.total, seconds=options.seconds,
+                            server_pid=cloud.process.pid),
         )
 
 

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import figures
 from conformance.cloud import ROOT, CloudFailed, environment, fresh_cloud
 
-from pileus.bench.main import bench, choose
+from pileus.bench.main import Options, bench, choose
 from pileus.bench.session import User, log_in, read_cloud
 from pileus.bench.world import KINDS
 
@@ -41,8 +41,8 @@ def left_behind(cloud) -> dict[str, list[str]]:
 def test_every_scenario_of_a_plain_run_works_and_cleans_up(cloud, tmp_path, capsys):
     saved = tmp_path / "api.json"
     names = [one.name for one in choose([]) if one.name not in ("servers-100", "networks-190")]
-    status = bench(*names, os_cloud="pileus", clouds=cloud.clouds_yaml, at="2", total=1, seconds=0.05,
-                   server_pid=cloud.process.pid, form="markdown", save=saved)
+    status = bench(*names, form="markdown", save=saved, options=Options(
+        clouds=cloud.clouds_yaml, at="2", total=1, seconds=0.05, server_pid=cloud.process.pid))
     rows = json.loads(saved.read_text())
     assert [row["problem"] for row in rows if row["problem"]] == []
     assert status == 0
@@ -53,14 +53,14 @@ def test_every_scenario_of_a_plain_run_works_and_cleans_up(cloud, tmp_path, caps
 
 
 def test_quotas_are_lifted_for_the_larger_ones(cloud, capsys):
-    assert bench("boot-and-delete", os_cloud="pileus", clouds=cloud.clouds_yaml, at="12", total=12, form="json") == 0
+    assert bench("boot-and-delete", options=Options(clouds=cloud.clouds_yaml, at="12", total=12), form="json") == 0
     rows = {row["part"]: row for row in json.loads(capsys.readouterr().out)}
     assert {part: row["count"] for part, row in rows.items()} == {"accepted": 12, "active": 12, "deleted": 12}
     assert not any(left_behind(cloud).values())
 
 
 def test_figures_are_made_of_saved_results(cloud, tmp_path, monkeypatch, capsys):
-    bench("version", "token-validate", os_cloud="pileus", clouds=cloud.clouds_yaml, at="1,16", seconds=0.05, save=tmp_path / "api.json")
+    bench("version", "token-validate", options=Options(clouds=cloud.clouds_yaml, at="1,16", seconds=0.05), save=tmp_path / "api.json")
     monkeypatch.setattr(figures, "RESULTS", tmp_path)
     monkeypatch.setattr(figures, "HERE", tmp_path)
     figures.main()

@@ -11,7 +11,7 @@ import pytest
 
 from pileus.bench import report
 from pileus.bench.flows import pauses
-from pileus.bench.main import bench, choose
+from pileus.bench.main import Options, bench, choose
 from pileus.bench.measure import Samples, cpu_seconds, figures, quantile, repeat
 from pileus.bench.scenarios import ON_REQUEST, SCENARIOS, Call, Flow
 from pileus.bench.session import NoSuchCloud, Session, Unfit, login_body, read_cloud
@@ -154,5 +154,5 @@ def test_a_report_has_a_row_for_each_measurement():
 def test_a_cloud_that_is_not_there_is_one_line_and_a_status(tmp_path, capsys):
     (tmp_path / "clouds.yaml").write_text(
         "clouds: {c: {auth: {auth_url: 'http://127.0.0.1:9/v3', username: u, password: p, project_name: x}}}\n")
-    assert bench("version", os_cloud="c", clouds=tmp_path / "clouds.yaml") == 1
+    assert bench("version", options=Options(os_cloud="c", clouds=tmp_path / "clouds.yaml")) == 1
     assert capsys.readouterr().err.startswith("pileus bench: ")

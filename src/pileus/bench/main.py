@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from cyclopts import Parameter
 
 from pileus.bench import flows, report
 from pileus.bench.http import ConnectionLost, Refused
@@ -22,29 +23,13 @@ from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 
 
-class Options(Struct, frozen=True, kw_only=True):
-    """How to measure."""
-
-    cloud: str
-    clouds: Path | None = None
-    admin: str | None = None
-    at: tuple[int, ...] | None = None
-    total: int | None = None
-    seconds: float = 3.0
-    server_pid: int | None = None
-
-
-def bench(
-    *scenarios: str, os_cloud: str = "pileus", clouds: Path | None = None, admin_cloud: str | None = None, at: str | None = None,
-    total: int | None = None, seconds: float = 3.0, server_pid: int | None = None,
-    form: Literal["table", "markdown", "json"] | None = None, save: Path | None = None,
-) -> int:
-    """Measure a cloud: any OpenStack.
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to measure.
 
     Parameters
     ----------
-    scenarios
-        What to measure; `list` names all there is. Without names all of it but the longest.
     os_cloud
         The cloud of clouds.yaml to measure, with a project.
     clouds
@@ -59,6 +44,29 @@ def bench(
         How long to repeat each request.
     server_pid
         The cloud's process, when it runs on this machine: its processor time is reported.
+    """
+
+    os_cloud: str = "pileus"
+    clouds: Path | None = None
+    admin_cloud: str | None = None
+    at: str | None = None
+    total: int | None = None
+    seconds: float = 3.0
+    server_pid: int | None = None
+
+    @property
+    def users(self) -> tuple[int, ...] | None:
+        return tuple(int(number) for number in self.at.split(",")) if self.at else None
+
+
+def bench(*scenarios: str, options: Options = Options(), form: Literal["table", "markdown", "json"] | None = None,
+          save: Path | None = None) -> int:
+    """Measure a cloud: any OpenStack.
+
+    Parameters
+    ----------
+    scenarios
+        What to measure; `list` names all there is. Without names all of it but the longest.
     form
         How to print the figures (default: a table on a terminal, else Markdown).
     save
@@ -68,10 +76,6 @@ def bench(
         for one in SCENARIOS:
             print(f"{one.name:18} {one.about}{' (only when named)' if one.name in ON_REQUEST else ''}")
         return 0
-    options = Options(
-        cloud=os_cloud, clouds=clouds, admin=admin_cloud, total=total, seconds=seconds, server_pid=server_pid,
-        at=tuple(int(number) for number in at.split(",")) if at else None,
-    )
     try:
         rows = asyncio.run(measure(options, choose(scenarios)))
     except (NoSuchCloud, Unfit, Refused, ConnectionLost, OSError) as failure:
@@ -100,7 +104,7 @@ def choose(names: Iterable[str]) -> list[Call | Flow]:
 
 async def measure(options: Options, chosen: list[Call | Flow]) -> list[Figures]:
     """Log in, measure, and leave the project as it was found, also when something fails or the user has enough."""
-    cloud, clock, user = read_cloud(options.cloud, options.clouds), Clock(), User()
+    cloud, clock, user = read_cloud(options.os_cloud, options.clouds), Clock(), User()
     try:
         world = await World.find(await log_in(user, cloud), user, clock=clock, ids=Ids())
         await lift_quotas(world, options)
@@ -115,9 +119,9 @@ async def measure(options: Options, chosen: list[Call | Flow]) -> list[Figures]:
 async def lift_quotas(world: World, options: Options) -> None:
     """Quotas would stop the larger scenarios; a cloud without an admin at hand is measured within them."""
     try:
-        admin = read_cloud(options.admin or f"{options.cloud.removesuffix('-admin')}-admin", options.clouds)
+        admin = read_cloud(options.admin_cloud or f"{options.os_cloud.removesuffix('-admin')}-admin", options.clouds)
     except NoSuchCloud:
-        if options.admin:
+        if options.admin_cloud:
             raise
         return
     await world.lift_quotas(admin)
@@ -126,7 +130,7 @@ async def lift_quotas(world: World, options: Options) -> None:
 async def scenario(world: World, user: User, one: Call | Flow, options: Options) -> list[Figures]:
     """The rows of a scenario. One that the cloud is not fit for is a row that says why, and the others go on."""
     rows = []
-    for at in options.at or (one.at if isinstance(one, Flow) else (1, 16)):
+    for at in options.users or (one.at if isinstance(one, Flow) else (1, 16)):
         print(f"{one.name} at {at} …", file=sys.stderr, flush=True)
         try:
             samples = await (told(world, one, at, options) if isinstance(one, Flow) else asked(world, user, one, at, options))
