@@ -53,7 +53,7 @@ class Cluster(TestStore):
         # Writes are not brought to the disk: what is tested is processes that die, not machines.
         proxy = {"recheck_s": 0.0, "error_suppression_interval_s": 0.0, "node_timeout_s": 3.0, **options.pop("proxy", {})}
         self.config = msgspec.convert({"fsync": "never", "threads": 2, "proxy": proxy, **options}, ObjectStoreConfig)
-        self.shape = {"nodes": nodes, "devices": devices, "replicas": replicas}
+        self.count, self.shape = nodes, {"devices": devices, "replicas": replicas}
         self.processes: dict[int, subprocess.Popen] = {}
 
     async def __aenter__(self) -> Cluster:
@@ -78,11 +78,11 @@ class Cluster(TestStore):
 
     def lay_out(self) -> None:
         self.folder.mkdir(exist_ok=True)
-        ports = free_ports(2 * self.shape["nodes"])
+        ports = free_ports(2 * self.count)
         builtins = msgspec.to_builtins(self.config)
         given = {name: builtins[name] for name in ("fsync", "threads", "proxy", "policies", "reclaim_age_s")}
-        self.places: list[NodePlace] = lay_out(self.folder, Ids(1), part_power=4, storage_ports=ports[::2], proxy_ports=ports[1::2],
-                                               **self.shape, **given)
+        self.places: list[NodePlace] = lay_out(self.folder, Ids(1), list(zip(ports[::2], ports[1::2], strict=True)),
+                                               part_power=4, **self.shape, **given)
 
     def destroy(self) -> None:
         for process in self.processes.values():

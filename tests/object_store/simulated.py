@@ -34,9 +34,8 @@ class Ground:
             options["policies"] = [{"index": 0, "name": "coded", "erasure": {"data": 2, "parity": 2, "segment_size": 4096}}]
         if kind == "sharded":
             options["sharding"] = {"auto": True, "threshold": 3, "rows_per_shard": 2, "shrink_below": 2, "merge_below": 2}
-        ports = range(self.nodes)
-        self.places: list[NodePlace] = lay_out(folder / (kind or "whole"), Ids(1), nodes=self.nodes, devices=1, replicas=3, part_power=4,
-                                               storage_ports=[FIRST_PORT + n for n in ports], proxy_ports=[7000 + n for n in ports],
+        ports = [(FIRST_PORT + n, 7000 + n) for n in range(self.nodes)]
+        self.places: list[NodePlace] = lay_out(folder / (kind or "whole"), Ids(1), ports, devices=1, replicas=3, part_power=4,
                                                threads=0, fsync="never", **options)
         folder = Path(self.places[0].config.ring_folder)
         hashing = load_hashing(folder / "cluster.json", Ids(1))

@@ -22,9 +22,7 @@ WHERE = {"identity": "http://127.0.0.1:9/v3"}
 @pytest.fixture
 def node(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(SOURCE))
-    ports = free_ports(2)
-    place, = lay_out(tmp_path, Ids(1), part_power=4, storage_ports=ports[:1], proxy_ports=ports[1:], nodes=1, devices=1, replicas=1,
-                     fsync="never")
+    place, = lay_out(tmp_path, Ids(1), [free_ports(2)], part_power=4, devices=1, replicas=1, fsync="never")
     yield place
     command.kill("all", state=place.state)
 
@@ -103,7 +101,7 @@ async def test_a_daemon_that_waits_for_a_hung_server_ends_when_it_is_told(tmp_pa
     asked, until = asyncio.Event(), asyncio.Event()
     hung = await asyncio.start_server(lambda *_: asked.set(), "127.0.0.1", 0)
     port = hung.sockets[0].getsockname()[1]
-    place, = lay_out(tmp_path, Ids(1), part_power=4, storage_ports=[port], proxy_ports=free_ports(1), nodes=1, devices=1, replicas=1)
+    place, = lay_out(tmp_path, Ids(1), [(port, *free_ports(1))], part_power=4, devices=1, replicas=1)
     process = Process(place.config, place.state, ["container-updater"])
     part = process.store.rings["container"].partition("a", "c")
     process.store.node.containers.create(place.state / "devices" / "d1", part, process.store.hashing.hash("a", "c"), account="a",

@@ -20,9 +20,7 @@ USER = {"account": "test", "user": "tester", "key": "testing", "groups": [".admi
 
 
 def node(folder):
-    ports = free_ports(2)
-    place, = lay_out(folder, Ids(1), part_power=4, storage_ports=ports[:1], proxy_ports=ports[1:], nodes=1, devices=1, replicas=1,
-                     fsync="never", temp_auth={"users": [USER]})
+    place, = lay_out(folder, Ids(1), [free_ports(2)], part_power=4, devices=1, replicas=1, fsync="never", temp_auth={"users": [USER]})
     return place
 
 

@@ -91,28 +91,16 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
         Stop it instead.
     """
     from pileus.object_store.cluster.layout import lay_out
-    from pileus.object_store.cluster.manager import TOGETHER, Manager
     from pileus.object_store.ring import file
     from pileus.object_store.ring.builder import Builder
 
-    names = ["storage-server", "proxy-server", TOGETHER]
-
-    async def each(folders: Iterable[Path]) -> int:
-        failed = 0
-        for folder in folders:
-            manager = Manager(folder, Clock(), say=partial(print, f"{folder.name}:"))
-            failed += await manager.stop(names[::-1]) if stop else await manager.start(names)
-        return failed
-
     if stop:
-        return 1 if asyncio.run(each(sorted(state.glob("node*")))) else 0
-    ports = range(nodes)
+        return 1 if asyncio.run(_each_node(sorted(state.glob("node*")), stop=True)) else 0
     user = {"username": os.environ.get("OS_USERNAME", ""), "password": os.environ.get("OS_PASSWORD", ""),
             "project": os.environ.get("OS_PROJECT_NAME", "service")}
     try:
-        places = lay_out(state, Ids(), nodes=nodes, devices=devices, replicas=replicas, part_power=8,
-                         storage_ports=[port - 200 + n for n in ports], proxy_ports=[port + n for n in ports], identity_url=identity,
-                         identity_service=user,
+        places = lay_out(state, Ids(), [(port - 200 + n, port + n) for n in range(nodes)], devices=devices, replicas=replicas,
+                         part_power=8, identity_url=identity, identity_service=user,
                          temp_auth={"users": [{"account": "test", "user": "tester", "key": "testing", "groups": [".admin"]}]})
     except ValueError as other:
         print(f"{other}: start it as it was started first, or remove {state}", file=sys.stderr)
@@ -120,7 +108,7 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
     for ring in sorted((state / "rings").glob("*.ring")):
         if not ring.with_suffix(".builder").exists():
             Builder.of_ring(file.read(ring), min_part_hours=0).save(ring.with_suffix(".builder"))
-    if asyncio.run(each(place.state for place in places)):
+    if asyncio.run(_each_node(place.state for place in places)):
         return 1
     print("ready: " + ", ".join(f"http://{place.config.proxy_listen}/v1" for place in places))
     print(f"with a token of {identity}, or as a user of its own: "
@@ -128,6 +116,17 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
     print(f"its processes: pileus object-store status all --state {places[0].state}")
     print(f"its rings: pileus ring show {state}/rings/object.builder")
     return 0
+
+
+async def _each_node(folders: Iterable[Path], *, stop: bool = False) -> int:
+    """Start or stop what runs on each; says how many processes failed to."""
+    from pileus.object_store.cluster.manager import TOGETHER, Manager
+
+    names, failed = ["storage-server", "proxy-server", TOGETHER], 0
+    for folder in folders:
+        manager = Manager(folder, Clock(), say=partial(print, f"{folder.name}:"))
+        failed += await manager.stop(names[::-1]) if stop else await manager.start(names)
+    return failed
 
 
 def dispersion_populate(*, state: Node = HERE, coverage: float = 0.01) -> int:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from pileus.object_store.ring import file, simple
 from pileus.object_store.ring.device import Device
 from pileus.object_store.service import load_hashing
 
+HOST = "127.0.0.1"
+
 
 class NodePlace(msgspec.Struct, frozen=True, kw_only=True):
     """One node: its folder, and the configuration that its processes run with."""
@@ -24,25 +27,26 @@ class NodePlace(msgspec.Struct, frozen=True, kw_only=True):
     config: ObjectStoreConfig
 
 
-def lay_out(folder: Path, ids: Ids, *, nodes: int, devices: int, replicas: int, part_power: int, storage_ports: list[int],
-            proxy_ports: list[int], host: str = "127.0.0.1", **options: Any) -> list[NodePlace]:
-    """Make folders and rings, as far as they are missing. `options` are those of every node's [object_store].
+def lay_out(folder: Path, ids: Ids, ports: Sequence[tuple[int, int]], *, devices: int, replicas: int, part_power: int,
+            **options: Any) -> list[NodePlace]:
+    """Make folders and rings, as far as they are missing. `ports`: of each node's storage server and proxy. `options` are those of
+    every node's [object_store].
 
     Raises ValueError when there are rings of other nodes already."""
     rings = folder / "rings"
-    found = [Device(id=n * devices + d, zone=n + 1, ip=host, port=storage_ports[n], device=f"d{d + 1}")
-             for n in range(nodes) for d in range(devices)]
+    found = [Device(id=n * devices + d, zone=n + 1, ip=HOST, port=storage, device=f"d{d + 1}")
+             for n, (storage, _) in enumerate(ports) for d in range(devices)]
     for path in rings.glob("*.ring"):
         if {d.name for d in file.read(path).devices if d is not None} != {d.name for d in found}:
             raise ValueError(f"{path} is of other nodes, devices or ports than these")
     load_hashing(rings / "cluster.json", ids)
     places = []
-    for n in range(nodes):
+    for n, (storage, proxy) in enumerate(ports):
         state = folder / f"node{n + 1}"
         for d in range(devices):
             (state / "devices" / f"d{d + 1}").mkdir(parents=True, exist_ok=True)
-        config = msgspec.convert({"ring_folder": str(rings), "storage_listen": f"{host}:{storage_ports[n]}",
-                                  "proxy_listen": f"{host}:{proxy_ports[n]}", **options}, ObjectStoreConfig)
+        config = msgspec.convert({"ring_folder": str(rings), "storage_listen": f"{HOST}:{storage}",
+                                  "proxy_listen": f"{HOST}:{proxy}", **options}, ObjectStoreConfig)
         (state / "node.json").write_bytes(msgspec.json.encode(config))
         places.append(NodePlace(name=state.name, state=state, config=config))
     # Devices in the order d1 of all nodes, d2 of all nodes …: dealt out in turn, replicas are on different nodes.
