@@ -139,8 +139,16 @@ def test_the_disks_are_what_they_are_called_and_the_bad_ones_are_bad(tmp_path: P
 
 
 def test_a_go_test_that_ends_its_process_has_failed():
-    events = [{"Action": "start"}, {"Action": "run", "Test": "TestA"}, {"Action": "output", "Test": "TestA", "Output": "x"},
-              {"Action": "pass", "Test": "TestA", "Elapsed": 0.5}, {"Action": "run", "Test": "TestB/part"}, {"Action": "run", "Test": "TestB"},
-              {"Action": "skip", "Test": "TestC"}, {"Action": "output", "Test": "TestB", "Output": "panic: y"}, {"Action": "fail"}]
+    events = [
+        {"Action": "start"},
+        {"Action": "run", "Test": "TestA"},
+        {"Action": "output", "Test": "TestA", "Output": "x"},
+        {"Action": "pass", "Test": "TestA", "Elapsed": 0.5},
+        {"Action": "run", "Test": "TestB/part"},
+        {"Action": "run", "Test": "TestB"},
+        {"Action": "skip", "Test": "TestC"},
+        {"Action": "output", "Test": "TestB", "Output": "panic: y"},
+        {"Action": "fail"},
+    ]
     found = gophercloud.outcomes_of(json.dumps(event).encode() for event in events)
     assert {o.id: (o.status, o.why) for o in found} == {"TestA": ("passed", "x"), "TestC": ("skipped", ""), "TestB": ("failed", "panic: y")}
