@@ -100,11 +100,27 @@ async def test_secrets_are_rotated_and_one_that_is_gone_is_missed(store):
     assert (await alice.head("/c/o")).headers["x-object-meta-colour"] == "blue"
     feature.keys = Keymaster({"new": NEW}, "new")
     assert (await alice.get("/c/o")).status == 500 and (await alice.get("/c/new")).data == b"new"
+    rows = {row["name"]: row["hash"] for row in (await alice.get("/c?format=json")).json}
+    assert rows == {"o": "<unknown>", "new": md5(b"new").hexdigest()} and (await alice.head("/c/o")).status == 500
     feature.keys = Keymaster({"old": OLD, "new": NEW}, "new")
     config.encrypt = False
     await alice.put("/c/plain", b"in the clear")
     assert (await alice.get("/c/plain")).data == b"in the clear" and any(b"in the clear" in path.read_bytes() for path in store.files())
     assert (await alice.get("/c/o")).data == SECRET
+
+
+async def test_without_any_secret_what_is_encrypted_is_refused_and_never_given_as_it_lies_there(store):
+    alice = await owner(store)
+    await alice.put("/c/empty", b"")
+    store.objects.store.features["Encryption"].keys = Keymaster({}, "")
+    for answer in (await alice.get("/c/o"), await alice.get("/c/o", Range="bytes=0-5,9-12"), await alice.head("/c/o"),
+                   await alice.request("COPY", "/c/o", Destination="c/copy")):
+        assert answer.status == 500, answer
+    assert (await alice.get("/c/empty")).status == 200 and (await alice.get("/c/copy")).status == 404
+    await alice.put("/c/plain", b"plain", X_Object_Meta_A="b")
+    assert (await alice.get("/c/plain")).data == b"plain" and any(path.read_bytes() == b"plain" for path in store.files())
+    rows = {row["name"]: row["hash"] for row in (await alice.get("/c?format=json")).json}
+    assert rows == {"o": "<unknown>", "empty": md5(b"").hexdigest(), "plain": md5(b"plain").hexdigest()}
 
 
 @pytest.mark.parametrize(("secrets", "active"), [({"a": "AAAA"}, "a"), ({"a": "!"}, "a"), ({"a": OLD}, "b")])
