@@ -1,7 +1,10 @@
 """Expiry, reaping, updating and auditing, in one process and virtual time."""
 
 import asyncio
+import json
 import shutil
+from hashlib import md5
+from pathlib import Path
 
 import pytest
 
@@ -161,8 +164,45 @@ async def test_recon_shows_what_daemons_did(store):
     assert b'"object-replicator"' in got.body
     assert (await store.objects.node(Request("GET", "/recon/async"))).body == b'{"async_pending":0}'
     assert (await store.objects.node(Request("GET", "/recon/other"))).status == 404
-    for page in ("version", "diskusage", "unmounted", "quarantined", "load", "mem"):
+    assert (await store.objects.node(Request("POST", "/recon/async"))).status == 405
+    for page in ("version", "diskusage", "unmounted", "mounted", "devices", "quarantined", "load", "mem", "sockstat"):
         assert (await store.objects.node(Request("GET", f"/recon/{page}"))).status == 200
+
+
+async def _recon(store, page):
+    got = await store.objects.node(Request("GET", f"/recon/{page}"))
+    assert got.status == 200, page
+    return json.loads(got.body)
+
+
+async def test_recon_has_swifts_pages(store):
+    """With the names that `swift-recon` asks for, and the figures that it shows."""
+    assert (await _recon(store, "replication/object"))["object_replication_last"] is None
+    assert await _recon(store, "expirer/object") == {"object_expiration_pass": None, "expired_last_pass": None}
+    alice = store.as_("alice")
+    await alice.put("/c")
+    await alice.put("/c/o", b"x", X_Delete_After="10")
+    await run(store, *DAEMONS)
+    now = await _recon(store, "time")
+    for page, names in {
+        "replication/account": ("replication_time", "replication_last"), "replication/container": ("replication_time", "replication_last"),
+        "replication/object": ("replication_time", "replication_last", "object_replication_time", "object_replication_last"),
+        "reconstruction/object": ("object_reconstruction_time", "object_reconstruction_last"),
+        "auditor/account": ("account_audits_since",), "auditor/container": ("container_auditor_pass_completed",),
+        "auditor/object": ("object_auditor_stats_ALL",), "updater/container": ("container_updater_sweep",),
+        "updater/object": ("object_updater_sweep",), "sharding": ("sharding_last",),
+    }.items():
+        told = await _recon(store, page)
+        assert all(told[name] is not None for name in names), (page, told)
+        assert all(now - 60 < value <= now for name, value in told.items() if name.endswith("_last")), (page, told)
+    assert (await _recon(store, "auditor/container"))["container_audits_passed"] > 0
+    await asyncio.sleep(20)
+    await expire(store)
+    assert (await _recon(store, "expirer/object"))["expired_last_pass"] == 1
+    rings = await _recon(store, "ringmd5")
+    assert sorted(Path(path).name for path in rings) == ["account.ring", "container.ring", "object.ring"]
+    assert all(md5(Path(path).read_bytes()).hexdigest() == told for path, told in rings.items())
+    assert len((await _recon(store, "devices"))[str(store.folder / "devices")]) == store.config.devices
 
 
 @pytest.mark.parametrize("action", ["log", "quarantine", "delete"])

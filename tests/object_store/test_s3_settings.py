@@ -102,3 +102,23 @@ async def test_what_is_not_there_is_never_taken_for_the_bucket():
         assert await s3.refused("get_object_attributes", Bucket="photos", Key="o", ObjectAttributes=["ETag"]) == "NotImplemented"
         assert await s3.refused("restore_object", Bucket="photos", Key="o", RestoreRequest={"Days": 1}) == "NotImplemented"
         assert (await s3("get_object", Bucket="photos", Key="o"))["Body"] == b"hello"
+
+
+async def test_buckets_are_listed_in_pages_to_who_asks_for_them():
+    async with TestStore(real_time=True) as store:
+        s3 = boto(store)
+        for name in ("aa1", "aa2", "bb1", "bb2", "bb3"):
+            await s3("create_bucket", Bucket=name)
+
+        async def listed(**asked):
+            got = await s3("list_buckets", **asked)
+            return [bucket["Name"] for bucket in got["Buckets"]], got.get("ContinuationToken")
+
+        assert await listed() == (["aa1", "aa2", "bb1", "bb2", "bb3"], None)
+        assert await listed(Prefix="bb") == (["bb1", "bb2", "bb3"], None)
+        names, token = await listed(Prefix="bb", MaxBuckets=2)
+        assert names == ["bb1", "bb2"] and token
+        assert await listed(Prefix="bb", MaxBuckets=2, ContinuationToken=token) == (["bb3"], None)
+        assert await listed(MaxBuckets=5) == (["aa1", "aa2", "bb1", "bb2", "bb3"], None)
+        assert await listed(BucketRegion="elsewhere") == ([], None)
+        assert await s3.refused("list_buckets", ContinuationToken="!") == "InvalidArgument"

@@ -11,6 +11,7 @@ from pileus.object_store.model.names import Hashing
 from pileus.object_store.model.policy import Policies, StoragePolicy
 from pileus.object_store.model.timestamp import stamp
 from pileus.object_store.ring.ring import Ring
+from pileus.object_store.ring.rings import Rings
 from pileus.object_store.storage.account.server import AccountServer
 from pileus.object_store.storage.container.server import ContainerServer
 from pileus.object_store.storage.database.account import AccountBroker
@@ -41,7 +42,8 @@ class StorageNode:
             "container": ContainerServer(self.devices, self.containers, hashing, ids, transport=transport, rings=rings),
             "object": self.objects,
         }
-        self.handlers: dict[str, Handler] = {**self.servers, "recon": Recon(media)}
+        recon = Recon(media, clock, rings.folder if isinstance(rings, Rings) else None)
+        self.handlers: dict[str, Handler] = {**self.servers, "recon": recon}
 
     def files_of(self, device: str, policy: StoragePolicy) -> Files:
         """The files of a policy on a device of this node, the same ones that its object server uses."""

@@ -84,14 +84,23 @@ def _second(call: Call, coded: Callable[[str], str], rows: list[dict], following
     if "continuation-token" in call.params:
         told.append(xml.tag("ContinuationToken", call.params["continuation-token"]))
     if following:
-        told.append(xml.tag("NextContinuationToken", base64.b64encode(following.encode("utf-8", "surrogateescape")).decode()))
+        told.append(xml.tag("NextContinuationToken", token_of(following)))
     return told
 
 
 def _after(call: Call) -> str:
     """Where version 2 goes on: a token is the last name of the page before."""
-    if (token := call.params.get("continuation-token")) is None:
-        return call.params.get("start-after", "")
+    token = call.params.get("continuation-token")
+    return call.params.get("start-after", "") if token is None else named_by(token)
+
+
+def token_of(name: str) -> str:
+    """What a listing goes on with behind a name."""
+    return base64.b64encode(name.encode("utf-8", "surrogateescape")).decode()
+
+
+def named_by(token: str) -> str:
+    """The name. Raises S3Error for what is no token."""
     try:
         return base64.b64decode(token, validate=True).decode() if token else ""
     except (binascii.Error, ValueError):
