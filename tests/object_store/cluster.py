@@ -68,7 +68,7 @@ class Cluster(TestStore):
                 self.spawn(n)
         for n in range(len(self.places)):
             await self.up(n)
-        self.objects = ObjectStore(self.places[0].config, self.folder / "front", self.clock, Ids(), self.identify, serves_storage=False)
+        self.objects = ObjectStore(self.places[0].config, self.folder / "front", self.clock, Ids(), self.identify, serves=())
         return self
 
     async def __aexit__(self, *_: Any) -> None:
@@ -161,7 +161,7 @@ class Cluster(TestStore):
         results = []
         for n, place in enumerate(self.places):
             if self.processes[n].poll() is None and (nodes is None or n in nodes):
-                store = ObjectStore(place.config, place.state, self.clock, Ids(), serves_storage=False)
+                store = ObjectStore(place.config, place.state, self.clock, Ids(), serves=())
                 try:
                     results.append(await DAEMONS[name](store).run_once())
                 finally:

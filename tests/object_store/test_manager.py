@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+import urllib.error
 import urllib.request
 
+import msgspec
 import pytest
 
 from pileus.cli import object_store as command
@@ -12,8 +14,9 @@ from pileus.cli import ring
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.object_store.cluster.layout import lay_out
-from pileus.object_store.cluster.manager import MAIN, REST, Manager, named
+from pileus.object_store.cluster.manager import APART, MAIN, REST, Manager, named
 from pileus.object_store.cluster.run import Process
+from pileus.object_store.config import ObjectStoreConfig
 from tests.object_store.cluster import SOURCE, free_ports
 
 WHERE = {"identity": "http://127.0.0.1:9/v3"}
@@ -28,12 +31,18 @@ def node(tmp_path, monkeypatch):
 
 
 def pid(place, name):
-    return Manager(place.state, Clock()).pid(name)
+    return pid_in(place.state, name)
 
 
 def test_servers_are_named_one_by_one_and_in_groups():
     assert named(["main"]) == MAIN and named(["rest"]) == REST and named(["all", "proxy"]) == MAIN + REST
     assert named(["proxy", "proxy-server"]) == ["proxy-server"] and named(["account*"]) == [n for n in REST if n.startswith("account")]
+    assert named(["main"], apart=True) == ["account-server", "container-server", "object-server", "proxy-server"]
+    assert named(["object"], apart=True) == ["object-server"] and "account-server" in named(["account*"], apart=True)
+    with pytest.raises(ValueError, match="here storage-server has all kinds"):
+        named(["object-server"])
+    with pytest.raises(ValueError, match="here account-server and container-server and object-server have"):
+        named(["storage"], apart=True)
     for wrong in ([], ["nobody"], ["proxy", "nobody"]):
         with pytest.raises(ValueError, match=r"named|none of"):
             named(wrong)
@@ -91,8 +100,64 @@ def test_a_cluster_by_one_command(tmp_path, monkeypatch, capsys):
     assert pid_of(tmp_path) == [None] * 3
 
 
+@pytest.mark.realtime
+def test_each_kind_in_a_process_of_its_own(tmp_path, monkeypatch, capsys):
+    """An object server that is away leaves listings; each server answers for its own kind only, and is reloaded by itself."""
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+    port = free_ports(1)[0] % 20_000 + 30_000
+    node = tmp_path / "node1"
+
+    def ask(method, path, data=None, at=port, **headers):
+        asked = urllib.request.Request(f"http://127.0.0.1:{at}{path}", method=method, data=data,
+                                       headers={name.replace("_", "-"): value for name, value in headers.items()})
+        try:
+            with urllib.request.urlopen(asked, timeout=10) as answer:
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.headers, refused.read()
+
+    try:
+        assert command.dev_cluster(state=tmp_path, nodes=2, replicas=2, port=port, apart=True, **WHERE) == 0
+        assert all(pid_in(node, name) for name in (*APART, "daemons")) and len({pid_in(node, name) for name in APART}) == len(APART)
+        _, told, _ = ask("GET", "/auth/v1.0", X_Auth_User="test:tester", X_Auth_Key="testing")
+        token = {"X_Auth_Token": told["X-Auth-Token"]}
+        assert ask("PUT", "/v1/AUTH_test/c", **token)[0] == 201 and ask("PUT", "/v1/AUTH_test/c/o", b"hello", **token)[0] == 201
+        assert ask("GET", "/v1/AUTH_test/c/o", at=port + 1, **token)[2] == b"hello"
+        for further, kind in enumerate(("account", "container", "object")):
+            for other in ("account", "container", "object"):
+                status = ask("HEAD", f"/{other}/d1/0/AUTH_x" + ("/c" if other != "account" else "") + ("/o" if other == "object" else ""),
+                             at=port - 200 + further)[0]
+                assert status == 404, (kind, other)
+            assert ask("PUT", f"/{('account', 'container', 'object')[further - 1]}/d1/0/AUTH_x/c/o", b"", at=port - 200 + further)[0] == 404
+            assert ask("GET", "/recon/version", at=port - 200 + further)[0] == 200
+        first = pid_in(node, "object-server")
+        assert command.reload("object", state=node) == 0 and pid_in(node, "object-server") not in (None, first)
+        for place in (node, tmp_path / "node2"):
+            assert command.stop_("object-server", state=place) == 0
+        assert ask("GET", "/v1/AUTH_test/c", **token)[2] == b"o\n" and ask("GET", "/v1/AUTH_test/c/o", **token)[0] == 503
+        assert command.status("main", state=node) == 1 and "No object-server running" in capsys.readouterr().out
+        assert command.start("object-server", state=node) == 0
+        assert ask("GET", "/v1/AUTH_test/c/o", **token)[2] == b"hello"
+        assert command.once_("object-replicator", "container-updater", state=node) == 0
+        assert command.start("storage", state=node) == 1 and "have all kinds" in capsys.readouterr().err
+    finally:
+        assert command.dev_cluster(state=tmp_path, stop=True) == 0
+    assert not any(pid_in(node, name) for name in (*APART, "daemons"))
+
+
+def test_addresses_of_kinds_are_all_given_or_none():
+    for wrong in ({"object_listen": "127.0.0.1:1"}, {f"{kind}_listen": "127.0.0.1:1" for kind in ("account", "container", "object")},
+                  {"account_listen": "h:1", "container_listen": "h:2", "object_listen": "h:3", "replication_listen": "h:4"}):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(wrong, ObjectStoreConfig)
+
+
+def pid_in(folder, name):
+    return Manager(folder, Clock()).pid(name)
+
+
 def pid_of(folder):
-    return [Manager(folder / "node1", Clock()).pid(name) for name in (*MAIN, "daemons")]
+    return [pid_in(folder / "node1", name) for name in (*MAIN, "daemons")]
 
 
 @pytest.mark.realtime

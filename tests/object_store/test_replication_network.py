@@ -59,7 +59,7 @@ async def test_replicators_keep_to_their_network(tmp_path):
         ready.clear()
         running.append(asyncio.ensure_future(process.run(until, ready.set)))
         await ready.wait()
-    fronts = [ObjectStore(config, tmp_path / f"node{n}", Clock(), Ids(), serves_storage=False) for n, config in enumerate(configs)]
+    fronts = [ObjectStore(config, tmp_path / f"node{n}", Clock(), Ids(), serves=()) for n, config in enumerate(configs)]
     try:
         for front in fronts:
             front.transport = front.proxy.transport = Sniffing(front.transport, seen)

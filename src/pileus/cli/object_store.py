@@ -43,7 +43,7 @@ def run(*names: str, state: Node = HERE, once: bool = False, take_over: bool = F
     from pileus.object_store.cluster.run import run as run_process
 
     try:
-        names = tuple(named(names))
+        names = tuple(named(names, apart=configuration(state).apart))
     except ValueError as unknown:
         print(unknown, file=sys.stderr)
         return 1
@@ -75,7 +75,7 @@ def configuration(state: Path):
 
 
 def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int = 3, devices: int = 1, port: int = 8080,
-                identity: str = "http://127.0.0.1:8787/identity/v3", stop: bool = False) -> int:
+                identity: str = "http://127.0.0.1:8787/identity/v3", apart: bool = False, stop: bool = False) -> int:
     """Start a cluster of several nodes on this machine, each of a storage server, a proxy and daemons in processes of their own.
 
     With OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME in the environment proxies ask identity as that user, who needs the role
@@ -85,6 +85,8 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
     ----------
     port
         The first proxy's port; the others follow. Storage servers have those from 200 below.
+    apart
+        Have servers of their own for accounts, containers and objects.
     identity
         Where proxies ask who holds a token.
     stop
@@ -98,9 +100,10 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
         return 1 if asyncio.run(_each_node(sorted(state.glob("node*")), stop=True)) else 0
     user = {"username": os.environ.get("OS_USERNAME", ""), "password": os.environ.get("OS_PASSWORD", ""),
             "project": os.environ.get("OS_PROJECT_NAME", "service")}
+    ports = [(port - 200 + (3 * n if apart else n), port + n) for n in range(nodes)]
     try:
-        places = lay_out(state, Ids(), [(port - 200 + n, port + n) for n in range(nodes)], devices=devices, replicas=replicas,
-                         part_power=8, identity_url=identity, identity_service=user,
+        places = lay_out(state, Ids(), ports, apart=apart, devices=devices, replicas=replicas, part_power=8,
+                         identity_url=identity, identity_service=user,
                          temp_auth={"users": [{"account": "test", "user": "tester", "key": "testing", "groups": [".admin"]}]})
     except ValueError as other:
         print(f"{other}: start it as it was started first, or remove {state}", file=sys.stderr)
@@ -120,10 +123,11 @@ def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int
 
 async def _each_node(folders: Iterable[Path], *, stop: bool = False) -> int:
     """Start or stop what runs on each; says how many processes failed to."""
-    from pileus.object_store.cluster.manager import TOGETHER, Manager
+    from pileus.object_store.cluster.manager import TOGETHER, Manager, named
 
-    names, failed = ["storage-server", "proxy-server", TOGETHER], 0
+    failed = 0
     for folder in folders:
+        names = named(["main", TOGETHER], apart=configuration(folder).apart)
         manager = Manager(folder, Clock(), say=partial(print, f"{folder.name}:"))
         failed += await manager.stop(names[::-1]) if stop else await manager.start(names)
     return failed
@@ -177,7 +181,7 @@ def relink(*, state: Node = HERE, cleanup: bool = False) -> int:
     from pileus.object_store.service import ObjectStore
 
     async def act() -> dict[str, int]:
-        store = ObjectStore(configuration(state), state, Clock(), Ids(), serves_storage=False)
+        store = ObjectStore(configuration(state), state, Clock(), Ids(), serves=())
         try:
             relinker = ObjectRelinker(store)
             relinker.cleanup = cleanup
@@ -191,11 +195,12 @@ def relink(*, state: Node = HERE, cleanup: bool = False) -> int:
 
 def _with_proxy(state: Path, act: Callable[[Proxy], Awaitable[int]]) -> int:
     """Do something by way of a node's proxy, in this process."""
+    from pileus.object_store.model.names import KINDS
     from pileus.object_store.service import ObjectStore
 
     async def run_() -> int:
         config = configuration(state)
-        store = ObjectStore(config, state, Clock(), Ids(), serves_storage=not config.ring_folder)
+        store = ObjectStore(config, state, Clock(), Ids(), serves=() if config.ring_folder else KINDS)
         try:
             return await act(store.proxy)
         except OSError as problem:
@@ -213,7 +218,7 @@ def _managed(action: str):
 
         manager = Manager(state, Clock())
         try:
-            chosen = named(names or ["main"])
+            chosen = named(names or ["main"], apart=configuration(state).apart)
             if action != "once":
                 chosen = manager.as_they_run(chosen)
         except ValueError as unknown:

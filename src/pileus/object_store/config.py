@@ -211,6 +211,9 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     device_folder: str = ""                 # the folder that devices are in; empty: in the state folder
     storage_listen: str = "127.0.0.1:6200"  # where the rings say that this process's devices are; only a cluster's servers listen there
     replication_listen: str = ""            # and where they say that replicators reach them; empty: at the same place
+    account_listen: str = ""                # where they say that its accounts are, when each kind has a server, and rings, of its own
+    container_listen: str = ""              # and its containers
+    object_listen: str = ""                 # and its objects; none of the three: all are at storage_listen
     proxy_listen: str = "127.0.0.1:8080"    # where a cluster's proxy listens
     identity_url: str = ""                  # where a cluster's proxy asks who holds a token: the URL of identity's version 3
     #: The user that a cluster's proxy asks identity as. Without one nobody has keys for S3 there.
@@ -259,3 +262,20 @@ class ObjectStoreConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     sharding: ShardingConfig = msgspec.field(default_factory=ShardingConfig)
     #: What names and metadata may be.
     limits: Limits = msgspec.field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        own = [self.account_listen, self.container_listen, self.object_listen]
+        if any(own) and (not all(own) or len(set(own)) < len(own)):
+            raise ValueError("account_listen, container_listen and object_listen are three addresses, or none is given")
+        if any(own) and self.replication_listen:
+            raise ValueError("replication_listen is for nodes on which one server has all kinds")
+
+    @property
+    def apart(self) -> bool:
+        """Whether accounts, containers and objects each have a server of their own here."""
+        return bool(self.object_listen)
+
+    def listen_of(self, kind: str) -> str:
+        """Where the rings say that this node's devices are for accounts, containers or objects."""
+        own = {"account": self.account_listen, "container": self.container_listen, "object": self.object_listen}
+        return own[kind] or self.storage_listen

@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
-from pileus.object_store.model.names import Hashing
+from pileus.object_store.model.names import KINDS, Hashing
 from pileus.object_store.model.policy import Policies, StoragePolicy
 from pileus.object_store.model.timestamp import stamp
 from pileus.object_store.ring.ring import Ring
@@ -28,10 +28,10 @@ from pileus.object_store.wire.status import plain
 
 
 class StorageNode:
-    """All three servers over one set of devices."""
+    """All three servers over one set of devices; it answers for `kinds` of them."""
 
     def __init__(self, media: Media, hashing: Hashing, policies: Policies, transport: Transport, clock: Clock, ids: Ids, *,
-                 rings: Mapping[str, Ring], reclaim_age_s: float = 604_800.0):
+                 rings: Mapping[str, Ring], reclaim_age_s: float = 604_800.0, kinds: Collection[str] = KINDS):
         self.media, self.devices, self.rings = media, media.devices, rings
         self.accounts = Databases(AccountBroker, "accounts", media.home)
         self.containers = Databases(ContainerBroker, "containers", media.home)
@@ -43,7 +43,7 @@ class StorageNode:
             "object": self.objects,
         }
         recon = Recon(media, clock, rings.folder if isinstance(rings, Rings) else None)
-        self.handlers: dict[str, Handler] = {**self.servers, "recon": recon}
+        self.handlers: dict[str, Handler] = {**{kind: self.servers[kind] for kind in kinds}, "recon": recon}
 
     def files_of(self, device: str, policy: StoragePolicy) -> Files:
         """The files of a policy on a device of this node, the same ones that its object server uses."""

@@ -8,6 +8,7 @@ With `ring_folder` it takes part in a cluster: what the rings place at its own a
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,7 @@ import msgspec
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.object_store.config import ObjectStoreConfig
-from pileus.object_store.model.names import Hashing
+from pileus.object_store.model.names import KINDS, Hashing
 from pileus.object_store.model.policy import Policies
 from pileus.object_store.node import StorageNode
 from pileus.object_store.pipeline.feature import Store
@@ -37,17 +38,18 @@ from pileus.object_store.wire.message import Handler
 class ObjectStore:
     """`state`: the folder of devices and rings. `app` is what an HTTP server serves to clients, `node_app` to other proxies.
 
-    `serves_storage`: whether the devices at `config.storage_listen` are this process's own. `media`: what they are, instead of disks.
+    `serves`: the kinds of things on this node's devices that this process answers for. `media`: what they are, instead of disks.
     """
 
     def __init__(self, config: ObjectStoreConfig, state: Path, clock: Clock, ids: Ids, identify: Identify | None = None, *,
-                 signers: Signers | None = None, serves_storage: bool = True, media: Media | None = None):
+                 signers: Signers | None = None, serves: Collection[str] = KINDS, media: Media | None = None):
         self.config, self.state, self.clock, self.ids = config, state, clock, ids
         self.policies = Policies(config.policies)
         folder = Path(config.ring_folder) if config.ring_folder else state / "rings"
         self.hashing = load_hashing(folder / "cluster.json", ids)
         self.client = Client(connect_s=config.proxy.conn_timeout_s, step_s=config.proxy.node_timeout_s)
-        self.address = address(config.storage_listen)
+        #: Where the rings say that this node's devices are.
+        self.addresses = frozenset(address(config.listen_of(kind)) for kind in KINDS)
         self.devices = Path(config.device_folder) if config.device_folder else state / "devices"
         if not config.ring_folder:
             self._make_rings(folder)
@@ -57,10 +59,9 @@ class ObjectStore:
         disks = Disks(self.devices, state / "recon", threads=config.threads, fsync=config.fsync == "always",
                       mount_check=config.mount_check)
         self.node = StorageNode(media or disks, self.hashing, self.policies, self.transport, clock, ids, rings=self.rings,
-                                reclaim_age_s=config.reclaim_age_s)
+                                reclaim_age_s=config.reclaim_age_s, kinds=serves)
         guarded: Handler = BackendRateLimit(self.node, config.backend_rate_limit, clock) if config.backend_rate_limit.wanted else self.node
-        if serves_storage:
-            local |= {address(at): guarded for at in (config.storage_listen, config.replication_listen) if at}
+        local |= {address(at): guarded for at in (*map(config.listen_of, serves), config.replication_listen if serves else "") if at}
         self.proxy = Proxy(config.proxy, config.limits, self.policies, self.rings, self.transport, clock, ids,
                            threads=config.threads)
         self.store = Store(config, self.proxy, clock, ids, identify, signers, self.hashing)
@@ -74,7 +75,7 @@ class ObjectStore:
         self.node.close()
 
     def _make_rings(self, folder: Path) -> None:
-        ip, port = self.address
+        ip, port = address(self.config.storage_listen)
         devices = [Device(id=n, zone=n + 1, ip=ip, port=port, device=f"d{n + 1}") for n in range(self.config.devices)]
         for device in devices:
             (self.devices / device.device).mkdir(parents=True, exist_ok=True)

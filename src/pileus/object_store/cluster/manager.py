@@ -20,24 +20,33 @@ from pathlib import Path
 
 from pileus.core.clock import Clock
 from pileus.object_store.daemons import DAEMONS
+from pileus.object_store.model.names import KINDS
 
 MAIN = ["storage-server", "proxy-server"]
+#: The same where each kind has a server of its own.
+APART = [*(f"{kind}-server" for kind in KINDS), "proxy-server"]
 REST = list(DAEMONS)
 #: All daemons in one process: for small nodes.
 TOGETHER = "daemons"
-GROUPS = {"main": MAIN, "rest": REST, "all": MAIN + REST}
 #: How long a process has to come up, and to go.
 START_S, STOP_S = 10.0, 15.0
 
 
-def named(names: Sequence[str]) -> list[str]:
-    """Servers by name, by group, or by the beginning of a name (`proxy`). Raises ValueError for others."""
+def named(names: Sequence[str], *, apart: bool = False) -> list[str]:
+    """Servers by name, by group, or by the beginning of a name (`proxy`). `apart`: whether each kind has a server of its own.
+
+    Raises ValueError for others."""
+    main = APART if apart else MAIN
+    every, groups = main + REST, {"main": main, "rest": REST, "all": main + REST}
     found: list[str] = []
     for name in names:
-        group = GROUPS.get(name) or [s for s in [*GROUPS["all"], TOGETHER] if s in (name, f"{name}-server")] \
-            or [s for s in GROUPS["all"] if name.rstrip("*") and s.startswith(name.rstrip("*")) and name.endswith("*")]
+        group = groups.get(name) or [s for s in [*every, TOGETHER] if s in (name, f"{name}-server")] \
+            or [s for s in every if name.rstrip("*") and s.startswith(name.rstrip("*")) and name.endswith("*")]
+        if not group and any(s in (name, f"{name}-server") for s in APART + MAIN):
+            raise ValueError(f"{name}: here {' and '.join(s for s in main if s != 'proxy-server')} "
+                             f"{'have' if apart else 'has'} all kinds; account_listen and its like say so")
         if not group:
-            raise ValueError(f"{name} is none of {', '.join([*GROUPS, *GROUPS['all']])}")
+            raise ValueError(f"{name} is none of {', '.join([*groups, *every])}")
         found += [s for s in group if s not in found]
     if not found:
         raise ValueError("no server is named")
@@ -143,7 +152,7 @@ class Manager:
         """Start anew, one after another: each is back before the next goes. No request of a server's is turned away meanwhile."""
         failed = 0
         for name in names:
-            if name in MAIN and (pid := self.pid(name)) is not None:
+            if name.endswith("-server") and (pid := self.pid(name)) is not None:
                 failed += not await self._replace(name, pid)
             else:
                 failed += await self.stop([name]) or await self.start([name])

@@ -17,6 +17,7 @@ from pileus.object_store.cluster.listeners import Listeners
 from pileus.object_store.config import ObjectStoreConfig
 from pileus.object_store.daemons import DAEMONS
 from pileus.object_store.daemons.daemon import Daemon
+from pileus.object_store.model.names import KINDS
 from pileus.object_store.remote_identity.ask import IdentityService
 from pileus.object_store.remote_identity.keys import RemoteKeys
 from pileus.object_store.remote_identity.tokens import RemoteIdentity
@@ -30,12 +31,12 @@ LEAVE_S = 0.5
 
 
 class Process:
-    """`names`: servers (`proxy-server`, `storage-server` for all three kinds) and daemons."""
+    """`names`: servers (`proxy-server`; `storage-server` for all three kinds, or `account-server` and its like) and daemons."""
 
     def __init__(self, config: ObjectStoreConfig, state: Path, names: Sequence[str], *, once: bool = False):
         self.config, self.once = config, once
         self.names = [each for name in names for each in (DAEMONS if name == "daemons" else [name])]
-        self.store = ObjectStore(config, state, Clock(), Ids(), serves_storage="storage-server" in names)
+        self.store = ObjectStore(config, state, Clock(), Ids(), serves=kinds_of(names))
         if config.identity_url:
             identity = IdentityService(config.identity_url, config.identity_service, self.store.clock)
             self.store.store.identify = RemoteIdentity(identity, self.store.clock, config.service_roles)
@@ -52,9 +53,11 @@ class Process:
                 log.info("ran once", daemon=daemon.name, **await daemon.run_once())
             await self.store.stop()
             return
-        for name, app, at in (("proxy-server", self.store.app, self.config.proxy_listen),
-                              ("storage-server", self.store.node_app, self.config.storage_listen),
-                              ("storage-server", self.store.node_app, self.config.replication_listen)):
+        places = [("proxy-server", self.store.app, self.config.proxy_listen),
+                  ("storage-server", self.store.node_app, self.config.storage_listen),
+                  ("storage-server", self.store.node_app, self.config.replication_listen),
+                  *((f"{kind}-server", self.store.node_app, self.config.listen_of(kind)) for kind in KINDS)]
+        for name, app, at in places:
             if name in self.names and at:
                 server = Server(app, *address(at), self.listeners.at(at))
                 await server.start()
@@ -73,6 +76,11 @@ class Process:
             await server.stop()
         self.listeners.close()
         await self.store.stop()
+
+
+def kinds_of(names: Sequence[str]) -> tuple[str, ...]:
+    """What the servers among some are of."""
+    return KINDS if "storage-server" in names else tuple(kind for kind in KINDS if f"{kind}-server" in names)
 
 
 async def run(config: ObjectStoreConfig, state: Path, names: Sequence[str], *, once: bool = False,

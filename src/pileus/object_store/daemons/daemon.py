@@ -72,7 +72,7 @@ class Daemon:
         """The devices of this server that are there."""
         devices = self.store.node.devices
         for device in ring.devices:
-            if device is not None and (device.ip, device.port) == self.store.address and devices.has(device.device):
+            if device is not None and (device.ip, device.port) in self.store.addresses and devices.has(device.device):
                 yield device, devices.path(device.device)
 
     def _report(self, seconds: float) -> None:

@@ -35,7 +35,7 @@ class ObjectExpirer(Daemon):
     def is_mine(self, container: str) -> bool:
         ring = self.store.rings["container"]
         first = ring.primaries(ring.partition(expiry.ACCOUNT, container))[0].device
-        return (first.ip, first.port) == self.store.address
+        return (first.ip, first.port) in self.store.addresses
 
     async def expire(self, container: str, entry: str, at: int, path: str) -> None:
         """Delete one object; its entry goes when it is gone, or has another time now."""

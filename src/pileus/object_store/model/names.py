@@ -7,6 +7,8 @@ from hashlib import md5
 
 import msgspec
 
+#: What servers and rings are of.
+KINDS = ("account", "container", "object")
 #: What names of the store's own begin with, and what is between their parts: no client can say it.
 RESERVED = "\0"
 

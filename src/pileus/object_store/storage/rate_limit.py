@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pileus.core.clock import Clock
 from pileus.object_store.config import BackendRateLimitConfig
+from pileus.object_store.model.names import KINDS
 from pileus.object_store.wire.message import Handler, Request, Response
 from pileus.object_store.wire.status import plain
 
@@ -20,7 +21,7 @@ class BackendRateLimit:
 
     async def __call__(self, req: Request) -> Response:
         parts = req.path.split("/", 3)
-        if len(parts) > 2 and parts[1] in ("account", "container", "object"):
+        if len(parts) > 2 and parts[1] in KINDS:
             rates = [("", self.config.requests_per_device_per_second if req.method not in ("REPLICATE", "SYNC") else 0.0),
                      (req.method, self.config.by_method.get(req.method, 0.0))]
             if not all([self._passes(parts[2], method, rate) for method, rate in rates if rate]):
