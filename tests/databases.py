@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.ports import free_port
+
 KINDS = ("postgresql", "mysql")
 
 
@@ -35,12 +37,6 @@ def missing(kind: str) -> str:
     return "" if shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/bin") else "MariaDB is not installed"
 
 
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def _as_user() -> dict:
     """Database servers refuse to be root."""
     if os.geteuid() != 0:
@@ -52,7 +48,7 @@ def _as_user() -> dict:
 @contextlib.contextmanager
 def server(kind: str) -> Iterator[str]:
     """The URL of an empty database; the server ends with the context."""
-    user, port = _as_user(), _free_port()
+    user, port = _as_user(), free_port()
     with tempfile.TemporaryDirectory(prefix="pileus-db-", ignore_cleanup_errors=True) as folder:
         if user:
             os.chown(folder, user["user"], user["group"])

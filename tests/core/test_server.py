@@ -1,7 +1,6 @@
 """The HTTP server with real sockets."""
 
 import asyncio
-import socket
 
 import pytest
 
@@ -11,6 +10,7 @@ from pileus.core.http.server import Server
 from pileus.core.ids import Ids
 from pileus.core.metrics import Metrics
 from pileus.core.policy import Policy
+from tests.ports import free_port
 
 
 @pytest.mark.realtime
@@ -28,9 +28,7 @@ async def test_an_answer_waits_for_a_client_that_is_slow_to_read_it():
             sent += 1
         await send({"type": "http.response.body", "body": b""})
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = Server(app, "127.0.0.1", port)
     await server.start()
     await server.listening()
@@ -61,9 +59,7 @@ async def test_a_file_is_sent_by_the_server_itself(tmp_path, path, there):
     api = Api(name="thing", root="/thing", render=lambda error, req: ({}, {}),
               routes=[Route("GET", "/file", send_file), Route("GET", "/gone", send_file)])
     app = build([api], Edge(services=None, authenticate=None, policy=Policy({}), ids=Ids(1), metrics=Metrics()))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = Server(app, "127.0.0.1", port)
     await server.start()
     await server.listening()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from pileus.cli.api import Client
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -21,9 +21,7 @@ def environment() -> dict[str, str]:
 
 class CloudProcess:
     def __init__(self, state: Path, *options: str):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.listen = f"127.0.0.1:{s.getsockname()[1]}"
+        self.listen = f"127.0.0.1:{free_port()}"
         self.state, self.options = state, options
         state.mkdir(parents=True, exist_ok=True)
 

@@ -10,6 +10,7 @@ import pytest
 
 from pileus.hosts import tag
 from tests.e2e.process import ROOT, environment
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.root, pytest.mark.qemu, pytest.mark.realtime]
 NEEDED = ("qemu-system-x86_64", "qemu-img", "dnsmasq", "nft", "ip", "conntrack", "ssh", "ssh-keygen", "busybox", "depmod", "mke2fs")
@@ -41,8 +42,9 @@ def test_demo_restart_and_reset(tmp_path):
     state = tmp_path / "cloud"
     os.chmod(tmp_path, 0o755)
     where = ("--state", str(state))
+    listen = ("--listen", f"127.0.0.1:{free_port()}")
     try:
-        shown = pileus("demo", *where, "--listen", "127.0.0.1:18999")
+        shown = pileus("demo", *where, *listen)
         assert shown.returncode == 0, shown.stdout + shown.stderr
         assert "ssh through" in shown.stdout and "demo: Linux" in shown.stdout
         assert "demo-copy: written in demo" in shown.stdout, "a server of the snapshot has what was on the disk of the first"
@@ -55,7 +57,7 @@ def test_demo_restart_and_reset(tmp_path):
         boot = subprocess.run(ssh, capture_output=True, text=True, timeout=60).stdout
         assert boot
         os.kill(int((state / "pileus.pid").read_text()), 9)
-        again = pileus("up", "-d", *where, "--listen", "127.0.0.1:18999")
+        again = pileus("up", "-d", *where, *listen)
         assert again.returncode == 0, again.stdout + again.stderr
         assert "ACTIVE" in pileus("status", *where).stdout
         assert subprocess.run(ssh, capture_output=True, text=True, timeout=60).stdout == boot       # the same boot of the same guest

@@ -7,6 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.ports import free_port
+
 ROOT_DN, ROOT_PASSWORD, SUFFIX = "cn=root,dc=corp", "root-secret", "dc=corp"
 SCHEMA = Path("/etc/ldap/schema")
 PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
@@ -55,9 +57,7 @@ class Slapd:
         (self.home / "data").mkdir()
         config = self.home / "slapd.conf"
         config.write_text(CONFIG.format(schema=SCHEMA, home=self.home, suffix=SUFFIX, root=ROOT_DN, password=ROOT_PASSWORD))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"ldap://127.0.0.1:{self.port}"
         command = [shutil.which("slapd", path=PATH), "-f", str(config), "-h", self.url, "-d", "0"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

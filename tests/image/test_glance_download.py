@@ -11,7 +11,7 @@ from pileus.image.sagas.import_image import IMPORT_IMAGE
 from tests.image.formats import images as samples
 from tests.image.service import ROOT, glance
 from tests.image.test_stores import done
-from tests.object_store.cluster import free_ports
+from tests.ports import free_ports
 from tests.sagas import arm, interruptions, settle
 
 DISK = samples.qcow2()

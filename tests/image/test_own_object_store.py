@@ -4,7 +4,7 @@ import pytest
 
 from tests.cloud import TestCloud
 from tests.image.backends.clouds import key, listening, objects, restart, user
-from tests.object_store.cluster import free_ports
+from tests.ports import free_port
 
 pytestmark = pytest.mark.realtime
 BINARY = {"Content-Type": "application/octet-stream"}
@@ -55,7 +55,7 @@ async def test_what_is_left_of_an_upload_when_the_object_store_is_gone():
 
 
 async def test_a_cloud_starts_without_its_image_to_try_when_the_store_cannot_be_reached():
-    [port] = free_ports(1)
+    port = free_port()
     nowhere = {"type": "s3", "endpoint": f"http://127.0.0.1:{port}", "access_key": "a", "secret_key": "s", "bucket": "images"}
     async with TestCloud(real_time=True, image={"stores": {"own": nowhere}, "default_store": "own"}) as cloud:
         images = (await (await cloud.as_()).get("/image/v2/images")).json["images"]

@@ -28,18 +28,9 @@ from pileus.object_store.daemons import DAEMONS
 from pileus.object_store.ring.device import Device, Node
 from pileus.object_store.service import ObjectStore
 from tests.object_store.harness import TestStore
+from tests.ports import free_ports
 
 SOURCE = Path(__file__).parent.parent.parent / "src"
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 class Cluster(TestStore):

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from pileus.core.http.server import Server
-from tests.object_store.cluster import free_ports
 from tests.object_store.harness import TestStore
+from tests.ports import free_port
 
 pytestmark = pytest.mark.realtime
 
@@ -80,7 +80,7 @@ class Wire:
 
 @asynccontextmanager
 async def served():
-    port, = free_ports(1)
+    port = free_port()
     async with TestStore(real_time=True, threads=2, temp_auth={"users": [USER]}, limits={"max_file_size": MOST}) as store:
         server = Server(store.objects.app, "127.0.0.1", port)
         await server.start()

@@ -11,8 +11,8 @@ import pytest
 from conformance.cloud import fresh_cloud
 
 from pileus.core.http.server import Server
-from tests.object_store.cluster import free_ports
 from tests.object_store.harness import TestStore
+from tests.ports import free_port
 
 pytestmark = pytest.mark.realtime
 
@@ -26,7 +26,7 @@ def run(words, folder, environment, *, status=0):
 
 async def test_swift(tmp_path):
     pytest.importorskip("swiftclient", reason="python-swiftclient is not installed")
-    port, = free_ports(1)
+    port = free_port()
     user = {"account": "test", "user": "tester", "key": "testing", "groups": [".admin"]}
     async with TestStore(real_time=True, temp_auth={"users": [user]}) as store:
         server = Server(store.objects.app, "127.0.0.1", port)

@@ -8,8 +8,8 @@ import pytest
 from pileus.core.http.server import Server
 from pileus.object_store.daemons import DAEMONS
 from pileus.object_store.pipeline.container_sync import realms
-from tests.object_store.cluster import free_ports
 from tests.object_store.harness import TestStore
+from tests.ports import free_port
 
 REALMS = "[us]\nkey = of the realm\nkey2 = older\ncluster_here = http://127.0.0.1:1/v1/\ncluster_there = {there}\n"
 TO = "//us/there/AUTH_bob/copy"
@@ -18,7 +18,7 @@ TO = "//us/there/AUTH_bob/copy"
 @asynccontextmanager
 async def clusters(tmp_path, **options):
     """Two stores with a realm in common; the second serves HTTP."""
-    port, = free_ports(1)
+    port = free_port()
     file = tmp_path / "realms.conf"
     file.write_text(REALMS.format(there=f"http://127.0.0.1:{port}/v1/"))
     sync = {"realms_file": str(file), "current": "//US/HERE", **options}

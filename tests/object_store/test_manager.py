@@ -17,7 +17,8 @@ from pileus.object_store.cluster.layout import lay_out
 from pileus.object_store.cluster.manager import APART, MAIN, REST, Manager, named
 from pileus.object_store.cluster.run import Process
 from pileus.object_store.config import ObjectStoreConfig
-from tests.object_store.cluster import SOURCE, free_ports
+from tests.object_store.cluster import SOURCE
+from tests.ports import free_port, free_ports
 
 WHERE = {"identity": "http://127.0.0.1:9/v3"}
 
@@ -79,7 +80,7 @@ def test_why_one_does_not_come_up_is_said(node, capsys):
 @pytest.mark.realtime
 def test_a_cluster_by_one_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PYTHONPATH", str(SOURCE))
-    port = free_ports(1)[0] % 20_000 + 30_000
+    port = free_port() % 20_000 + 30_000
     try:
         assert command.dev_cluster(state=tmp_path, nodes=1, replicas=1, port=port, **WHERE) == 0
         assert f"swift -A http://127.0.0.1:{port}/auth/v1.0" in capsys.readouterr().out
@@ -166,7 +167,7 @@ async def test_a_daemon_that_waits_for_a_hung_server_ends_when_it_is_told(tmp_pa
     asked, until = asyncio.Event(), asyncio.Event()
     hung = await asyncio.start_server(lambda *_: asked.set(), "127.0.0.1", 0)
     port = hung.sockets[0].getsockname()[1]
-    place, = lay_out(tmp_path, Ids(1), [(port, *free_ports(1))], part_power=4, devices=1, replicas=1)
+    place, = lay_out(tmp_path, Ids(1), [(port, free_port())], part_power=4, devices=1, replicas=1)
     process = Process(place.config, place.state, ["container-updater"])
     part = process.store.rings["container"].partition("a", "c")
     process.store.node.containers.create(place.state / "devices" / "d1", part, process.store.hashing.hash("a", "c"), account="a",

@@ -10,7 +10,8 @@ from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.object_store.cluster.layout import lay_out
 from pileus.object_store.cluster.manager import Manager
-from tests.object_store.cluster import SOURCE, free_ports
+from tests.object_store.cluster import SOURCE
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.realtime
 COMMAND = [sys.executable, "-m", "pileus", "object-store", "run"]

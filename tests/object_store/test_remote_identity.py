@@ -16,9 +16,9 @@ from pileus.object_store.remote_identity.ask import IdentityService
 from pileus.object_store.remote_identity.keys import RemoteKeys
 from pileus.object_store.remote_identity.tokens import RemoteIdentity
 from tests.cloud import TestCloud
-from tests.object_store.cluster import free_ports
 from tests.object_store.harness import Caller, TestStore
 from tests.object_store.s3 import Boto, raw
+from tests.ports import free_port
 
 pytestmark = pytest.mark.realtime
 SWIFT = IdentityServiceConfig(username="swift", password="of swift")
@@ -27,7 +27,7 @@ SWIFT = IdentityServiceConfig(username="swift", password="of swift")
 @asynccontextmanager
 async def clouds(*, user=SWIFT, **identity):
     """A cloud that serves HTTP, with a user for the object store; and such a store, whose proxy asks it."""
-    port, = free_ports(1)
+    port = free_port()
     async with TestCloud(real_time=True, identity=identity) as cloud, TestStore(real_time=True) as store:
         server = Server(cloud.cloud.app, "127.0.0.1", port)
         await server.start()
@@ -142,7 +142,7 @@ async def test_browsers_ask_about_presigned_urls():
 
 
 async def test_identity_that_cannot_be_asked_lets_nobody_in():
-    port, = free_ports(1)
+    port = free_port()
     service = IdentityService(f"http://127.0.0.1:{port}/identity/v3", SWIFT, Clock())
     with pytest.raises(Unavailable):
         await RemoteIdentity(service, Clock())("token", method="GET", path="/v1/AUTH_x")

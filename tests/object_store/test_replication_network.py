@@ -16,7 +16,7 @@ from pileus.object_store.ring.device import Device
 from pileus.object_store.service import ObjectStore
 from pileus.object_store.wire.body import stream
 from pileus.object_store.wire.message import Request
-from tests.object_store.cluster import free_ports
+from tests.ports import free_ports
 
 #: What replicators ask, and nobody else.
 OF_REPLICATORS = {"REPLICATE", "SYNC"}

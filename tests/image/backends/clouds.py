@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 
 import yaml
 from tests.cloud import TestCloud, settings
-from tests.object_store.cluster import free_ports
+from tests.ports import free_port
 
 from pileus.core.http.server import Server
 
 
 @asynccontextmanager
 async def listening(**sections):
-    [port] = free_ports(1)
+    port = free_port()
     async with TestCloud(real_time=True, api={"listen": f"127.0.0.1:{port}"}, **sections) as cloud:
         cloud.port = port
         await serve(cloud)

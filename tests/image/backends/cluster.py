@@ -10,7 +10,7 @@ import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.object_store.cluster import free_ports
+from tests.ports import free_ports
 
 from pileus.image.backends.base import StoreFailed
 from pileus.image.backends.ceph import module
