@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pileus.core.clock import iso, parse_iso
+from pileus.core.clock import iso, parse_iso, wait_until
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -28,3 +28,11 @@ def test_what_is_no_moment_in_utc(text):
 @pytest.mark.parametrize("micro", [False, True])
 def test_what_is_shown_can_be_read(micro):
     assert parse_iso(iso(NOON, micro=micro)) == NOON
+
+
+def test_a_command_waits_as_long_as_it_must_and_no_longer_than_it_may():
+    answers = iter(["", "", "there"])
+    assert wait_until(lambda: next(answers), every_s=0) == "there"
+    asked = []
+    assert wait_until(lambda: asked.append(1), limit_s=0.02, every_s=0.001) is None and len(asked) > 1
+    assert wait_until(lambda: "at once", limit_s=0) == "at once"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,9 @@ from typing import Any
 from rich.console import Console
 
 from pileus.cli.options import STATE, State
+from pileus.core.clock import Clock, wait_until
 
+clock = Clock()
 console = Console(highlight=False, soft_wrap=True)
 NAME, IMAGE, FLAVOR, NETWORK, EXTERNAL = "demo", "pileus-guest", "m1.nano", "private", "public"
 SNAPSHOT, COPY = f"{NAME}-snapshot", f"{NAME}-copy"
@@ -41,10 +42,10 @@ class DemoFailed(Exception):
 @contextmanager
 def step(text: str, command: str = "") -> Iterator[None]:
     """Say what is done, how long it took, and how one would do it by hand."""
-    began = time.perf_counter()
+    began = clock.monotonic()
     with console.status(text):
         yield
-    console.print(f"[green]✓[/] {text} [dim]{time.perf_counter() - began:6.1f} s[/]")
+    console.print(f"[green]✓[/] {text} [dim]{clock.monotonic() - began:6.1f} s[/]")
     if command:
         console.print(f"    [dim]$ {command}[/]")
 
@@ -57,13 +58,13 @@ def demo(*, state: State = STATE, listen: str | None = None) -> int:
     listen
         HOST:PORT of all services (default: 127.0.0.1:8787).
     """
-    began = time.perf_counter()
+    began = clock.monotonic()
     try:
         show = run(state, listen)
     except DemoFailed as failure:
         console.print(f"[red]✗[/] {failure}")
         return 1
-    console.print(f"\n[bold green]Done in {time.perf_counter() - began:.0f} s.[/] {show}")
+    console.print(f"\n[bold green]Done in {clock.monotonic() - began:.0f} s.[/] {show}")
     return 0
 
 
@@ -218,18 +219,22 @@ def ssh_command(address: str, key: Path) -> list[str]:
 
 def wait_for_ssh(address: str, key: Path, user: Any, server: Any, command: str) -> str:
     """What the guest answers to a command; tried until it does. Raises DemoFailed with the console's tail."""
-    end = time.monotonic() + SSH_WAIT_S
-    while time.monotonic() < end:
+    problem, answer = "", ""
+
+    def answered() -> bool:
+        nonlocal problem, answer
         try:
             done = subprocess.run([*ssh_command(address, key), command],
                                   capture_output=True, text=True, timeout=12, stdin=subprocess.DEVNULL)
         except subprocess.TimeoutExpired:
-            continue
-        if done.returncode == 0:
-            return done.stdout.strip()
-        time.sleep(0.3)
+            return False
+        problem, answer = done.stderr.strip(), done.stdout.strip()
+        return done.returncode == 0
+
+    if wait_until(answered, limit_s=SSH_WAIT_S, every_s=0.3):
+        return answer
     tail = user.compute.get_server_console_output(server.id, length=30)["output"]
-    raise DemoFailed(f"no ssh on {address} within {SSH_WAIT_S:.0f} s: {done.stderr.strip()}\n{tail}")
+    raise DemoFailed(f"no ssh on {address} within {SSH_WAIT_S:.0f} s: {problem}\n{tail}")
 
 
 def what_next(state: Path, address: str, key: Path) -> str:

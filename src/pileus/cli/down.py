@@ -6,10 +6,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 from pileus.cli.options import STATE, Running, State
+from pileus.core.clock import wait_until
 
 
 def down(*, state: State = STATE) -> int:
@@ -25,11 +25,8 @@ def stop(state: Path, timeout_s: float = 20) -> bool:
         print(f"pileus: nothing is running on {state}")
         return True
     os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + timeout_s
-    while running.pid() == pid:
-        if time.monotonic() > end:
-            print(f"pileus: process {pid} does not end", file=sys.stderr)
-            return False
-        time.sleep(0.05)
+    if not wait_until(lambda: running.pid() != pid, limit_s=timeout_s):
+        print(f"pileus: process {pid} does not end", file=sys.stderr)
+        return False
     print("pileus: stopped")
     return True

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pileus.core.clock import Clock
 
 if TYPE_CHECKING:
     from pileus.object_store.ring.builder import Builder
@@ -91,7 +92,7 @@ def pretend_min_part_hours_passed(builder: Path) -> int:
 def rebalance(builder: Path, seed: str = "") -> int:
     """Give every device what it should hold, with few moves, and write the ring."""
     def act(ring: Builder) -> str:
-        moved = ring.rebalance(hour=time.time() / 3600, seed=seed or None)
+        moved = ring.rebalance(hour=Clock().now().timestamp() / 3600, seed=seed or None)
         ring.write_ring(builder.with_suffix(".ring"))
         slots = int(ring.state.replicas * 2 ** ring.state.part_power)
         return (f"{moved} of {slots} replicas of partitions moved ({100 * moved / slots:.2f} %); balance {ring.balance():.2f}, "

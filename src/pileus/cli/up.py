@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,10 @@ from cyclopts import Parameter
 
 from pileus.cli.options import STATE, Running, State, configuration, remember
 from pileus.core import event_loop
+from pileus.core.clock import Clock, wait_until
+
+#: What the log of a cloud says when it answers.
+READY = " pileus: ready"
 
 
 def up(*, state: State = STATE, simulated: bool = False, listen: str | None = None, config: Path | None = None,
@@ -44,12 +47,14 @@ def up(*, state: State = STATE, simulated: bool = False, listen: str | None = No
         print(f"pileus: a cloud is already running on {state} (process {lock.pid()})", file=sys.stderr)
         return 1
     remember(chosen, state)
-    event_loop.run(run(chosen, state, time.perf_counter()))
+    event_loop.run(run(chosen, state))
     return 0
 
 
-async def run(config, state: Path, began: float) -> None:
+async def run(config, state: Path) -> None:
     """Serve until SIGTERM or SIGINT."""
+    clock = Clock()
+    began = clock.monotonic()                            # what is imported now takes most of a start
     from pileus.bootstrap import bootstrap
     from pileus.cloud import Cloud, serve
     from pileus.core import log as logs
@@ -64,7 +69,7 @@ async def run(config, state: Path, began: float) -> None:
     collect_seldom()
 
     def ready() -> None:
-        log.info("ready", endpoint=cloud.endpoint, clouds=state / "clouds.yaml", seconds=round(time.perf_counter() - began, 2))
+        log.info("ready", endpoint=cloud.endpoint, clouds=state / "clouds.yaml", seconds=round(clock.monotonic() - began, 2))
 
     await serve(cloud, ready, until)
     log.info("stopping")
@@ -91,15 +96,15 @@ def in_background(state: Path, *, simulated: bool = False, listen: str | None = 
         begin = out.tell()
         child = subprocess.Popen([sys.executable, "-m", "pileus", "up", *args], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                  start_new_session=True, env=os.environ)
-    while child.poll() is None:
+
+    def said() -> str:
         with open(state / "pileus.log") as log:
             log.seek(begin)
-            for line in log:
-                if " pileus: ready" in line:
-                    print(line.split(" pileus: ")[1].strip())
-                    return 0
-        time.sleep(0.05)
-    with open(state / "pileus.log") as log:
-        log.seek(begin)
-        sys.stderr.write(log.read()[-4000:])
+            return log.read()
+
+    wait_until(lambda: child.poll() is not None or READY in said())
+    if child.poll() is None:
+        print(next(line.split(" pileus: ")[1] for line in said().splitlines() if READY in line))
+        return 0
+    sys.stderr.write(said()[-4000:])
     return child.returncode or 1

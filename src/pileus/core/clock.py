@@ -7,9 +7,14 @@ All durations follow the event loop's clock, so a test that runs on `VirtualTime
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Clock:
@@ -24,6 +29,14 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def wait_until(holds: Callable[[], T], *, limit_s: float = math.inf, every_s: float = 0.05) -> T:
+    """For commands, which have no event loop: what `holds` says as soon as that is true, or when the time is over."""
+    end = time.monotonic() + limit_s
+    while not (said := holds()) and time.monotonic() < end:
+        time.sleep(every_s)
+    return said
 
 
 class VirtualClock(Clock):
