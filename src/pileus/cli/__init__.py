@@ -3,7 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import ast
+import importlib
+import importlib.util
+import os
 import sys
+from pathlib import Path
 
 import cyclopts
 
@@ -58,14 +63,29 @@ GROUPS = {
 
 def main() -> None:
     """Run the command line of this process."""
+    words = sys.argv[1:]
+    asked = not words or " ".join(words) in GROUPS or not {"-h", "--help"}.isdisjoint(words)
     app = cyclopts.App(name="pileus", version=__version__, help="OpenStack as one small, fast package.")
     apps = {"": app}
-    for name, target in COMMANDS.items():
-        app.command(target, name=name)
-    for path, (about, commands) in GROUPS.items():
+    for path, (about, _) in GROUPS.items():
         above, _, last = path.rpartition(" ")
-        group = apps[path] = cyclopts.App(name=last, help=about)
+        apps[path] = cyclopts.App(name=last, help=about)
+        apps[above].command(apps[path])
+    for path, commands in (("", COMMANDS), *((path, commands) for path, (_, commands) in GROUPS.items())):
         for name, target in commands.items():
-            group.command(target, name=name)
-        apps[above].command(group)
-    sys.exit(app() or 0)
+            apps[path].command(target, name=name, help=about_command(target) if asked else None)
+    try:
+        sys.exit(app() or 0)
+    except BrokenPipeError:                              # whoever read it, `head` perhaps, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def about_command(target: str) -> str:
+    """The first line of a command's docstring, read off its source: to import all of them would take a second."""
+    module, _, function = target.partition(":")
+    found = importlib.util.find_spec(module)
+    tree = ast.parse(Path(found.origin).read_text() if found and found.origin else "")
+    docs = (ast.get_docstring(node) for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
+    made = next(docs, None) or getattr(importlib.import_module(module), function).__doc__       # some are made by a function
+    return made.partition("\n")[0]

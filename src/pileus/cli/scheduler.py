@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import re
 import sys
 import urllib.error
+from urllib.parse import quote
 
 from pileus.cli.api import Client, NotRunning
 from pileus.cli.options import STATE, State
@@ -18,12 +20,13 @@ def explain(server: str, *, state: State = STATE, json: bool = False) -> int:
     Parameters
     ----------
     server
-        The server's id.
+        The server's id or name.
     json
         Print one JSON object.
     """
     try:
-        found = Client(state, "pileus-admin").get(f"/status/scheduler/{server}")
+        client = Client(state, "pileus-admin")
+        found = client.get(f"/status/scheduler/{quote(id_of(client, server), safe='')}")
     except NotRunning as problem:
         print(f"pileus: {problem}", file=sys.stderr)
         return 1
@@ -37,6 +40,12 @@ def explain(server: str, *, state: State = STATE, json: bool = False) -> int:
     else:
         show(found)
     return 0
+
+
+def id_of(client: Client, server: str) -> str:
+    """The id of the one server of that name; else what was given is an id."""
+    found = client.get(f"/compute/v2.1/servers?all_tenants=1&name={quote('^' + re.escape(server) + '$', safe='')}")["servers"]
+    return found[0]["id"] if len(found) == 1 else server
 
 
 def show(found: dict) -> None:

@@ -10,6 +10,8 @@ from pileus.cli.options import STATE, Running, State
 
 #: Rows of a table; there may be thousands of servers.
 MOST = 80
+#: Columns of a line that goes into a file or a pipe: nothing of it is cut.
+WIDE = 200
 
 
 def status(*, state: State = STATE, json: bool = False) -> int:
@@ -40,7 +42,7 @@ def show(found: dict, pid: int | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDE)
     console.print(f"[bold]pileus {found['version']}[/bold]  process {pid}  database {found['database']}")
     for title, rows, columns in (
         ("hosts", found["hosts"], ("host", "type", "up", "enabled", "guests", "reported_at")),
@@ -52,7 +54,7 @@ def show(found: dict, pid: int | None) -> None:
             continue
         table = Table(title=title, title_justify="left")
         for column in columns:
-            table.add_column(column.rpartition(":")[2])
+            table.add_column(column.rpartition(":")[2], overflow="fold")
         for entry in rows[:MOST]:
             table.add_row(*[str(entry.get(column, "")) for column in columns])
         console.print(table)
