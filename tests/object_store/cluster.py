@@ -71,7 +71,7 @@ class Cluster(TestStore):
         self.folder.mkdir(exist_ok=True)
         ports = free_ports(2 * self.count)
         builtins = msgspec.to_builtins(self.config)
-        given = {name: builtins[name] for name in ("fsync", "threads", "proxy", "policies", "reclaim_age_s")}
+        given = {name: builtins[name] for name in ("fsync", "threads", "proxy", "policies", "reclaim_age_s", "sharding")}
         self.places: list[NodePlace] = lay_out(self.folder, Ids(1), list(zip(ports[::2], ports[1::2], strict=True)),
                                                part_power=4, **self.shape, **given)
 

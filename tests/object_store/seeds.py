@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import tempfile
@@ -25,8 +24,12 @@ BLOCK = 50
 async def history(seed: int, grounds: dict[str, Ground], destroys: float) -> None:
     world = World(seed, grounds, destroys)
     await world.begin()
-    await asyncio.gather(*(world.client(n, 4) for n in range(3)), world.break_things(6))
+    await world.live()
     await world.heal()
+    if world.kind == "sharded":
+        await world.check()
+        await world.dwindle()
+        await world.heal()
     await world.check()
 
 

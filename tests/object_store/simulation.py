@@ -7,6 +7,7 @@ nothing else.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from contextlib import suppress
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 
 from pileus.core.clock import VirtualClock
 from pileus.object_store.daemons import DAEMONS
-from pileus.object_store.model.timestamp import Stamper
+from pileus.object_store.model.timestamp import Stamper, stamp
 from pileus.object_store.storage.database.container import ContainerBroker
 from pileus.object_store.storage.object.hashes import without
 from pileus.object_store.wire.body import stream
@@ -27,7 +28,7 @@ ACCOUNT = "AUTH_a"
 HEALING = ["object-auditor", "object-replicator", "object-reconstructor", "object-updater", "container-replicator", "container-sharder",
            "container-updater", "account-replicator"]
 #: After so many rounds all has to be whole: what was lost is brought in one, told in the next, counted in the third.
-ROUNDS = {"": 3, "coded": 3, "sharded": 9}
+ROUNDS = {"": 3, "coded": 3, "sharded": 18}
 
 
 class World:
@@ -56,6 +57,9 @@ class World:
     # ---- what happens ------------------------------------------------------------------------------------------------
     async def begin(self) -> None:
         assert (await self.send(0, "PUT", f"/{self.container}")).status == 201
+        self.trouble_begins()
+
+    def trouble_begins(self) -> None:
         self.trouble.loss = self.random.choice([0.0, 0.02, 0.1])
         self.trouble.delay_s = self.random.choice([0.01, 0.3])
 
@@ -72,6 +76,15 @@ class World:
         if not node.alive or life != node.lives:
             raise ConnectionResetError(f"node {n}")
         return Response(answer.status, answer.headers, data)
+
+    async def live(self) -> None:
+        """Clients do things, and things break."""
+        await asyncio.gather(*(self.client(n, 4) for n in range(3)), self.break_things(6, list(DAEMONS)))
+
+    async def dwindle(self) -> None:
+        """What has shards is nearly emptied: they go back into it."""
+        self.trouble_begins()
+        await asyncio.gather(self.deleter(self.names[1:]), self.break_things(8, ["container-sharder"] * 3 + ["container-replicator"], 0.8))
 
     async def client(self, number: int, steps: int) -> None:
         for step in range(steps):
@@ -90,12 +103,21 @@ class World:
             if what >= 0.1:
                 self.tried.setdefault(name, []).append((at, body, status in ((204, 404) if body is None else (201, 202))))
 
-    async def break_things(self, steps: int) -> None:
+    async def deleter(self, names: list[str]) -> None:
+        """A client that deletes nearly all."""
+        for name in names:
+            await self.clock.sleep(self.random.expovariate(1))
+            n, at, status = self.random.choice([n for n, node in self.nodes.items() if node.alive]), self.clock.now().timestamp(), 0
+            with suppress(ConnectionError):
+                status = (await self.send(n, "DELETE", f"/{self.container}/{name}", at=stamp(at))).status
+            self.tried.setdefault(name, []).append((stamp(at), None, status in (204, 404)))
+
+    async def break_things(self, steps: int, daemons: list[str], often: float = 0.3) -> None:
         for _ in range(steps):
             await self.clock.sleep(self.random.expovariate(0.7))
             self.break_one(self.nodes[self.random.randrange(len(self.nodes))])
-            if self.random.random() < 0.3:
-                await self.daemon(self.random.choice(list(DAEMONS)))
+            if self.random.random() < often:
+                await self.daemon(self.random.choice(daemons))
 
     def break_one(self, node: SimulatedNode) -> None:
         """Make a node well, or if enough of them are, ill."""
@@ -195,11 +217,12 @@ class World:
                         known |= {r.name: (r.state, r.object_count) for r in broker.ranges() if not r.deleted}
                     found.setdefault(name, {})[n] = info["hash"], info["object_count"], info["bytes_used"], waits
         counted = {replica[1:3] for name in (f"{ACCOUNT}/", f"{ACCOUNT}/{self.container}") for replica in found[name].values()}
+        small = self.kind == "sharded" and max(count for count, _ in counted) < self.ground.places[0].config.sharding.shrink_below
         return [f"{name}: {replicas}" for name, replicas in found.items()
                 if len(replicas) != 3 or len(set(replicas.values())) != 1 or any(replica[3] for replica in replicas.values())] + (
             [] if len(counted) == 1 else [f"counts differ: {counted}"]) + [
             f"{name}: its container says {said}" for name, said in known.items()
-            if name not in found or any(said != ("active", replica[1]) for replica in found[name].values())]
+            if small or name not in found or any(said != ("active", replica[1]) for replica in found[name].values())]
 
     async def check(self) -> None:
         assert not self.differences(), self.differences()

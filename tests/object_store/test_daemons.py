@@ -10,6 +10,7 @@ import pytest
 
 from pileus.object_store.daemons import DAEMONS
 from pileus.object_store.model import expiry
+from pileus.object_store.storage.database.container import ContainerBroker
 from pileus.object_store.wire.message import Request
 from tests.object_store.harness import TestStore
 
@@ -235,3 +236,21 @@ async def test_objects_that_no_container_lists(action):
         assert (await run(store, "object-auditor"))[0]["dark"] == 3
         assert len(store.files()) == (9 if action == "log" else 6) and len(store.files("ts")) == (3 if action == "delete" else 0)
         assert (await alice.get("/c/lit")).data == b"x" and (await alice.get("/c/dar")).data == b"x"
+
+
+async def test_old_deletions_are_forgotten_by_all_replicas():
+    """None gives back to another what that has just forgotten."""
+    async with TestStore(replicas=3, devices=3) as store:
+        alice = store.as_("alice")
+        await alice.put("/c")
+        for n in range(5):
+            await alice.put(f"/c/o{n}", b"x")
+            await alice.delete(f"/c/o{n}")
+        await asyncio.sleep(8 * 86_400)
+        for _ in range(2):
+            did = await DAEMONS["container-replicator"](store.objects).run_once()
+        assert "rows" not in did
+        for path in store.folder.glob("devices/*/containers/*/*/*/*.db"):
+            broker = ContainerBroker(path)
+            assert broker.all("SELECT count(*) FROM object") == [(0,)]
+            broker.close()

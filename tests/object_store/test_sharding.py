@@ -46,10 +46,10 @@ def roots(store):
     return brokers(store, "AUTH_alice", "c")
 
 
-def brokers(store, *names):
+def brokers(store, *names, most=3):
     ring, hash = store.objects.rings["container"], store.objects.hashing.hash(*names)
     part = ring.partition(*names)
-    return [store.objects.node.containers.get(store.objects.devices / n.device.device, part, hash) for n in ring.primaries(part)]
+    return [store.objects.node.containers.get(store.objects.devices / n.device.device, part, hash) for n in ring.primaries(part)[:most]]
 
 
 def page_of(names, *, limit=10_000, marker="", end_marker="", prefix="", delimiter="", reverse=False):
@@ -136,7 +136,19 @@ async def test_every_listing_is_right_at_every_step(seed):
 
 
 def shards_of(store):
-    return roots(store)[0].shards.current()
+    """What the first replica knows."""
+    return next(iter(brokers(store, "AUTH_alice", "c", most=1))).shards.current()
+
+
+async def one_shard(store, left):
+    """A container whose shards have come together in one, with so many objects."""
+    alice = await fill(store, 30)
+    await run(store, *["container-sharder"] * 3)
+    for n in range(30 - left):
+        await alice.delete(f"/c/o{n:03}")
+    await run(store, *["container-sharder"] * 16)
+    assert shards(store) == [("", "", left)]
+    return alice, [f"o{n:03}" for n in range(30 - left, 30)]
 
 
 async def fill(store, count):
@@ -202,10 +214,76 @@ async def test_shards_shard_and_shrink():
             await alice.delete(f"/c/{name}")
         for _ in range(40):
             await run(store)
-        assert shards(store) == [("", "", 3)] and len(await alice.names("/c")) == 3
+        assert shards(store) == [] and len(await alice.names("/c")) == 3
+        assert [broker.all("SELECT count(*) FROM object WHERE deleted=0") for broker in roots(store)] == [[(3,)]] * 3
+        head = await alice.head("/c")
+        assert (head.headers["x-container-object-count"], head.headers["x-container-bytes-used"]) == ("3", "15")
         await asyncio.sleep(8 * 86_400)
         assert (await run(store))[0]["retired"] > 3
         assert len(await alice.names("/c")) == 3
+
+
+async def test_the_last_shard_goes_back_into_its_container():
+    """Whatever is told in between; a replica that is away is waited for, and not what clients do."""
+    async with make(**LARGER, batch=10) as store:
+        alice, names = await one_shard(store, 5)
+
+        async def check(step):
+            names.append(f"p{step:03}")
+            await alice.put(f"/c/{names[-1]}", b"12345")
+            await alice.delete(f"/c/{names.pop(0)}")
+            for _ in range(4):
+                assert await alice.names("/c") == sorted(names)
+
+        with away(store, roots(store)[2]):
+            for _ in range(3):
+                await alice.delete(f"/c/{names.pop()}")
+            for step in range(4):
+                await run(store)
+                await check(step)
+            assert [r.state for r in shards_of(store)] == ["active"]
+        for step in range(5):
+            await run(store, "object-updater", "container-replicator", "container-sharder", "container-updater")
+            await check(10 + step)
+            assert (await alice.head("/c")).headers["x-container-object-count"] == "2"
+        assert shards(store) == []
+        for _ in range(2):
+            await asyncio.sleep(10 * 86_400)
+            for _ in range(3):
+                await run(store, "container-sharder", "container-replicator", "container-updater")
+        assert len(list(store.folder.glob("devices/*/containers/*/*/*/*.db"))) == 3
+        await check(20)
+        for n in range(30):
+            await alice.put(f"/c/again{n:03}", b"x")
+        await run(store, *["container-sharder"] * 3)
+        assert len(shards(store)) > 2 and len(await alice.names("/c")) == 32
+
+
+async def test_what_a_shard_has_given_away_is_not_deleted_with_it():
+    async with make(**LARGER, batch=10) as store:
+        alice, names = await one_shard(store, 5)
+        with away(store, roots(store)[2]):              # so that the last one stays
+            for name in names:
+                await alice.delete(f"/c/{name}")
+            await asyncio.sleep(8 * 86_400)
+            for _ in range(3):
+                await run(store, "container-sharder", "container-replicator")
+            listing = await alice.get("/c")
+            assert (listing.status, listing.data) == (204, b""), listing
+
+
+async def test_a_shard_that_is_gone_is_made_again():
+    async with make(**LARGER, batch=10) as store:
+        alice = await fill(store, 30)
+        await run(store, *["container-sharder"] * 3)
+        each = shards_of(store)[1]
+        for broker in brokers(store, *each.path):
+            store.objects.node.containers.forget(broker.path)
+            broker.close()
+            Path(broker.path).unlink()
+        assert (await alice.get("/c")).status == 503
+        await run(store)
+        assert await alice.names("/c") == [f"o{n:03}" for n in range(30) if not each.has(f"o{n:03}")]
 
 
 async def test_a_sharded_container_is_deleted_when_it_is_empty():
@@ -219,9 +297,9 @@ async def test_a_sharded_container_is_deleted_when_it_is_empty():
         assert (await alice.delete("/c")).status == 204 and (await alice.get("/c")).status == 404
         await run(store)
         assert shards(store) == []
-        await asyncio.sleep(8 * 86_400)
+        await asyncio.sleep(9 * 86_400)
         for _ in range(2):
-            await run(store, "container-replicator")
+            await run(store, "container-sharder", "container-replicator")
         assert not list(store.folder.glob("devices/*/containers/*/*/*/*.db"))
 
 

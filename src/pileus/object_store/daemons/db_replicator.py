@@ -47,6 +47,8 @@ class DatabaseReplicator(Daemon):
         self.did["databases"] += 1
         primaries = ring.primaries(part)
         others = [n for n in primaries if n.device.id != device.id]
+        # Before the others are told: each would give back to the one before it what that has just forgotten.
+        await run(broker.reclaim, self.store.node.reclaim_before())
         before = (await run(broker.info))["hash"]
         heard = [await self.bring(node, broker, part, hash, run, root) for node in others]
         if len(others) == len(primaries):
@@ -54,21 +56,21 @@ class DatabaseReplicator(Daemon):
                 self.databases.forget(broker.path)
                 self.did["removed"] += 1
             return
-        await run(self.reclaim, broker, all(heard))
+        if all(heard):
+            await run(self.reclaim, broker)
 
-    def reclaim(self, broker: Broker, all_know: bool) -> None:
-        """Forget old deletions; and the whole database, when it was deleted long ago and all replicas know."""
-        broker.reclaim(self.store.node.reclaim_before())
-        if all_know and self.is_forgotten(broker):
+    def reclaim(self, broker: Broker) -> None:
+        """Forget the whole database, which all replicas know, when it was deleted long ago."""
+        if self.is_forgotten(broker):
             broker.remove(broker.info()["hash"])
             self.databases.forget(broker.path)
             self.did["reclaimed"] += 1
 
     def is_forgotten(self, broker: Broker) -> bool:
-        """Whether it was deleted so long ago that nobody need know."""
+        """Whether it was deleted so long ago that nobody need know, and the sharder has taken its shards away."""
         info = broker.info()
         return broker.is_deleted(info) and info["delete_timestamp"] < self.store.node.reclaim_before() and broker.is_empty(info) \
-            and all(r.deleted for r in broker.ranges())
+            and not broker.ranges()
 
     async def bring(self, node: Node, broker: Broker, part: int, hash: str, run: Callable[..., Any], root: Path) -> bool:
         """Whether the other device now knows everything that is known here."""

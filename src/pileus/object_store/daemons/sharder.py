@@ -17,6 +17,8 @@ from typing import Any
 
 import msgspec
 
+from pileus.object_store.daemons import shard_ending as ending
+from pileus.object_store.daemons import shard_shrinking as shrinking
 from pileus.object_store.daemons.held import DatabaseDaemon, Held
 from pileus.object_store.model.shards import PREFIX, ShardRange, clipped, covers, lost
 from pileus.object_store.model.timestamp import after
@@ -36,6 +38,11 @@ ENABLED = "x-container-sysmeta-sharding"
 
 
 Job = Held[ContainerBroker]
+
+
+def name_of(job: Job) -> str:
+    """ACCOUNT/CONTAINER of the database."""
+    return f"{job.info['account']}/{job.info['container']}"
 
 
 def account_of(job: Job) -> str:
@@ -59,11 +66,11 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
             await self.create(job)
         left = self.store.config.sharding.batch
         for each in await job.run(shards.current):
-            if each.state != "found" and not each.handed and left:
+            if each.state not in ("found", "returning") and not each.handed and left:
                 left -= 1
                 await self.hand_over(job, each)
         for each in await job.run(shards.current):
-            if each.handed:
+            if each.handed and each.state != "returning":
                 await self.purge(job, each)
         await self.place(job)
         if job.leads and await job.run(shards.all):
@@ -101,12 +108,13 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         idle = {each.name for each in current if each.state == "found"}
         for each in current:
             if each.state == "found" and not any(overlap(each, other) and (other.name not in idle or other.name < each.name)
-                                                 for other in current):
-                root = (await job.run(job.broker.metadata)).get(ROOT, (f"{job.info['account']}/{job.info['container']}", ""))[0]
-                answer = await containers.make(self.store.proxy, each.path, job.info["storage_policy_index"], {ROOT: root})
-                if answer.ok:
-                    await self.change(job, each, state="created")
-                    self.did["created"] += 1
+                                                 for other in current) and (await self.make(job, each)).ok:
+                await self.change(job, each, state="created")
+                self.did["created"] += 1
+
+    async def make(self, job: Job, each: ShardRange) -> Response:
+        root = (await job.run(job.broker.metadata)).get(ROOT, (name_of(job), ""))[0]
+        return await containers.make(self.store.proxy, each.path, job.info["storage_policy_index"], {ROOT: root})
 
     async def change(self, job: Job, each: ShardRange, **changes: Any) -> None:
         # Later than what is changed, whatever clock that was written by.
@@ -123,7 +131,7 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         last = -1
         while True:
             rows = await job.run(job.broker.shards.rows_of, each, last, ROWS)
-            if rows and not await self.send(each, rows):
+            if rows and not await self.send(job, each, rows):
                 self.did["unreachable"] += 1
                 return
             self.did["rows"] += len(rows)
@@ -149,7 +157,7 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
             for target, rows in targets.values():
                 if target is None:
                     await job.run(job.broker.merge, [row for _, row in rows])       # nobody has it any more
-                elif not await self.send(target, [row for _, row in rows]):
+                elif not await self.send(job, target, [row for _, row in rows]):
                     continue
                 placed += [number for number, _ in rows]
             await job.run(shards.placed, placed)
@@ -157,8 +165,8 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
             if len(placed) < len(waiting):
                 return
 
-    async def send(self, each: ShardRange, rows: list[dict[str, Any]]) -> bool:
-        return await send_rows(self.store.transport, self.store.rings["container"], each, rows)
+    async def send(self, job: Job, each: ShardRange, rows: list[dict[str, Any]]) -> bool:
+        return await send_rows(self.store.transport, self.store.rings["container"], each, rows, [name_of(job)])
 
     # ---- what the first replica decides ------------------------------------------------------------------------------
     async def lead(self, job: Job) -> None:
@@ -166,31 +174,31 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         told = await self.tell(job, before)
         if None not in told:
             for each in before:
-                known = [next((r for r in theirs if r.name == each.name), None) for theirs in told if theirs is not None]
+                known = [next((r for r in theirs.shards if r.name == each.name), None) for theirs in told if theirs is not None]
                 if each.state == "created" and not each.deleted and each.handed and all(r and r.handed for r in known):
                     await self.change(job, each, state="active")
                     self.did["active"] += 1
         if job.broker.is_deleted(job.info):
-            await self.remove_all(job)
+            await ending.remove_all(self, job)
         else:
-            states, theirs = await self.count(job)
+            theirs = await self.count(job)
             if overlaps := lost(await job.run(job.broker.shards.current)):
                 await self.settle(job, overlaps)
             else:
                 await self.promote(job, theirs)
             # Only the outermost parent: two that know the same shards might have each of them go over into the other.
             if not job.info["account"].startswith(PREFIX):
-                await self.shrink(job, states)
-        await self.retire(job)
+                await shrinking.shrink(self, job, theirs, told)
+        await ending.retire(self, job)
         after = await job.run(job.broker.shards.all)
         if after != before:
             await self.tell(job, after)
 
-    async def tell(self, job: Job, ranges: list[ShardRange]) -> list[list[ShardRange] | None]:
-        """Tell the other replicas of the ranges; what each of them knows then, None of one that does not answer."""
+    async def tell(self, job: Job, ranges: list[ShardRange]) -> list[State | None]:
+        """Tell the other replicas of the ranges; how each of them is then, None of one that does not answer."""
         return [await self.exchange(node, f"/container/{node.device.device}/{job.part}/{job.hash}", ranges) for node in job.others]
 
-    async def exchange(self, node: Node, path: str, ranges: list[ShardRange]) -> list[ShardRange] | None:
+    async def exchange(self, node: Node, path: str, ranges: list[ShardRange]) -> State | None:
         body = msgspec.json.encode(ranges)
         try:
             req = Request("REPLICATE", path, {DO: "ranges", "content-length": str(len(body))}, body=stream(body))
@@ -198,7 +206,7 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
             data = await answer.read()
         except OSError:
             return None
-        return msgspec.json.decode(data, type=State).shards if answer.ok else None
+        return msgspec.json.decode(data, type=State) if answer.ok else None
 
     async def ask(self, each: ShardRange, method: str, headers: dict[str, str]) -> Response:
         account, container = each.path
@@ -206,25 +214,30 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         nodes = self.store.proxy.nodes(ring, ring.partition(account, container))
         return await anyone(self.store.proxy, "container", nodes, Request(method, path, {"x-newest": "true"}), path, headers)
 
-    async def count(self, job: Job) -> tuple[dict[str, str], dict[str, list[ShardRange]]]:
-        """Ask all shards how much they have: those also that a replica, which may be away for long, has not handed over to yet. Returns of
-        the active ones that answer how they are doing (see x-backend-sharding-state), and the ranges of those that delegate."""
-        states: dict[str, str] = {}
+    async def ranges_of(self, each: ShardRange) -> list[ShardRange] | None:
+        """What a shard delegates; None when it cannot say."""
+        answer = await self.ask(each, "GET", {RECORDS: "shard"})
+        data = await answer.read()
+        return msgspec.json.decode(data, type=list[ShardRange]) if answer.ok else None
+
+    async def count(self, job: Job) -> dict[str, list[ShardRange]]:
+        """Ask all shards how much they have: those also that a replica, which may be away for long, has not handed over to yet. Returns
+        what they delegate, of those that have everything and answer."""
         theirs: dict[str, list[ShardRange]] = {}
         counts: dict[str, tuple[int, int]] = {}
         current = {r.name: r for r in await job.run(job.broker.shards.current) if r.delegated}
         for name, each in current.items():
             answer = await self.ask(each, "HEAD", {"x-backend-storage-policy-index": str(job.info["storage_policy_index"])})
             await answer.close()
+            if answer.status == 404:
+                await self.make(job, each)              # without it nothing could be listed
             if not answer.ok:
                 continue
             counts[name] = int(answer.header("x-container-object-count")), int(answer.header("x-container-bytes-used"))
-            if each.state != "active":
+            if each.state == "created":
                 continue
-            states[name] = answer.header("x-backend-sharding-state")
-            if states[name]:
-                answer = await self.ask(each, "GET", {RECORDS: "shard"})
-                theirs[name] = msgspec.json.decode(await answer.read(), type=list[ShardRange]) if answer.ok else []
+            if (given := await self.ranges_of(each) if answer.header("x-backend-sharding-state") else []) is not None:
+                theirs[name] = given
         # While one goes over into its neighbour, what is on its way would be counted with both.
         for name, ranges_ in theirs.items():
             if into := {r.name for r in ranges_} & current.keys():
@@ -236,12 +249,12 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
                 at = max(self.store.proxy.stamp(), after(each.counted_at) if each.counted_at else "")
                 counted = msgspec.structs.replace(each, object_count=now[0], bytes_used=now[1], counted_at=at)
                 await job.run(job.broker.shards.merge, [counted])
-        return states, theirs
+        return theirs
 
     async def promote(self, job: Job, theirs: dict[str, list[ShardRange]]) -> None:
         """Put shards that have handed over everything they had out of the way: those that have it now come in their place."""
         for name, children in theirs.items():
-            if covers(children):
+            if covers(children) and all(r.name != name_of(job) for r in children):
                 current = {r.name: r for r in await job.run(job.broker.shards.current)}
                 await job.run(job.broker.shards.merge, promoted(current, current[name], children, self.later(current.values())))
                 self.did["promoted"] += 1
@@ -252,9 +265,8 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
             if each.state == "found":
                 await self.change(job, each, deleted=True)          # it was only an idea
                 continue
-            answer = await self.ask(each, "GET", {RECORDS: "shard"})
-            children = msgspec.json.decode(await answer.read(), type=list[ShardRange]) if answer.ok else None
-            if children is not None and covers(children):
+            children = await self.ranges_of(each)
+            if children and covers(children):
                 current = {r.name: r for r in await job.run(job.broker.shards.current)}
                 await job.run(job.broker.shards.merge, promoted(current, current[each.name], children, self.later(current.values())))
                 self.did["settled"] += 1
@@ -269,37 +281,6 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         part, hash = ring.partition(*each.path), self.store.hashing.hash(*each.path)
         for node in ring.primaries(part):
             await self.exchange(node, f"/container/{node.device.device}/{part}/{hash}", ranges)
-
-    async def shrink(self, job: Job, states: dict[str, str]) -> None:
-        """Have a small shard go over into its neighbour, one at a time."""
-        current = sorted(await job.run(job.broker.shards.current), key=lambda r: r.lower)
-        if any(r.state != "active" for r in current) or lost(current) or set(states) != {r.name for r in current} or any(states.values()):
-            return
-        config = self.store.config.sharding
-        for left, right in pairwise(current):
-            donor, acceptor = sorted((left, right), key=lambda r: r.object_count)
-            if donor.object_count < config.shrink_below and donor.object_count + acceptor.object_count <= config.merge_below:
-                whole = ShardRange(name=acceptor.name, state="created", changed_at=self.store.proxy.stamp())
-                await self.delegate(donor, [whole])
-                self.did["shrinking"] += 1
-                return
-
-    # ---- what is over ------------------------------------------------------------------------------------------------
-    async def remove_all(self, job: Job) -> None:
-        """The container is deleted: so are its shards, as far as they are empty."""
-        for each in await job.run(job.broker.shards.current):
-            answer = await containers.remove(self.store.proxy, *each.path)
-            if answer.ok or answer.status == 404:
-                await self.change(job, each, deleted=True)
-
-    async def retire(self, job: Job) -> None:
-        """Shards that others have replaced long ago pass nothing on any more."""
-        before = self.store.node.reclaim_before()
-        for each in await job.run(job.broker.shards.all):
-            if each.deleted and each.changed_at < before:
-                account, container = each.path
-                answer = await containers.remove(self.store.proxy, account, container, {"x-backend-delegated": "ignored"})
-                self.did["retired"] += answer.ok
 
 
 def ranges(account: str, parent: str, at: str, cuts: Iterable[str]) -> list[ShardRange]:

@@ -1,7 +1,8 @@
 """Shards: containers that keep the rows of a part of another container's names. Pure.
 
 A container with very many objects *delegates* ranges of its names to containers in a hidden account. A shard may delegate in turn:
-to shards of its own when it grows, to a neighbour when it shrinks; its parent then replaces it by those.
+to shards of its own when it grows, to a neighbour when it shrinks; its parent then replaces it by those. The last shard, when it is
+small, delegates to the container itself, which then has no shards any more.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -13,8 +14,11 @@ from typing import Literal
 
 import msgspec
 
-#: found: only an idea; created: the shard is there and rows go over to it; active: all replicas of the parent have handed theirs over.
-State = Literal["found", "created", "active"]
+#: found: only an idea; created: the shard is there and rows go over to it; active: all replicas of the parent have handed theirs over;
+#: shrinking: that goes over into a neighbour; returning: the parent takes it in again. The shard is asked until it is done.
+State = Literal["found", "created", "active", "shrinking", "returning"]
+#: States of ranges whose shards have everything.
+WHOLE = ("active", "shrinking", "returning")
 PREFIX = ".shards_"
 
 
@@ -25,6 +29,7 @@ class ShardRange(msgspec.Struct, frozen=True, kw_only=True):
     lower: str = ""
     upper: str = ""
     state: State = "found"
+    goes_into: str = ""                      # ACCOUNT/CONTAINER that a shrinking or returning one goes over into
     changed_at: str                         # when anything above changed; the newest counts
     deleted: bool = False                   # others have its place
     object_count: int = 0
@@ -40,7 +45,7 @@ class ShardRange(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def delegated(self) -> bool:
         """Whether the shard is asked instead of the own rows."""
-        return not self.deleted and (self.handed or self.state == "active")
+        return not self.deleted and (self.handed or self.state in WHOLE)
 
     def has(self, name: str) -> bool:
         return self.lower < name and (not self.upper or name <= self.upper)
@@ -56,16 +61,8 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 def spans(ranges: Iterable[ShardRange]) -> list[Span]:
     """All names in order: what is delegated, and between that what is not."""
-    found: list[Span] = []
-    at = ""
-    for each in owned(r for r in ranges if r.delegated):
-        if each.lower > at:
-            found.append(Span(lower=at, upper=each.lower))
-        found.append(each)
-        if not each.upper:
-            return found
-        at = each.upper
-    return [*found, Span(lower=at, upper="")]
+    delegated = [r for r in ranges if r.delegated]
+    return sorted([*owned(delegated), *gaps(delegated)], key=lambda span: span.lower)
 
 
 def owned(ranges: Iterable[ShardRange]) -> list[Span]:
@@ -103,19 +100,37 @@ def lost(ranges: Sequence[ShardRange]) -> list[tuple[ShardRange, list[ShardRange
 
 
 def merged(known: ShardRange | None, told: ShardRange) -> ShardRange:
-    """Of both what is newer; `handed` stays one's own."""
+    """Of both what is newer; `handed` stays one's own, of the names that it was said of."""
     if known is None:
         # What nobody has counted yet is the sum of what a replica itself has handed over.
         return msgspec.structs.replace(told, handed=False, **({} if told.counted_at else {"object_count": 0, "bytes_used": 0}))
     newer = told if (told.changed_at, told.deleted) > (known.changed_at, known.deleted) else known
     counted = told if told.counted_at > known.counted_at else known
     return msgspec.structs.replace(newer, object_count=counted.object_count, bytes_used=counted.bytes_used, counted_at=counted.counted_at,
-                                   handed=known.handed)
+                                   handed=known.handed and within(newer, known))
+
+
+def within(one: ShardRange, other: ShardRange) -> bool:
+    """Whether the other range has all names of this one."""
+    return other.lower <= one.lower and (not other.upper or bool(one.upper and one.upper <= other.upper))
+
+
+def gaps(ranges: Iterable[ShardRange]) -> list[Span]:
+    """The names that no range has."""
+    found: list[Span] = []
+    at = ""
+    for each in owned(ranges):
+        if each.lower > at:
+            found.append(Span(lower=at, upper=each.lower))
+        if not each.upper:
+            return found
+        at = each.upper
+    return [*found, Span(lower=at, upper="")]
 
 
 def covers(ranges: Sequence[ShardRange]) -> bool:
-    """Whether active ranges have every name."""
-    return bool(ranges) and all(span.shard is not None and span.shard.state == "active" for span in spans(ranges))
+    """Whether ranges of which the shards have everything have every name."""
+    return bool(ranges) and all(span.shard is not None and span.shard.state in WHOLE for span in spans(ranges))
 
 
 def clipped(child: ShardRange | Span, parent: ShardRange) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pileus.core.clock import Clock
-from pileus.object_store.model.shards import ShardRange
+from pileus.object_store.model.shards import WHOLE, ShardRange
 from pileus.object_store.proxy.ask import anyone
 from pileus.object_store.storage.container.shards import RECORDS
 from pileus.object_store.wire.message import Request
@@ -48,4 +48,4 @@ async def shard_of(proxy: Proxy, account: str, container: str, obj: str) -> Shar
         answer = await anyone(proxy, "container", nodes, Request("GET", path), path, {RECORDS: "shard"})
         ranges = msgspec.json.decode(await answer.read(), type=list[ShardRange]) if answer.ok else []
         proxy.ranges.put(path, ranges)
-    return next((r for r in ranges if r.state == "active" and r.has(obj)), None)
+    return next((r for r in ranges if r.state in WHOLE and r.has(obj)), None)

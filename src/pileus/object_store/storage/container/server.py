@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from pileus.object_store.model.shards import ShardRange, covers, spans
+from pileus.object_store.model.shards import PREFIX, ShardRange, covers, spans
 from pileus.object_store.model.timestamp import http_date, iso, normal
 from pileus.object_store.ring.ring import Ring
 from pileus.object_store.storage.container import shards
@@ -120,18 +120,19 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
     async def update(self, req: Request, target: Target) -> Response:
         """Rows that another container has handed over."""
         body = b"".join([chunk async for chunk in req.body]) if req.body is not None else b"[]"
-        return await self._write(target, msgspec.json.decode(body, type=list[Row]))
+        return await self._write(target, msgspec.json.decode(body, type=list[Row]), _passed(req, target))
 
-    async def _write(self, target: Target, rows: list[Row]) -> Response:
+    async def _write(self, target: Target, rows: list[Row], passed: Sequence[str] = ()) -> Response:
         """Rows to where they are listed: here, or in shards. What a shard cannot take now waits here for the sharder."""
-        answer, theirs = await self.run(target, self._merge, target, rows)
+        answer, theirs = await self.run(target, self._merge, target, rows, _shard(passed, target))
         for shard, own in theirs:
-            if not await shards.send_rows(self.transport, self.rings["container"], shard, own):
-                await self.run(target, self.broker(target).merge, own)
+            if not await shards.send_rows(self.transport, self.rings["container"], shard, own, [*passed, _name(target)]):
+                await self.run(target, self.broker(target).shards.wait, own)
         return answer
 
-    def _merge(self, target: Target, rows: list[Row]) -> tuple[Response, list[tuple[ShardRange, list[Row]]]]:
-        """Object servers say what became of objects. Returns which of them shards are to be told."""
+    def _merge(self, target: Target, rows: list[Row], sender: str) -> tuple[Response, list[tuple[ShardRange, list[Row]]]]:
+        """Object servers say what became of objects, or a shard (`sender`) gives its rows back. Returns which of them other shards are
+        to be told."""
         if not rows:
             return plain(204), []
         first, hidden = rows[0], target.account.startswith(".")
@@ -142,6 +143,8 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
                 return plain(404), []
             broker = self.create(target, first["created_at"], first["storage_policy_index"])
         if broker.is_deleted():
+            if target.account.startswith(PREFIX):
+                return plain(410), []           # it has no names any more: whoever has not heard of that tells the container
             if hidden:
                 broker.put(max(row["created_at"] for row in rows))
             else:
@@ -150,8 +153,9 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
         delegating, theirs, own = broker.shards, dict[str, tuple[ShardRange, list[Row]]](), rows
         if delegating.any():
             own = []
+            self._ranges(broker, sender)
             for row in rows:
-                shard = delegating.of(row["name"])
+                shard = delegating.of(row["name"], returning=not sender)
                 (theirs.setdefault(shard.name, (shard, []))[1] if shard else own).append(row)
         if own:
             broker.merge(own)
@@ -163,7 +167,7 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
 
     async def get(self, req: Request, target: Target) -> Response:
         if req.header(shards.RECORDS) == "shard":
-            return Response(200, {"content-type": "application/json"}, msgspec.json.encode(await self.run(target, self._ranges, target)))
+            return Response(200, {"content-type": "application/json"}, msgspec.json.encode(await self.run(target, self._known, target)))
         page = page_of(req, LISTING_MOST)
         about, rows = await self.run(target, self._read, req, target, page)
         listed = msgspec.json.encode(rows) if rows is not None else await self._listed(req, target, page)
@@ -174,14 +178,16 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
         about, ranges, own_policy = self._about(req, target)
         if any(r.delegated for r in ranges):
             return about, None
-        rows = self._rows(target, page, number_of(req, POLICY, own_policy), ranges)
+        rows = self._rows(target, page, number_of(req, POLICY, own_policy), ranges, _shard(_passed(req, target), target))
         if rows is not None:
             about.headers[shards.LISTED] = str(len(rows))
         return about, rows
 
     def _about(self, req: Request, target: Target) -> tuple[Response, list[ShardRange], int]:
         broker = self.alive(target)
-        info, ranges = broker.info(), broker.shards.current()
+        info, ranges = broker.info(), self._ranges(broker, sender := _shard(_passed(req, target), target))
+        if sender and not ranges:
+            info |= broker.own_counts(info["storage_policy_index"])
         if (policy := number_of(req, POLICY, info["storage_policy_index"])) != info["storage_policy_index"]:
             info |= broker.counts(policy)       # a shard that has not followed its container yet
         headers = {"x-container-object-count": str(info["object_count"]), "x-container-bytes-used": str(info["bytes_used"]),
@@ -192,29 +198,38 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
             headers["x-backend-sharding-state"] = "sharded" if covers(ranges) else "sharding"
         return Response(204, headers), ranges, info["storage_policy_index"]
 
-    def _rows(self, target: Target, page: Page, policy: int, known: list[ShardRange]) -> list[dict[str, Any]] | None:
+    def _rows(self, target: Target, page: Page, policy: int, known: list[ShardRange], sender: str) -> list[dict[str, Any]] | None:
         """The own rows of a page; None when more was handed over meanwhile than is `known` to be."""
         broker = self.broker(target)
         rows = [_view(row) for row in broker.list(page, policy)]
-        now = {r.name for r in broker.shards.current() if r.delegated}
+        now = {r.name for r in self._ranges(broker, sender) if r.delegated}
         return rows if now == {r.name for r in known if r.delegated} else None
 
-    def _ranges(self, target: Target) -> list[ShardRange]:
+    def _known(self, target: Target) -> list[ShardRange]:
         return self.alive(target).shards.current()
+
+    def _ranges(self, broker: ContainerBroker, sender: str) -> list[ShardRange]:
+        """What is delegated; to a shard (`sender`) that asks what it has given back, this is left out. Raises Stop where nobody knows
+        yet that it gives anything back: both would ask each other for ever."""
+        current = broker.shards.current()
+        if any(r.name == sender and r.state != "returning" for r in current):
+            raise Stop(plain(503))
+        return [r for r in current if not sender or r.state != "returning"]
 
     async def _listed(self, req: Request, target: Target, page: Page) -> bytes:
         """A page of what this container and its shards list, as JSON. Raises Stop when a shard cannot be asked."""
-        headers = {n: v for n, v in req.headers.items() if n.startswith("x-backend-")}
+        passed = _passed(req, target)
+        headers = {n: v for n, v in req.headers.items() if n.startswith("x-backend-")} | shards.passing([*passed, _name(target)])
         while True:
             _, ranges, own_policy = await self.run(target, self._about, req, target)
             policy = number_of(req, POLICY, own_policy)
 
             async def own(part: Page, ranges=ranges, policy=policy) -> list[dict[str, Any]] | None:
-                return await self.run(target, self._rows, target, part, policy, ranges)
+                return await self.run(target, self._rows, target, part, policy, ranges, _shard(passed, target))
 
             async def shard(each: ShardRange, part: Page, policy=policy) -> Response:
                 return await shards.ask(self.transport, self.rings["container"], each, part,
-                                        headers | {"x-backend-storage-policy-index": str(policy)})
+                                        headers | {POLICY: str(policy)})
 
             answer = await shards.compose(spans(ranges), page, own, shard)
             if answer is not None:
@@ -230,6 +245,23 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
         if broker.is_deleted(info):
             raise Stop(plain(404, headers=timestamps(info)))
         return broker
+
+
+def _passed(req: Request, target: Target) -> list[str]:
+    """Who has passed a request on. Raises Stop when it comes here in a circle: a shard may only give something back to its container."""
+    passed = shards.passed_by(req)
+    if passed.count(_name(target)) > (not target.account.startswith(PREFIX)):
+        raise Stop(plain(503))
+    return passed
+
+
+def _shard(passed: Sequence[str], target: Target) -> str:
+    """The shard that passes something on to its container: that container only has to know."""
+    return "" if target.account.startswith(PREFIX) or not passed else passed[-1]
+
+
+def _name(target: Target) -> str:
+    return f"{target.account}/{target.container}"
 
 
 def _row(req: Request, target: Target, *, deleted: bool) -> Row:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import msgspec
 
@@ -27,6 +27,8 @@ from pileus.object_store.wire.status import plain
 LISTED = "x-backend-listed"
 #: Asks for the ranges instead of a listing.
 RECORDS = "x-backend-record-type"
+#: Who has passed rows, or a question, on: ACCOUNT/CONTAINER of each, the last one last.
+SENDER = "x-backend-shard-sender"
 TIMEOUT_S = 10.0
 #: What a shard keeps of itself: the container, ACCOUNT/CONTAINER, that it has names of.
 ROOT = "x-container-sysmeta-shard-root"
@@ -35,16 +37,28 @@ ROOT = "x-container-sysmeta-shard-root"
 Own = Callable[[Page], Awaitable[list[dict[str, Any]] | None]]
 
 
-async def send_rows(transport: Transport, ring: Ring, shard: ShardRange, rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether most replicas of a shard have taken rows in."""
+def passed_by(req: Request) -> list[str]:
+    """Who has passed a request on."""
+    return [unquote(name, errors="surrogateescape") for name in req.header(SENDER).split(",") if name]
+
+
+def passing(names: Sequence[str]) -> dict[str, str]:
+    """The header that says who has."""
+    return {SENDER: ",".join(quote(name, errors="surrogateescape") for name in names)}
+
+
+async def send_rows(transport: Transport, ring: Ring, shard: ShardRange, rows: Sequence[Mapping[str, Any]],
+                    senders: Sequence[str]) -> bool:
+    """Whether most replicas of a shard have taken rows in. `senders`: who has passed them on, this one last."""
     account, container = shard.path
     part, body = ring.partition(account, container), msgspec.json.encode(rows)
+    headers = {"content-length": str(len(body)), **passing(senders)}
 
     async def send(node: Node) -> bool:
         path = f"/container/{node.device.device}/{part}/{account}/{container}"
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                answer = await transport(node.key, Request("UPDATE", path, {"content-length": str(len(body))}, body=stream(body)))
+                answer = await transport(node.key, Request("UPDATE", path, headers, body=stream(body)))
                 await answer.close()
                 return answer.ok
         except (OSError, TimeoutError):

@@ -38,10 +38,15 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
         self.shards.merge(told)
 
     def counts(self, policy: int) -> dict[str, int]:
-        """Objects of a policy; all that shards have are of the container's policy."""
+        """Objects of a policy; all that shards have are of the container's policy, and what comes back from one is counted there."""
+        count, used = self.shards.counts()
+        own = {} if self.shards.returning() else self.own_counts(policy)
+        return {"object_count": count + own.get("object_count", 0), "bytes_used": used + own.get("bytes_used", 0)}
+
+    def own_counts(self, policy: int) -> dict[str, int]:
+        """Objects of a policy that are rows of this database."""
         row = self.db.execute("SELECT object_count, bytes_used FROM policy_stat WHERE storage_policy_index=?", (policy,)).fetchone()
-        (count, used), (theirs, bytes) = row or (0, 0), self.shards.counts()
-        return {"object_count": count + theirs, "bytes_used": used + bytes}
+        return dict(zip(("object_count", "bytes_used"), row or (0, 0), strict=True))
 
     def is_empty(self, info: Mapping[str, Any]) -> bool:
         return not any(count for _, count, _ in self.policy_stats())
@@ -82,7 +87,7 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
             for record in records:
                 last = max(last, record.get("row", -1))
                 at = record["created_at"]
-                if shards is not None and shards.of(record["name"]) is not None:
+                if shards is not None and shards.of(record["name"], returning=False) is not None:
                     # Somebody who did not know that a shard has these: it gets them in time.
                     shards.misplace(db, record)
                     continue

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pileus.object_store.model.shards import ShardRange, merged
+from pileus.object_store.model.shards import WHOLE, ShardRange, merged
 from pileus.object_store.model.timestamp import seconds, stamp
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 SCHEMA = """
 CREATE TABLE shard (
-    name TEXT PRIMARY KEY, lower TEXT NOT NULL, upper TEXT NOT NULL, state TEXT NOT NULL, changed_at TEXT NOT NULL,
+    name TEXT PRIMARY KEY, lower TEXT NOT NULL, upper TEXT NOT NULL, state TEXT NOT NULL, goes_into TEXT NOT NULL, changed_at TEXT NOT NULL,
     deleted INTEGER NOT NULL, object_count INTEGER NOT NULL, bytes_used INTEGER NOT NULL, counted_at TEXT NOT NULL,
     handed INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE misplaced (ROWID INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL);
 """
-COLUMNS = ("name", "lower", "upper", "state", "changed_at", "deleted", "object_count", "bytes_used", "counted_at", "handed")
-DELEGATED = "deleted=0 AND (handed=1 OR state='active')"
+COLUMNS = ("name", "lower", "upper", "state", "goes_into", "changed_at", "deleted", "object_count", "bytes_used", "counted_at", "handed")
+DELEGATED = f"deleted=0 AND (handed=1 OR state IN {WHOLE})"
 
 
 class Shards:
@@ -42,9 +42,11 @@ class Shards:
     def any(self) -> bool:
         return bool(self.broker.all("SELECT 1 FROM shard WHERE deleted=0 LIMIT 1"))
 
-    def of(self, name: str) -> ShardRange | None:
-        """The range that a name is delegated with: the one that `model.shards.owned` says."""
-        found = self.broker.all(f"SELECT {', '.join(COLUMNS)} FROM shard WHERE {DELEGATED} AND lower < ? AND (upper = '' OR upper >= ?)"
+    def of(self, name: str, *, returning: bool = True) -> ShardRange | None:
+        """The range that a name is delegated with: the one that `model.shards.owned` says. Without `returning` ones it is who takes
+        rows in that come back from a shard, or from other replicas."""
+        where = DELEGATED if returning else f"{DELEGATED} AND state != 'returning'"
+        found = self.broker.all(f"SELECT {', '.join(COLUMNS)} FROM shard WHERE {where} AND lower < ? AND (upper = '' OR upper >= ?)"
                                 " ORDER BY name LIMIT 1", (name, name))
         return msgspec.convert(dict(zip(COLUMNS, found[0], strict=True)), ShardRange, strict=False) if found else None
 
@@ -67,6 +69,10 @@ class Shards:
     def _put(self, db: sqlite3.Connection, each: ShardRange) -> None:
         values = [getattr(each, column) for column in COLUMNS]
         db.execute(f"INSERT OR REPLACE INTO shard ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})", values)
+
+    def returning(self) -> bool:
+        """Whether the last shard's rows are coming back: what is here of them is counted there."""
+        return bool(self.broker.all("SELECT 1 FROM shard WHERE deleted=0 AND state='returning' LIMIT 1"))
 
     def counts(self) -> tuple[int, int]:
         """Objects and bytes of what is delegated."""
@@ -118,6 +124,12 @@ class Shards:
     # ---- rows that came to the wrong place ---------------------------------------------------------------------------
     def misplace(self, db: sqlite3.Connection, record: Mapping[str, Any]) -> None:
         db.execute("INSERT INTO misplaced (record) VALUES (?)", (msgspec.json.encode(record).decode("utf-8", "surrogateescape"),))
+
+    def wait(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Keep rows that are a shard's and could not be told to it."""
+        with self.broker.writing() as db:
+            for record in records:
+                self.misplace(db, record)
 
     def misplaced(self, limit: int) -> list[tuple[int, dict[str, Any]]]:
         return [(number, msgspec.json.decode(text)) for number, text in

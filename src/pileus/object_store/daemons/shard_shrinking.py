@@ -1,0 +1,61 @@
+"""Small shards go over into their neighbours; the last one, when it is small, back into its container.
+
+One at a time, in steps of which each may be repeated, and of which all replicas of the container know before the next: the container says
+who goes over into whom, the shard delegates all of its names, and when that has all of them the container forgets the shard. A shard that
+was told before everybody knows of it might be told to take in what it is to give away, and both would pass rows to each other for ever.
+
+Rows that come back into the container do not count there, and are not listed, until it forgets the shard; and it does not before
+all replicas of it have the same.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from pileus.object_store.config import ShardingConfig
+from pileus.object_store.model.shards import ShardRange, covers, gaps, lost
+from pileus.object_store.storage.database.replicate import State
+
+if TYPE_CHECKING:
+    from pileus.object_store.daemons.sharder import ContainerSharder, Job
+
+
+async def shrink(sharder: ContainerSharder, job: Job, theirs: dict[str, list[ShardRange]], told: Sequence[State | None]) -> None:
+    """One step. `theirs`: to whom shards delegate, of those that answer; `told`: how the other replicas of the container are, None of one
+    that does not answer."""
+    current = await job.run(job.broker.shards.current)
+    if None in told or set(theirs) != {r.name for r in current}:
+        return
+    if going := next((r for r in current if r.goes_into), None):
+        await go_over(sharder, job, going, theirs[going.name], [state for state in told if state is not None])
+    elif all(r.state == "active" for r in current) and not lost(current) and not gaps(current) and not any(theirs.values()) \
+            and (found := candidate(current, f"{job.info['account']}/{job.info['container']}", sharder.store.config.sharding)):
+        donor, into = found
+        await sharder.change(job, donor, state="shrinking" if len(current) > 1 else "returning", goes_into=into)
+        sharder.did["shrinking"] += 1
+
+
+def candidate(current: Sequence[ShardRange], container: str, config: ShardingConfig) -> tuple[ShardRange, str] | None:
+    """A shard that is to go, and into whom. Pure."""
+    for left, right in pairwise(current):
+        donor, acceptor = sorted((left, right), key=lambda r: r.object_count)
+        if donor.object_count < config.shrink_below and donor.object_count + acceptor.object_count <= config.merge_below:
+            return donor, acceptor.name
+    return (current[0], container) if len(current) == 1 and current[0].object_count < config.shrink_below else None
+
+
+async def go_over(sharder: ContainerSharder, job: Job, going: ShardRange, given: list[ShardRange], told: Sequence[State]) -> None:
+    """Have a shard delegate its names, once all replicas know. When it has, the sharder promotes the neighbour; the container itself takes
+    its place here."""
+    if any(not any((r.name, r.state, r.goes_into) == (going.name, going.state, going.goes_into) for r in state.shards) for state in told):
+        return
+    if not given:
+        await sharder.delegate(going, [ShardRange(name=going.goes_into, state="created", changed_at=sharder.store.proxy.stamp())])
+    elif going.state == "returning" and covers(given):
+        own = (await job.run(job.broker.info))["hash"]
+        if all(state.hash == own for state in told):
+            await sharder.change(job, going, deleted=True)
+            sharder.did["brought back"] += 1
