@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 
 from pileus.compute.hypervisor.base import HypervisorFailed, Power
 from pileus.compute.hypervisor.qemu.disks import UEFI
-from tests.compute.hypervisor.qemu_host import says, started
+from tests.compute.hypervisor.qemu_host import says, started, until
 from tests.compute.hypervisor.tiny_guest import leftovers, make_spec
 
 pytestmark = [
@@ -116,3 +117,22 @@ async def test_a_config_drive_can_be_a_fat_disk(home, state):
         label = subprocess.run(["mlabel", "-i", drive, "-s", "::"], capture_output=True, text=True, check=True).stdout
         assert "CONFIG-2" in label.upper()
         assert (await qemu.reboot(spec.id, hard=True)).power is Power.RUNNING
+
+
+@pytest.mark.parametrize("machine", ["pc", "q35"])
+@pytest.mark.parametrize(("action", "power"), [("pause", Power.PAUSED), ("poweroff", Power.SHUTDOWN), ("reset", Power.RUNNING),
+                                               ("none", Power.RUNNING)])  # fmt: skip
+async def test_a_guest_that_hangs_is_treated_as_its_image_says(home, state, machine, action, power):
+    """The guest itself starts the watchdog, and then never winds it up again."""
+    async with started(state) as qemu:
+        spec = make_spec(home, 1, image="watched", properties={"hw_watchdog_action": action, "hw_machine_type": machine})
+        await qemu.spawn(spec)
+        await says(qemu, spec.id, b"login:", 2 if action == "reset" else 1)
+
+        async def holds():
+            return [found.power for found in await qemu.guests()] == [power]
+
+        await until(holds)
+        if action == "none":
+            await asyncio.sleep(3)
+            assert (await qemu.console_log(spec.id)).count(b"login:") == 1 and await holds()

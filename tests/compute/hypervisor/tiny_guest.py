@@ -22,6 +22,10 @@ POLITE = bytes.fromhex("ba0206 b80001 ef ba0006 fb f4 ed f6c401 74f8 ba0406 b800
 #: Tells QEMU's pvpanic device that it panicked: mov dx,0x505; mov al,1; out dx,al; then it is deaf.
 PANICKING = bytes.fromhex("ba0505 b001 ee") + DEAF
 
+#: Winds up the watchdog at place 30 of the PCI bus, once, to its shortest: outl(0xcf8, 0x8000f060); outw(0xcfc, 4);
+#: outl(0xcf8, 0x8000f068); outb(0xcfc, 2); then it is deaf. Two seconds later the watchdog barks.
+WATCHED = bytes.fromhex("66b8 60f00080 baf80c 66ef bafc0c b80400 ef 66b8 68f00080 baf80c 66ef bafc0c b002 ee") + DEAF
+
 TEXT_AT = 0x46
 
 
@@ -32,7 +36,7 @@ def boot_sector(after: bytes, text: bytes = b"tiny guest\r\nlogin: ") -> bytes:
 
 
 def write_images(folder: Path) -> None:
-    for name, code in (("deaf", DEAF), ("polite", POLITE), ("panicking", PANICKING)):
+    for name, code in (("deaf", DEAF), ("polite", POLITE), ("panicking", PANICKING), ("watched", WATCHED)):
         (folder / f"{name}.raw").write_bytes(boot_sector(code).ljust(1 << 20, b"\0"))
     (folder / "rescue.raw").write_bytes(boot_sector(DEAF, b"to the rescue\r\n").ljust(1 << 20, b"\0"))
 

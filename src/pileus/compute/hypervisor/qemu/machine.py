@@ -324,6 +324,8 @@ class Machine:
                 self._take_status("guest-panicked")
             case "SHUTDOWN":
                 self._end_is_known = True
+            case "WATCHDOG" if data.get("action") == "poweroff":
+                self._end_is_known = True             # that end is not announced otherwise
             case "BLOCK_IO_ERROR":
                 self.error = f"disk {data.get('node-name', '')}: {data.get('reason', 'input/output error')}"
             case "DEVICE_DELETED" if data.get("device", "").startswith("nic"):
