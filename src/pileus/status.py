@@ -47,6 +47,7 @@ async def explain(req: Request, server_id: str):
     server = await services.compute.servers.get(server_id, req.who)
     found = await services.compute.scheduling.explain(server)
     return {"server": server.id, "host": server.host, "fault": server.fault.message if server.fault else None, "removed": found.removed,
+            "traits": found.traits,
             "hosts": [msgspec.to_builtins(host) for host in found.hosts]}
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pileus.compute.hypervisor.devices import TRAITS
 from pileus.compute.model import hardware
 from pileus.compute.model.needs import traits_needed
 from pileus.core.errors import Invalid
@@ -43,9 +44,35 @@ def test_devices_that_a_host_must_have():
     assert traits_needed({}, {"os_type": "linux"}) == frozenset()
     devices = {"hw_disk_bus": "scsi", "hw_vif_model": "ne2k_pci", "hw_video_model": "cirrus", "hw_firmware_type": "uefi"}
     assert traits_needed({}, devices) == {
-        "COMPUTE_STORAGE_BUS_SCSI", "COMPUTE_NET_VIF_MODEL_NE2K_PCI", "COMPUTE_GRAPHICS_MODEL_CIRRUS", "CUSTOM_COMPUTE_FIRMWARE_UEFI"}
+        "COMPUTE_STORAGE_BUS_SCSI", "COMPUTE_NET_VIF_MODEL_NE2K_PCI", "COMPUTE_GRAPHICS_MODEL_CIRRUS", "COMPUTE_FIRMWARE_UEFI"}
     assert traits_needed({"os:secure_boot": "required"}, {"hw_disk_bus": "lsilogic-sas"}) == {
         "COMPUTE_SECURITY_UEFI_SECURE_BOOT", "COMPUTE_STORAGE_BUS_LSILOGIC_SAS"}
+
+
+@pytest.mark.parametrize(("flavor", "image", "trait"), [
+    ({}, {"hw_emulation_architecture": "aarch64"}, "COMPUTE_ARCH_AARCH64"),
+    ({"hw:sound_model": "ich9"}, {}, "COMPUTE_SOUND_MODEL_ICH9"),
+    ({}, {"hw_usb_model": "nec-xhci"}, "COMPUTE_USB_MODEL_NEC_XHCI"),
+    ({"hw:locked_memory": "true"}, {}, "CUSTOM_COMPUTE_LOCKED_MEMORY"),
+    ({"hw:emulator_threads_policy": "isolate"}, {}, "CUSTOM_COMPUTE_EMULATOR_THREADS"),
+    ({"hw:redirected_usb_ports": "1"}, {}, "CUSTOM_COMPUTE_USB_REDIRECTION"),
+])  # fmt: skip
+def test_what_no_driver_makes_is_needed_of_a_host_and_not_left_out_silently(flavor, image, trait):
+    assert traits_needed(flavor, image) == {trait}
+    assert trait not in TRAITS
+
+
+def test_what_is_left_as_it_is_needs_nothing():
+    assert not traits_needed({"hw:emulator_threads_policy": "share", "hw:redirected_usb_ports": "0"}, {"hw_usb_model": "none"})
+    assert traits_needed({}, {"hw_emulation_architecture": "x86_64"}) <= set(TRAITS)
+
+
+def test_flavor_and_image_agree_on_what_both_may_say():
+    assert properties({"hw_pmu": "yes"}, {"hw:pmu": "true"}, 1)["hw_pmu"] == "true"
+    assert properties({}, {"hide_hypervisor_id": "true"}, 1)["img_hide_hypervisor_id"] == "true"
+    assert properties({"img_hide_hypervisor_id": "true"}, {}, 1)["img_hide_hypervisor_id"] == "true"
+    assert properties({"hw_serial_port_count": "1"}, {"hw:serial_port_count": "3"}, 1)["hw_serial_port_count"] == "1"
+    assert properties({}, {"hw:serial_port_count": "3"}, 1)["hw_serial_port_count"] == "3"
 
 
 def test_the_flavor_bounds_the_memory_of_the_screen():
@@ -69,6 +96,12 @@ def test_the_flavor_bounds_the_memory_of_the_screen():
     ({"hw_cpu_max_sockets": "4"}, {"hw:cpu_max_sockets": "2"}),
     ({}, {"hw:cpu_max_sockets": "1", "hw:cpu_max_cores": "1", "hw:cpu_max_threads": "1"}),
     ({}, {"hw:cpu_sockets": "-1"}),
+    ({}, {"accel:device_profile": "gpu"}),
+    ({"hw_pmu": "no"}, {"hw:pmu": "true"}),
+    ({"img_hide_hypervisor_id": "no"}, {"hw:hide_hypervisor_id": "true"}),
+    ({"hw_serial_port_count": "3"}, {"hw:serial_port_count": "2"}),
+    ({}, {"hw:serial_port_count": "5"}),
+    ({"hw_input_bus": "ps2"}, {}),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused(image, flavor):
     with pytest.raises(Invalid):

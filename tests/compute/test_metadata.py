@@ -118,3 +118,19 @@ async def test_nobody_says_the_password_of_another_server(cloud):
     stranger = await ask(cloud, network, "10.11.12.250", "/openstack/latest/password", method="POST", body=b"x")
     assert stranger.status == 404
     assert (await (await cloud.as_()).get(f"/compute/v2.1/servers/{id}/os-server-password")).json == {"password": ""}
+
+
+async def test_an_image_may_insist_on_a_config_drive(cloud):
+    """A system that looks nowhere else would come up without its keys (Nova's img_config_drive)."""
+    plain = await cloud.boot()
+    wanting, content = [
+        (await cloud.act(plain, "createImage", {"name": word, "metadata": {"img_config_drive": word}})).json["image_id"]
+        for word in ("mandatory", "optional") if await cloud.settle() is None]
+    await cloud.settle()
+    assert (await cloud.show(await cloud.boot(imageRef=content)))["config_drive"] == ""
+    id = await cloud.boot(imageRef=wanting)
+    assert (await cloud.show(id))["config_drive"] == "True" and cloud.drivers["h1"].spec(id).config_drive
+    assert cloud.drivers["h1"].spec(plain).config_drive is None
+    assert (await cloud.act(plain, "rebuild", {"imageRef": wanting})).status == 202
+    await cloud.settle()
+    assert (await cloud.show(plain))["config_drive"] == "True" and cloud.drivers["h1"].spec(plain).config_drive

@@ -2,10 +2,12 @@
 
 # SPDX-License-Identifier: Apache-2.0
 import asyncio
+import re
+import sys
 
 import pytest
 
-from pileus.cli.status import gathered
+from pileus.cli.status import gathered, show
 from pileus.compute import periodic
 from pileus.compute.agent import report_host
 from pileus.compute.hypervisor.base import Power
@@ -85,7 +87,7 @@ async def test_every_task_is_shown_with_its_period_and_its_last_result(cloud):
 
 def test_the_table_of_tasks_names_a_task_of_many_hosts_once():
     def task(owner, error="", last="1"):
-        return {"owner": owner, "task": "report_host", "error": error, "last": last, "every_s": 60}
+        return {"owner": owner, "task": "report_host", "error": error, "last": last, "every_s": 60, "runs": 1, "result": ""}
 
     rows = gathered([task("compute agent h1"), task("compute agent h2", error="boom", last="2"), task("compute agent h3", last=None),
                      {**task("compute"), "task": "resume_sagas"}])
@@ -147,3 +149,20 @@ async def test_a_port_that_was_deleted_a_moment_ago_hinders_nothing(verb):
         await (await cloud.as_()).delete(f"{COMPUTE}/servers/{id}")
         await cloud.settle()
         await cloud.assert_clean()
+
+
+@pytest.mark.parametrize("columns", ["80", "160", None])
+async def test_status_cuts_nothing_off(cloud, monkeypatch, capsys, columns):
+    """On a small screen, on a large one, and in a file: each task by its name, with when it ran and what came of it."""
+    if columns:
+        monkeypatch.setenv("COLUMNS", columns)
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    await cloud.settle(700)
+    found = (await (await cloud.as_("pileus-admin")).get("/status")).json
+    show(found | {"servers": []}, 1)
+    said = capsys.readouterr().out
+    assert "…" not in said
+    if columns != "80":
+        for task in found["periodic_tasks"]:
+            assert task["task"] in said and (task["last"] or "") in said
+        assert re.search(r"audit_usage .* 600 .* (ok|audited)", said)

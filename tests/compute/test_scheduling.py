@@ -231,9 +231,10 @@ def test_what_a_flavor_takes():
     made = msgspec.convert({"id": "1", "name": "f", "vcpus": 4, "memory_mb": 512, "root_gib": 1, "ephemeral_gib": 0, "swap_mb": 1,
                             "created_at": now}, Flavor)
     specs = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0-1", "resources:DISK_GB": "0", "resources:CUSTOM_A": "2",
-             "resources1:VGPU": "1", "trait1:CUSTOM_T": "required", "trait_none:X": "required", "group_policy": "isolate"}
+             "hw:pmem": "6GB,6GB,large", "resources1:VGPU": "1", "trait1:CUSTOM_T": "required", "trait_none:X": "required", "group_policy": "isolate"}
     found = demand(msgspec.structs.replace(made, extra_specs=specs), {})
-    assert found.resources == {"VCPU": 2, "PCPU": 2, "MEMORY_MB": 512, "CUSTOM_A": 2}
+    assert found.resources == {"VCPU": 2, "PCPU": 2, "MEMORY_MB": 512, "CUSTOM_A": 2,
+                               "CUSTOM_PMEM_NAMESPACE_6GB": 2, "CUSTOM_PMEM_NAMESPACE_LARGE": 1}
     assert found.isolate and found.unusual and list(found.groups) == ["1"]
     assert found.groups["1"].resources == {"VGPU": 1} and found.groups["1"].required == {"CUSTOM_T"}
     assert not demand(made, {}).unusual
@@ -291,6 +292,8 @@ async def test_a_machine_that_no_host_can_make_is_refused_by_the_scheduler(specs
         wanting = await flavor(cloud, **{key.replace(":", "__"): value for key, value in specs.items()})
         refused = await put(cloud, flavorRef=wanting)
         assert refused["status"] == "ERROR" and "No valid host" in refused["fault"]["message"]
+        explained = (await (await cloud.as_("pileus-admin")).get(f"/status/scheduler/{refused['id']}")).json
+        assert explained["traits"] == {trait: 2} and all("traits" in host["refused_by"] for host in explained["hosts"])
         assert traits_needed(specs, {}) == {trait} and not traits_needed({}, {})
         await with_inventory(cloud, "h1-0002", traits=(*cloud.drivers["h1-0002"].size.traits, trait))
         assert (await put(cloud, flavorRef=wanting))["OS-EXT-SRV-ATTR:host"] == "h1-0002"

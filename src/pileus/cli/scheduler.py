@@ -52,15 +52,17 @@ def show(found: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(soft_wrap=True)
     console.print(f"server {found['server']} is on {found['host'] or 'no host'}")
     if found["fault"]:
         console.print(found["fault"])
     for name, count in found["removed"].items():
         console.print(f"  {name} removed {count} of the hosts before it")
+    for trait, count in found["traits"].items():
+        console.print(f"  {count} hosts have {trait[1:]}, which is forbidden" if trait[0] == "!" else f"  {count} hosts lack {trait}")
     table = Table()
     for column in ("host", "weight", "why"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for host in found["hosts"][:MOST]:
         refused = ", ".join(host["refused_by"])
         weights = ", ".join(f"{name} {by:+.3f}" for name, by in host["weights"].items())

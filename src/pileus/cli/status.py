@@ -10,8 +10,10 @@ from pileus.cli.options import STATE, Running, State
 
 #: Rows of a table; there may be thousands of servers.
 MOST = 80
-#: Columns of a line that goes into a file or a pipe: nothing of it is cut.
-WIDE = 200
+#: Columns of a line that goes into a file or a pipe: nothing of it is cut. On a screen with fewer than NARROW, what matters
+#: least is left out.
+WIDE, NARROW = 200, 120
+LEAST = frozenset({"runs", "seconds"})
 
 
 def status(*, state: State = STATE, json: bool = False) -> int:
@@ -53,10 +55,11 @@ def show(found: dict, pid: int | None) -> None:
         if not rows:
             continue
         table = Table(title=title, title_justify="left")
-        for column in columns:
+        shown = [column for column in columns if console.width >= NARROW or column not in LEAST]
+        for column in shown:
             table.add_column(column.rpartition(":")[2], overflow="fold")
         for entry in rows[:MOST]:
-            table.add_row(*[str(entry.get(column, "")) for column in columns])
+            table.add_row(*["" if (value := entry.get(column)) is None else str(value) for column in shown])
         console.print(table)
         if len(rows) > MOST:
             console.print(f"… and {len(rows) - MOST} more")
@@ -72,4 +75,6 @@ def gathered(tasks: list[dict]) -> list[dict]:
 
 
 def worst(group: list[dict]) -> dict:
-    return min(group, key=lambda task: (not task["error"], task["last"] or ""))
+    found = min(group, key=lambda task: (not task["error"], task["last"] or ""))
+    nothing = "" if found["error"] or not found["runs"] else "ok"
+    return found | {"result": found["result"] or nothing}

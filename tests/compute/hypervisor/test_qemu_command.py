@@ -51,6 +51,21 @@ def test_without_kvm_the_translation_cache_is_bounded_and_with_it_the_host_cpu_i
     assert (values(argv, "-accel"), values(argv, "-cpu")) == (["kvm"], ["host"])
 
 
+def test_features_of_processor_and_board_are_as_the_image_says():
+    def made(host=HOST, **properties):
+        return arguments(replace(SPEC, properties=properties), host)
+
+    assert values(made(hw_pmu="yes"), "-cpu") == ["qemu64,pmu=on"]
+    assert values(made(replace(HOST, kvm=True), hw_pmu="no", img_hide_hypervisor_id="true"), "-cpu") == ["host,pmu=off,kvm=off"]
+    assert values(made(hw_time_hpet="false"), "-machine")[0].endswith("hpet=off") and "hpet" not in values(made(), "-machine")[0]
+    for count in range(5):
+        argv = made(hw_serial_port_count=str(count))
+        assert len([device for device in values(argv, "-device") if device.startswith("isa-serial")]) == count
+    assert values(arguments(SPEC), "-device").count("isa-serial,chardev=serial") == 1
+    assert "virtio-tablet-pci,id=pointer,bus=pci.0,addr=0x1.2" in values(made(hw_input_bus="virtio"), "-device")
+    assert any(device.startswith("usb-tablet") for device in values(made(hw_input_bus="usb"), "-device"))
+
+
 def test_the_sandbox_is_used_where_it_works():
     assert values(arguments(SPEC), "-sandbox") and "spawn=deny" in values(arguments(SPEC), "-sandbox")[0]
     assert not values(arguments(SPEC, replace(HOST, sandbox=False)), "-sandbox")

@@ -56,6 +56,9 @@ async def test_secure_boot_is_refused(home, state):
         ("ide", {"hw_cdrom_bus": "ide", "hw_video_model": "cirrus"}),
         ("scsi", {"hw_machine_type": "q35", "hw_cdrom_bus": "ide", "hw_watchdog_action": "pause", "hw_qemu_guest_agent": "yes"}),
         ("sata", {"hw_machine_type": "q35", "hw_cdrom_bus": "sata", "hw_video_model": "virtio"}),
+        ("virtio", {"hw_input_bus": "virtio", "hw_serial_port_count": "4", "hw_pmu": "yes", "hw_time_hpet": "yes"}),
+        ("virtio", {"hw_machine_type": "q35", "hw_input_bus": "virtio", "hw_pmu": "no", "hw_time_hpet": "no",
+                    "img_hide_hypervisor_id": "yes", "hw_serial_port_count": "2"}),
     ],
 )
 async def test_a_guest_boots_from_every_bus_with_every_disk_it_can_have(home, state, bus, properties):

@@ -6,10 +6,11 @@ What an image asks for and no host has is refused by the scheduler (`model.needs
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-#: A host with firmware for guests that are to boot by UEFI. Placement knows no name for it.
-UEFI_TRAIT = "CUSTOM_COMPUTE_FIRMWARE_UEFI"
+#: A host with firmware for guests that are to boot by UEFI.
+UEFI_TRAIT = "COMPUTE_FIRMWARE_UEFI"
 
 TRAITS = (
+    "COMPUTE_ARCH_X86_64",
     "COMPUTE_GRAPHICS_MODEL_BOCHS",
     "COMPUTE_GRAPHICS_MODEL_CIRRUS",
     "COMPUTE_GRAPHICS_MODEL_NONE",

@@ -1,7 +1,8 @@
 """What a server takes, by resource class: its flavor's size, as the extra specs of the flavor change it.
 
 `resources:CLASS=N` asks for other classes or changes the amount of the usual ones (0: none of it); `resources_GROUP:CLASS`
-and `trait_GROUP:TRAIT` ask for a provider of their own; CPUs for itself are PCPU and not VCPU. Pure.
+and `trait_GROUP:TRAIT` ask for a provider of their own; CPUs for itself are PCPU and not VCPU; each name in `hw:pmem` is a
+piece of persistent memory. Pure.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -46,6 +47,9 @@ def demand(flavor: Flavor, properties: Mapping[str, str]) -> Demand:
     own = len(dedicated(flavor.vcpus, flavor.extra_specs, properties))
     wanted = {"VCPU": flavor.vcpus - own, "PCPU": own, "MEMORY_MB": flavor.memory_mb,
               "DISK_GB": flavor.root_gib + flavor.ephemeral_gib + (flavor.swap_mb + 1023) // 1024}
+    for piece in filter(None, flavor.extra_specs.get("hw:pmem", "").split(",")):
+        name = f"CUSTOM_PMEM_NAMESPACE_{piece.upper()}"
+        wanted[name] = wanted.get(name, 0) + 1
     groups: dict[str, Group] = {}
     for key, value in flavor.extra_specs.items():
         if (found := _ASKED.fullmatch(key)) is None:

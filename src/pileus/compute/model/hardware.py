@@ -31,21 +31,31 @@ PROPERTIES: dict[str, Kind] = {
     "hw_cpu_threads": Whole(1),
     "hw_disk_bus": OneOf(("fdc", "ide", "sata", "scsi", "usb", "virtio", "xen", "lxc", "uml")),
     "hw_firmware_type": OneOf(("bios", "uefi")),
+    "hw_input_bus": OneOf(("usb", "virtio")),
+    "hw_locked_memory": YesNo(),
     "hw_machine_type": Like(r"[A-Za-z0-9._-]+"),
     "hw_mem_page_size": Like(r"(large|small|any|\d+([kKMGT]i?)?(b|bit|B)?)"),
     "hw_numa_nodes": Whole(1),
+    "hw_pmu": YesNo(),
     "hw_pointer_model": OneOf(("usbtablet",)),
     "hw_qemu_guest_agent": YesNo(),
+    "hw_redirected_usb_ports": Whole(0, 15),
     "hw_rescue_bus": OneOf(("fdc", "ide", "sata", "scsi", "usb", "virtio")),
     "hw_rescue_device": OneOf(("cdrom", "disk", "floppy")),
     "hw_rng_model": OneOf(("virtio",)),
     "hw_scsi_model": OneOf(("buslogic", "ibmvscsi", "lsilogic", "lsisas1068", "lsisas1078", "virtio-scsi", "vmpvscsi")),
+    "hw_serial_port_count": Whole(0, 4),
+    "hw_sound_model": OneOf(("sb16", "es1370", "pcspk", "ac97", "ich6", "ich9", "usb", "virtio")),
+    "hw_time_hpet": YesNo(),
+    "hw_usb_model": OneOf(("none", "nec-xhci", "qemu-xhci")),
     "hw_video_model": OneOf(("cirrus", "gop", "none", "qxl", "vga", "virtio", "vmvga", "xen", "bochs")),
     "hw_video_ram": Whole(0),
     "hw_vif_model": OneOf(("e1000", "e1000e", "lan9118", "ne2k_pci", "netfront", "pcnet", "rtl8139", "spapr-vlan", "sriov", "virtio",
                            "vmxnet", "vmxnet3", "igb")),
     "hw_vif_multiqueue_enabled": YesNo(),
     "hw_watchdog_action": OneOf(("none", "pause", "poweroff", "reset", "disabled")),
+    "img_config_drive": OneOf(("mandatory", "optional")),
+    "img_hide_hypervisor_id": YesNo(),
     "os_command_line": Anything(),
     "os_require_quiesce": YesNo(),
     "os_secure_boot": OneOf(("disabled", "optional", "required")),
@@ -54,6 +64,9 @@ PROPERTIES: dict[str, Kind] = {
 
 #: Extra spec → property, where the flavor's word counts when it says something.
 _FLAVOR_FIRST = {"hw:cpu_thread_policy": "hw_cpu_thread_policy", "os:secure_boot": "os_secure_boot", "hw:boot_menu": "hw_boot_menu"}
+
+#: Extra specs and the property that says the same: when both say something, they must agree.
+_AGREED = (("hw:pmu", "hw_pmu"), ("hw:hide_hypervisor_id", "img_hide_hypervisor_id"), ("hide_hypervisor_id", "img_hide_hypervisor_id"))
 
 #: Our own word to drivers: which of a guest's CPUs get processors for themselves. No image can say it.
 DEDICATED = "hw_cpu_dedicated"
@@ -76,11 +89,16 @@ class Shape(msgspec.Struct, frozen=True):
 
 def properties(image: Mapping[str, str], extra_specs: Mapping[str, str], vcpus: int, memory_mb: int) -> dict[str, str]:
     """The properties of one guest. Raises HardwareInvalid for a value that makes no sense, or a contradiction."""
-    wanted = {name: value for name, value in image.items() if name.startswith(("hw_", "os_")) and name not in (DEDICATED, NUMA, PAGES)}
-    for name, value in wanted.items():
+    if profile := extra_specs.get("accel:device_profile"):
+        raise HardwareInvalid(why=f"Device profile {profile} could not be found: this cloud has no service of accelerators.")
+    wanted = {name: value for name, value in image.items() if _concerns(name)}
+    for name, value in image.items():
         for why in faults(PROPERTIES[name], value) if name in PROPERTIES else ():
             raise HardwareInvalid(why=f"Invalid image property {name}: {why}")
     wanted |= {name: extra_specs[spec] for spec, name in _FLAVOR_FIRST.items() if extra_specs.get(spec)}
+    wanted |= _agreed(wanted, extra_specs)
+    if ports := _serial_ports(wanted, extra_specs):
+        wanted["hw_serial_port_count"] = ports
     cells = guest_cells(vcpus, memory_mb, extra_specs, image)
     if cells and cells[0].pages not in (SMALL, SMALL_KIB):
         wanted[PAGES] = str(cells[0].pages)
@@ -95,6 +113,32 @@ def properties(image: Mapping[str, str], extra_specs: Mapping[str, str], vcpus: 
     _check_video(wanted.get("hw_video_ram", "0"), extra_specs.get("hw_video:ram_max_mb", "0"))
     shape = _shape(wanted, extra_specs, vcpus)
     return wanted | ({f"hw_cpu_{part}": str(getattr(shape, part)) for part in _SHAPE} if shape else {})
+
+
+def _concerns(name: str) -> bool:
+    return name.startswith(("hw_", "os_", "img_hide_")) and name not in (DEDICATED, NUMA, PAGES)
+
+
+def _agreed(image: Mapping[str, str], flavor: Mapping[str, str]) -> dict[str, str]:
+    """What only one of the two may decide, or both when they say the same."""
+    found = {}
+    for spec, name in _AGREED:
+        if said := flavor.get(spec):
+            if name in image and is_true(image[name]) != is_true(said):
+                raise HardwareInvalid(why=f"Image property '{name}' is not permitted to override the flavor's extra spec '{spec}'.")
+            found[name] = said
+    return found
+
+
+def _serial_ports(image: Mapping[str, str], flavor: Mapping[str, str]) -> str | None:
+    """An image may ask for fewer than the flavor allows, not for more."""
+    most, asked = flavor.get("hw:serial_port_count"), image.get("hw_serial_port_count")
+    for why in faults(PROPERTIES["hw_serial_port_count"], most) if most else ():
+        raise HardwareInvalid(why=f"Invalid extra spec hw:serial_port_count: {why}")
+    if most and asked and int(asked) > int(most):
+        raise HardwareInvalid(why=f"Number of serial ports '{asked}' specified in 'hw_serial_port_count' exceeds the maximum allowed "
+                                  f"by flavor '{most}'.")
+    return asked or most
 
 
 def _check_video(wanted: str, most: str) -> None:

@@ -1,7 +1,7 @@
 """What a flavor or an image asks of a machine that not every host can give it: each such wish is a trait of the host.
 
 A guest that did without would run and not be what was ordered, so the scheduler refuses it where no host has the trait. The names
-of wishes and traits are Nova's; that of real-time CPUs, which has no standard trait, is ours. Pure.
+of wishes and traits are Nova's; those without a standard trait are ours. Pure.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -14,6 +14,9 @@ from pileus.compute.hypervisor.devices import UEFI_TRAIT
 from pileus.compute.model.extra_specs import is_true
 
 REALTIME = "CUSTOM_COMPUTE_REALTIME"
+LOCKED_MEMORY = "CUSTOM_COMPUTE_LOCKED_MEMORY"
+EMULATOR_THREADS = "CUSTOM_COMPUTE_EMULATOR_THREADS"
+USB_REDIRECTION = "CUSTOM_COMPUTE_USB_REDIRECTION"
 #: Extra spec, the property of an image that says the same, and the trait that is needed when it is true.
 _TRUE = (
     ("hw:mem_encryption", "hw_mem_encryption", "HW_CPU_X86_AMD_SEV"),
@@ -21,22 +24,27 @@ _TRUE = (
     ("hw:ephemeral_encryption", "hw_ephemeral_encryption", "COMPUTE_EPHEMERAL_ENCRYPTION"),
     ("hw:virtio_packed_ring", "hw_virtio_packed_ring", "COMPUTE_NET_VIRTIO_PACKED"),
     ("", "hw_firmware_stateless", "COMPUTE_SECURITY_STATELESS_FIRMWARE"),
+    ("hw:locked_memory", "hw_locked_memory", LOCKED_MEMORY),
 )
 #: The same for words: which word needs which trait.
 _WORDS = (
     ("hw:tpm_version", "hw_tpm_version", {"1.2": "COMPUTE_SECURITY_TPM_1_2", "2.0": "COMPUTE_SECURITY_TPM_2_0"}),
     ("hw:tpm_model", "hw_tpm_model", {"tpm-tis": "COMPUTE_SECURITY_TPM_TIS", "tpm-crb": "COMPUTE_SECURITY_TPM_CRB"}),
+    ("hw:emulator_threads_policy", "", {"isolate": EMULATOR_THREADS}),
     ("os:secure_boot", "os_secure_boot", {"required": "COMPUTE_SECURITY_UEFI_SECURE_BOOT"}),
     ("hw:maxphysaddr_mode", "hw_maxphysaddr_mode",
      {"passthrough": "COMPUTE_ADDRESS_SPACE_PASSTHROUGH", "emulate": "COMPUTE_ADDRESS_SPACE_EMULATED"}),
     ("hw:viommu_model", "hw_viommu_model", {"intel": "COMPUTE_VIOMMU_MODEL_INTEL", "smmuv3": "COMPUTE_VIOMMU_MODEL_SMMUV3",
                                             "virtio": "COMPUTE_VIOMMU_MODEL_VIRTIO", "auto": "COMPUTE_VIOMMU_MODEL_AUTO"}),
 )
-#: Property of an image → how the trait begins of a host that has such a device.
+#: Property of an image, and of a flavor → how the trait begins of a host that has such a device.
 _DEVICES = {
     "hw_cdrom_bus": "COMPUTE_STORAGE_BUS_",
     "hw_disk_bus": "COMPUTE_STORAGE_BUS_",
+    "hw_emulation_architecture": "COMPUTE_ARCH_",
     "hw_rescue_bus": "COMPUTE_STORAGE_BUS_",
+    "hw_sound_model": "COMPUTE_SOUND_MODEL_",
+    "hw_usb_model": "COMPUTE_USB_MODEL_",
     "hw_video_model": "COMPUTE_GRAPHICS_MODEL_",
     "hw_vif_model": "COMPUTE_NET_VIF_MODEL_",
 }
@@ -46,5 +54,10 @@ def traits_needed(specs: Mapping[str, str], image: Mapping[str, str]) -> frozens
     """The flavor's word counts before the image's."""
     found = {trait for spec, name, trait in _TRUE if is_true(specs.get(spec) or image.get(name) or "no")}
     found |= {words[said] for spec, name, words in _WORDS if (said := specs.get(spec) or image.get(name)) in words}
-    found |= {begin + re.sub(r"\W", "_", image[name]).upper() for name, begin in _DEVICES.items() if image.get(name)}
+    for name, begin in _DEVICES.items():
+        device = specs.get(name.replace("_", ":", 1)) or image.get(name)
+        if device and (name, device) != ("hw_usb_model", "none"):       # a machine has none unless it needs one
+            found |= {begin + re.sub(r"\W", "_", device).upper()}
+    if (specs.get("hw:redirected_usb_ports") or image.get("hw_redirected_usb_ports") or "0") != "0":
+        found |= {USB_REDIRECTION}
     return frozenset(found | ({UEFI_TRAIT} if image.get("hw_firmware_type") == "uefi" else set()))

@@ -42,6 +42,11 @@ def properties_of(server: Server) -> dict[str, str]:
     return {k.removeprefix(IMAGE): v for k, v in server.system_metadata.items() if k.startswith(IMAGE)}
 
 
+def wants_drive(image: Any) -> bool:
+    """Whether a system of this image finds what it must know nowhere but on a config drive."""
+    return image.properties.get("img_config_drive") == "mandatory"
+
+
 def remembered(image: Any) -> dict[str, str]:
     """The part of a server's system metadata that `properties_of` reads."""
     return {IMAGE + k: v for k, v in image_properties(image).items()}

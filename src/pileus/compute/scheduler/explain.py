@@ -26,10 +26,13 @@ class HostExplained(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """All hosts, the best first, those refused last; and how many the filters removed, each of those before it left."""
+    """All hosts, the best first, those refused last; and how many the filters removed, each of those before it left.
+
+    `traits`: what the server needs of a host, or must not find there (`!`) → how many hosts do not have it so."""
 
     hosts: tuple[HostExplained, ...]
     removed: dict[str, int]
+    traits: dict[str, int]
 
 
 def explain(hosts: Hosts, request: ServerRequest, *, filters: Collection[str], weighers: Mapping[str, float],
@@ -53,4 +56,11 @@ def explain(hosts: Hosts, request: ServerRequest, *, filters: Collection[str], w
         kept.append(HostExplained(host=hosts.at(row).host, node=hosts.at(row).node, weights=weights, weight=total))
     kept.sort(key=lambda host: (-host.weight, host.host))
     out = [HostExplained(host=hosts.at(row).host, node=hosts.at(row).node, refused_by=tuple(names)) for row, names in refused.items()]
-    return Explanation(hosts=(*kept, *sorted(out, key=lambda host: host.host)), removed=removed)
+    return Explanation(hosts=(*kept, *sorted(out, key=lambda host: host.host)), removed=removed, traits=_unmet(hosts, request))
+
+
+def _unmet(hosts: Hosts, request: ServerRequest) -> dict[str, int]:
+    required, forbidden = request.traits()
+    with_it = {trait: hosts.present & hosts.traits.get(trait, hosts.nowhere()) for trait in required | forbidden}
+    wrong = {trait: hosts.present & ~with_it[trait] for trait in required} | {f"!{trait}": with_it[trait] for trait in forbidden}
+    return {name: int(np.count_nonzero(mask)) for name, mask in sorted(wrong.items()) if mask.any()}

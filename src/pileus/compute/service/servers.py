@@ -28,7 +28,7 @@ from pileus.compute.model.quota import over
 from pileus.compute.model.server import ACTIONS, BUILDING, DELETING, SOFT_DELETED, Nic, Server
 from pileus.compute.sagas.create_server import CREATE_SERVER, CreateServer
 from pileus.compute.sagas.delete_server import DELETE_SERVER, DeleteServer
-from pileus.compute.sagas.guest import image_properties, image_ref, remembered
+from pileus.compute.sagas.guest import image_properties, image_ref, remembered, wants_drive
 from pileus.compute.sagas.power import CHANGE_POWER, ChangePower
 from pileus.compute.service.resources import Resources
 from pileus.compute.service.scheduling import Scheduling
@@ -75,8 +75,8 @@ class Servers:
                     image_id=image.id, flavor=flavor, flavor_id=flavor.id, vcpus=flavor.vcpus, memory_mb=flavor.memory_mb,
                     key_name=order.key_name, public_key=key.public_key if key else None, metadata=order.metadata,
                     system_metadata=remembered(image), tags=list(order.tags),
-                    user_data=order.user_data, config_drive=order.config_drive, access_ip_v4=order.access_ip_v4,
-                    access_ip_v6=order.access_ip_v6, disk_config=order.disk_config, reservation_id=reservation, launch_index=index,
+                    user_data=order.user_data, config_drive=order.config_drive or wants_drive(image),
+                    access_ip_v4=order.access_ip_v4, access_ip_v6=order.access_ip_v6, disk_config=order.disk_config, reservation_id=reservation, launch_index=index,
                     security_groups=list(order.security_groups), scheduler_hints=order.scheduler_hints,
                     trusted_image_certificates=order.trusted_image_certificates,
                     nics=[Nic(port_id=p.port_id or self.kit.ids.uuid(), network_id=p.network_id, existing=p.port_id is not None,

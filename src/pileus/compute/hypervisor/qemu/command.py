@@ -4,9 +4,10 @@ Every device has a fixed place on the PCI bus, whatever else the guest has: a sa
 saved from, and a guest should not find its disks and interfaces renamed because another one left.
 
 Properties that shape the machine: `hw_machine_type`, `hw_firmware_type`, `hw_boot_menu`, `hw_vif_model` (through Nic),
-`hw_video_model`, `hw_video_ram`, `hw_pointer_model`, `hw_rng_model`, `hw_rng:rate_*`, `hw_watchdog_action`,
-`hw_qemu_guest_agent`, `hw_cpu_sockets`/`_cores`/`_threads`, `os_type` (its clock), `os_command_line` (through RootDisk);
-those of disks are in `drives`. An unknown value is an error: a machine that differs silently is worse.
+`hw_video_model`, `hw_video_ram`, `hw_pointer_model`, `hw_input_bus`, `hw_rng_model`, `hw_rng:rate_*`, `hw_watchdog_action`,
+`hw_qemu_guest_agent`, `hw_cpu_sockets`/`_cores`/`_threads`, `hw_pmu`, `img_hide_hypervisor_id`, `hw_time_hpet`,
+`hw_serial_port_count`, `os_type` (its clock), `os_command_line` (through RootDisk); those of disks are in `drives`. An unknown
+value is an error: a machine that differs silently is worse.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -42,6 +43,9 @@ QMP_FD, SERIAL_FD, AGENT_FD = 3, 4, 5
 
 KERNEL_ARGS = "root=/dev/vda console=tty0 console=ttyS0,115200"
 
+#: QEMU's default processor, by its name.
+EMULATED_CPU = "qemu64"
+
 #: Cache of translated code, MiB. QEMU's default grows to a quarter of the guest's memory and more, for nothing measurable.
 TRANSLATION_CACHE_MIB = 32
 
@@ -71,7 +75,7 @@ def command(record: Record, folder: Folder, host: Abilities, *, wake: bool = Fal
         "-pidfile", str(folder.pid),                  # also how the process is recognised later: see `process`
         "-nodefaults", "-no-user-config",
         *(SANDBOX if host.sandbox else ()),
-        "-machine", f"{record.machine or machine_type(guest)},usb=off{',pflash0=firmware,pflash1=nvram' if record.firmware else ''}",
+        "-machine", _machine(record),
         *_cpu(guest, host),
         "-m", str(guest.memory_mb), *memory(record),
         "-rtc", f"base={'localtime' if guest.properties.get('os_type') == 'windows' else 'utc'},driftfix=slew",
@@ -79,7 +83,7 @@ def command(record: Record, folder: Folder, host: Abilities, *, wake: bool = Fal
         "-chardev", f"socket,id=qmp,fd={QMP_FD},server=on,wait=off",
         "-mon", "chardev=qmp,mode=control",
         "-chardev", f"socket,id=serial,fd={SERIAL_FD},server=on,wait=off,logfile={quoted(str(folder.console))},logappend=on",
-        "-device", "isa-serial,chardev=serial",
+        *_serial_ports(guest),
         "-device", "pvpanic", "-action", "panic=pause",     # who panicked shows its last words on the screen
         *_video(guest),
         *_pointer(guest),
@@ -93,6 +97,25 @@ def command(record: Record, folder: Folder, host: Abilities, *, wake: bool = Fal
         *(("-incoming", "defer") if wake else ()),
         *(("-S",) if record.incoming else ()),        # it goes on when it is told so, not when all of it is here
     ]  # fmt: skip
+
+
+def _machine(record: Record) -> str:
+    firmware = ",pflash0=firmware,pflash1=nvram" if record.firmware else ""
+    return f"{record.machine or machine_type(record.spec)},usb=off{_switch(record.spec, 'hpet', 'hw_time_hpet')}{firmware}"
+
+
+def _switch(guest: GuestSpec, name: str, prop: str) -> str:
+    """A property of QEMU's, when the guest's says yes or no to it."""
+    said = guest.properties.get(prop)
+    return f",{name}={'on' if is_true(said) else 'off'}" if said else ""
+
+
+def _serial_ports(guest: GuestSpec) -> Iterator[str]:
+    """The first is the console that is logged and shown; nobody listens to the others."""
+    for port in range(int(guest.properties.get("hw_serial_port_count", "1"))):
+        if port:
+            yield from ("-chardev", f"null,id=serial{port}")
+        yield from ("-device", f"isa-serial,chardev=serial{port or ''}")
 
 
 def netdev(nic: Nic, slot: int, host: Abilities) -> dict:
@@ -119,10 +142,11 @@ def _nic(nic: Nic, record: Record, host: Abilities) -> Iterator[str]:
 
 
 def _cpu(guest: GuestSpec, host: Abilities) -> Iterator[str]:
-    if host.kvm:
-        yield from ("-accel", "kvm", "-cpu", "host")
-    else:
-        yield from ("-accel", f"tcg,thread=multi,tb-size={TRANSLATION_CACHE_MIB}")
+    hidden = ",kvm=off" if is_true(guest.properties.get("img_hide_hypervisor_id", "no")) else ""
+    features = f"{_switch(guest, 'pmu', 'hw_pmu')}{hidden}"
+    yield from ("-accel", "kvm" if host.kvm else f"tcg,thread=multi,tb-size={TRANSLATION_CACHE_MIB}")
+    if host.kvm or features:
+        yield from ("-cpu", f"{'host' if host.kvm else EMULATED_CPU}{features}")
     shape = "".join(
         f",{part}={int(guest.properties[f'hw_cpu_{part}'])}"
         for part in ("sockets", "cores", "threads")
@@ -146,9 +170,20 @@ def _video(guest: GuestSpec) -> Iterator[str]:
 
 def _pointer(guest: GuestSpec) -> Iterator[str]:
     """A tablet, which points where the viewer's pointer is; a mouse can only tell how it was moved."""
-    if guest.properties.get("hw_pointer_model") == "usbtablet" and guest.properties.get("hw_video_model") != "none":
-        usb = f"qemu-xhci,id=usb,bus=pcie.0,addr={USB_Q35}" if is_q35(guest) else f"piix3-usb-uhci,id=usb,bus=pci.0,addr={USB_PC}"
-        yield from ("-device", usb, "-device", "usb-tablet,id=pointer,bus=usb.0")
+    bus = guest.properties.get("hw_input_bus") or ("usb" if guest.properties.get("hw_pointer_model") == "usbtablet" else "")
+    if guest.properties.get("hw_video_model") == "none":
+        return
+    place = f"bus=pcie.0,addr={USB_Q35}" if is_q35(guest) else f"bus=pci.0,addr={USB_PC}"
+    match bus:
+        case "usb":
+            controller = "qemu-xhci" if is_q35(guest) else "piix3-usb-uhci"
+            yield from ("-device", f"{controller},id=usb,{place}", "-device", "usb-tablet,id=pointer,bus=usb.0")
+        case "virtio":
+            yield from ("-device", f"virtio-tablet-pci,id=pointer,{place}")
+        case "":
+            pass
+        case _:
+            raise HypervisorFailed(what="make the machine", detail=f"unknown input bus {bus!r}")
 
 
 def _rng(guest: GuestSpec) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pileus.compute.model import hardware
 from pileus.compute.model.numa import guest_cells
 from pileus.compute.model.order import RebuildOrder
 from pileus.compute.model.server import STOPPED, Server
-from pileus.compute.sagas.guest import image_properties, image_ref, properties_of, remembered
+from pileus.compute.sagas.guest import image_properties, image_ref, properties_of, remembered, wants_drive
 from pileus.compute.sagas.rebuild import REBUILD, Rebuild
 from pileus.compute.service.servers import Servers, check_fits
 from pileus.core.context import Context
@@ -37,6 +37,8 @@ class Rebuilds:
         if "metadata" in changes:
             await self.servers.check_metadata(who, changes["metadata"])
         await self.servers.check_files(who, order.files)
+        if wants_drive(image):
+            changes["config_drive"] = True
         kept = {k: v for k, v in server.system_metadata.items() if not k.startswith("image_")}
         async with self.servers.entering(server, "rebuild", who):
             await self.servers.store.update(server.id, self.kit.clock.now(), image_id=image.id, system_metadata=kept | remembered(image),
