@@ -41,6 +41,12 @@ class Lab:
         """What the guest answers, wherever it is."""
         return demo.wait_for_ssh(self.address, self.key, self.user, self.server, command)
 
+    def until_says(self, command: str, text: str) -> None:
+        end = time.monotonic() + 60
+        while text not in (said := " ".join(self.ask(f"{command} || true").split())):
+            assert time.monotonic() < end, said
+            time.sleep(0.5)
+
     def now(self):
         return self.admin.compute.get_server(self.server.id)
 
@@ -121,6 +127,21 @@ def test_a_guest_moves_while_it_runs(lab):
         assert lab.ask("cat /proc/sys/kernel/random/boot_id") == boot
     lab.user.compute.reboot_server(lab.server, "HARD")
     assert lab.ask("cat marker; cat /proc/sys/kernel/random/boot_id").split()[0] == "kept"
+
+
+def test_a_guest_is_reached_as_before_while_interfaces_come_and_go(lab):
+    """The new one is on the same network, whose router it is told of, too."""
+    lab.boot("plugged")
+    lab.ask("true")
+    network = lab.user.network.find_network("private")
+    second = lab.user.compute.create_server_interface(lab.server, net_id=network.id)
+    address = second.fixed_ips[0]["ip_address"]
+    lab.until_says("ip -o -4 addr show dev eth1", address)
+    assert second.mac_addr in lab.ask("cat /sys/class/net/eth1/address")
+    assert lab.ask("ip route show default").startswith("default via")
+    lab.user.compute.delete_server_interface(second, server=lab.server)
+    lab.until_says("ls /sys/class/net", "eth0 lo")
+    assert "udhcpc -i eth1" not in lab.ask("ps") and lab.ask("ip route show default")
 
 
 def test_a_guest_is_moved_with_its_disk_and_built_anew_elsewhere(lab):
