@@ -146,6 +146,22 @@ async def test_resizes_are_confirmed_by_themselves():
         await cloud.assert_clean(servers={id})
 
 
+async def test_what_the_cloud_does_by_itself_is_recorded_each_time():
+    async with TestCloud(compute={"resize_confirm_window_s": 100}) as cloud:
+        id = await cloud.boot()
+        for to in (await flavor(cloud), await flavor(cloud, id="85")):
+            assert (await cloud.act(id, "resize", {"flavorRef": to})).status == 202
+            await cloud.settle(200)
+        caller = await cloud.as_()
+        done = (await caller.get(f"/compute/v2.1/servers/{id}/os-instance-actions")).json["instanceActions"]
+        assert [action["action"] for action in done] == ["confirmResize", "resize", "confirmResize", "resize", "create"]
+        assert len({action["request_id"] for action in done}) == 5
+        for action in done:
+            path = f"/compute/v2.1/servers/{id}/os-instance-actions/{action['request_id']}"
+            shown = (await caller.get(path)).json["instanceAction"]
+            assert shown["action"] == action["action"] and action["request_id"].startswith("req-")
+
+
 async def test_quota_counts_the_larger_flavor_from_the_start(cloud):
     await flavor(cloud, vcpus=12)
     first, second = await cloud.boot(), await cloud.boot()

@@ -231,7 +231,8 @@ def test_what_a_flavor_takes():
     made = msgspec.convert({"id": "1", "name": "f", "vcpus": 4, "memory_mb": 512, "root_gib": 1, "ephemeral_gib": 0, "swap_mb": 1,
                             "created_at": now}, Flavor)
     specs = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0-1", "resources:DISK_GB": "0", "resources:CUSTOM_A": "2",
-             "hw:pmem": "6GB,6GB,large", "resources1:VGPU": "1", "trait1:CUSTOM_T": "required", "trait_none:X": "required", "group_policy": "isolate"}
+             "hw:pmem": "6GB,6GB,large",
+             "resources1:VGPU": "1", "trait1:CUSTOM_T": "required", "trait_none:X": "required", "group_policy": "isolate"}
     found = demand(msgspec.structs.replace(made, extra_specs=specs), {})
     assert found.resources == {"VCPU": 2, "PCPU": 2, "MEMORY_MB": 512, "CUSTOM_A": 2,
                                "CUSTOM_PMEM_NAMESPACE_6GB": 2, "CUSTOM_PMEM_NAMESPACE_LARGE": 1}

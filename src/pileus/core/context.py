@@ -45,3 +45,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 #: The cloud itself, acting on nobody's behalf (sagas, periodic tasks).
 CLOUD = Context(user_id="pileus", user_name="pileus", system_scope="all",
                 roles=frozenset({"admin", "manager", "member", "reader", "service"}))
+
+
+def on_its_own(request_id: str) -> Context:
+    """The cloud, doing something that is recorded like what users do: under a request's id of its own."""
+    return msgspec.structs.replace(CLOUD, request_id=request_id)

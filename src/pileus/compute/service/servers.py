@@ -34,7 +34,7 @@ from pileus.compute.service.resources import Resources
 from pileus.compute.service.scheduling import Scheduling
 from pileus.compute.store.records import Records
 from pileus.compute.store.servers import ServerFilter
-from pileus.core.context import CLOUD, EVERYONE, Context
+from pileus.core.context import EVERYONE, Context, on_its_own
 from pileus.core.errors import Conflict, Forbidden, Invalid, NotFound
 from pileus.core.kit import Kit
 
@@ -76,8 +76,8 @@ class Servers:
                     key_name=order.key_name, public_key=key.public_key if key else None, metadata=order.metadata,
                     system_metadata=remembered(image), tags=list(order.tags),
                     user_data=order.user_data, config_drive=order.config_drive or wants_drive(image),
-                    access_ip_v4=order.access_ip_v4, access_ip_v6=order.access_ip_v6, disk_config=order.disk_config, reservation_id=reservation, launch_index=index,
-                    security_groups=list(order.security_groups), scheduler_hints=order.scheduler_hints,
+                    access_ip_v4=order.access_ip_v4, access_ip_v6=order.access_ip_v6, disk_config=order.disk_config,
+                    reservation_id=reservation, launch_index=index, security_groups=list(order.security_groups), scheduler_hints=order.scheduler_hints,
                     trusted_image_certificates=order.trusted_image_certificates,
                     nics=[Nic(port_id=p.port_id or self.kit.ids.uuid(), network_id=p.network_id, existing=p.port_id is not None,
                               fixed_ip=p.fixed_ip, tag=p.tag) for p in planned],
@@ -205,7 +205,7 @@ class Servers:
         """Delete for good what has been deleted softly for so long; how many those were."""
         found = await self.store.resting_since(SOFT_DELETED, self.kit.clock.now() - after)
         for server in found:
-            await self.force_delete(server.id, CLOUD)
+            await self.force_delete(server.id, on_its_own(self.kit.ids.request()))
         return len(found)
 
     async def restore(self, id: str, who: Context) -> None:

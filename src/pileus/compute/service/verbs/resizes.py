@@ -15,7 +15,7 @@ from pileus.compute.sagas.guest import properties_of
 from pileus.compute.sagas.resize import RESIZE, Resize
 from pileus.compute.sagas.resized import CONFIRM_RESIZE, REVERT_RESIZE, Resized
 from pileus.compute.service.servers import Servers
-from pileus.core.context import CLOUD, Context
+from pileus.core.context import Context, on_its_own
 from pileus.core.errors import Conflict, Invalid, NotFound
 
 
@@ -58,7 +58,7 @@ class Resizes:
         for migration in await self.migrations.waiting(self.kit.clock.now() - window):
             server = await self.servers.store.find(migration.server_id)
             if server is not None and server.deleted_at is None and server.vm_state == RESIZED and server.task_state is None:
-                await self.confirm(server.id, CLOUD)
+                await self.confirm(server.id, on_its_own(self.kit.ids.request()))
                 count += 1
         return count
 

@@ -11,7 +11,7 @@ from pileus.compute.sagas.shelve import OFFLOAD, SHELVE, Offload, Shelve
 from pileus.compute.sagas.unshelve import UNSHELVE, Unshelve
 from pileus.compute.service.servers import Servers
 from pileus.compute.service.verbs.snapshots import Snapshots
-from pileus.core.context import CLOUD, Context
+from pileus.core.context import Context, on_its_own
 from pileus.core.errors import Conflict, Invalid
 
 
@@ -38,7 +38,7 @@ class Shelving:
         """Offload what has been shelved for so long; how many those were."""
         found = await self.servers.store.resting_since(SHELVED, self.kit.clock.now() - after)
         for server in found:
-            await self.offload(server.id, CLOUD)
+            await self.offload(server.id, on_its_own(self.kit.ids.request()))
         return len(found)
 
     async def unshelve(self, server_id: str, who: Context, *, zone: str | None = None, change_zone: bool = False,
