@@ -162,6 +162,8 @@ class S3Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     max_upload_part_num: int = 1000         # parts that an object may consist of
     max_multi_delete_objects: int = 1000    # objects that one request may delete
     min_segment_size: int = 5 << 20         # bytes of a part, other than the last
+    s3_acl: bool = False                    # whether buckets and objects belong to the users who make them, and not to their projects
+    global_names: bool = False              # whether a bucket's name is taken for all projects as soon as one has a bucket of that name
     concurrency: int = 4                    # objects that a request for many of them works on at a time
 
 

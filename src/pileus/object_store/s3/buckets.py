@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pileus.object_store.s3 import shared, xml
 from pileus.object_store.s3.acl import buckets as acl
+from pileus.object_store.s3.acl import owners
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lock.model import LOCKS
@@ -23,19 +24,33 @@ async def create(call: Call) -> Response:
     if wanted is not None and (place := wanted.value("LocationConstraint")) and place not in call.s3.regions:
         raise S3Error("InvalidLocationConstraint")
     lists, shares = acl.of_new(call)
+    lists |= owners.of_new_bucket(call)
     if is_true(call.header("x-amz-bucket-object-lock-enabled")):
         lists |= {f"x-container-sysmeta-{LOCKS}": "true", "x-versions-enabled": "true"}
-    if (await call.info(call.bucket)).exists:
+    shares = shares or call.s3.global_names
+    if (info := await call.info(call.bucket)).exists:
         await call.done("HEAD", call.bucket)        # who may not see it learns nothing of it
-        raise S3Error("BucketAlreadyOwnedByYou", BucketName=call.bucket)
-    if shares:
-        await shared.publish(call)
+        if call.s3.global_names:
+            await shared.publish(call)              # of a bucket whose making was cut off
+        owned = not call.s3.s3_acl or owners.owns_bucket(call, info)
+        raise S3Error("BucketAlreadyOwnedByYou" if owned else "BucketAlreadyExists", BucketName=call.bucket)
     made = await call.ask("PUT", call.bucket, headers=lists)
     if made.status == 202:
         raise S3Error("BucketAlreadyOwnedByYou", BucketName=call.bucket)
     if not made.ok:
         raise await call.error(made, call.bucket)
+    if shares:
+        await _publish(call)
     return Response(200, {"location": f"/{call.bucket}"})
+
+
+async def _publish(call: Call) -> None:
+    """Raises S3Error when the name is somebody else's; then there is no bucket. It is there first: a name stands for what is there."""
+    try:
+        await shared.publish(call)
+    except S3Error:
+        await (await call.ask("DELETE", call.bucket)).close()
+        raise
 
 
 async def delete(call: Call) -> Response:

@@ -36,7 +36,7 @@ class S3(Feature):
         config = self.store.config.s3
         return {"s3api": {"max_bucket_listing": config.max_bucket_listing, "max_parts_listing": config.max_parts_listing,
                           "max_upload_part_num": config.max_upload_part_num, "max_multi_delete_objects": config.max_multi_delete_objects,
-                          "allow_multipart_uploads": True, "min_segment_size": config.min_segment_size, "s3_acl": False}}
+                          "allow_multipart_uploads": True, "min_segment_size": config.min_segment_size, "s3_acl": config.s3_acl}}
 
     @property
     def enabled(self) -> bool:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from pileus.object_store.s3 import names, xml
+from pileus.object_store.s3.acl import owners
 from pileus.object_store.s3.call import Call, answer
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.listing import named_by, token_of, whole_number
@@ -37,10 +38,12 @@ async def list_buckets(call: Call) -> Response:
 
 
 async def _rows(call: Call, marker: str, prefix: str) -> AsyncIterator[dict]:
-    """Containers that are buckets."""
+    """Containers that are buckets; where they belong to users, only the caller's."""
     while rows := await _page(call, {"format": "json", "marker": marker, "prefix": prefix}):
         for row in rows:
-            if "name" in row and names.is_bucket(row["name"]):
+            if "name" not in row or not names.is_bucket(row["name"]):
+                continue
+            if not call.s3.s3_acl or owners.owns_bucket(call, await call.info(row["name"])):
                 yield row
         marker = rows[-1].get("name") or rows[-1]["subdir"]
 

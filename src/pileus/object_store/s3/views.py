@@ -12,7 +12,11 @@ from pileus.object_store.wire.conditional import moment
 
 def owner(call: Call, name: str = "Owner") -> str:
     """Named as Swift names whoever asks: by project and user. The owner of another project's bucket is that project."""
-    return xml.node(name, xml.tag("ID", id_of(call)), xml.tag("DisplayName", id_of(call)))
+    return owner_named(id_of(call), name)
+
+
+def owner_named(who: str, name: str = "Owner") -> str:
+    return xml.node(name, xml.tag("ID", who), xml.tag("DisplayName", who))
 
 
 def id_of(call: Call) -> str:

@@ -1,7 +1,8 @@
 """Lists of buckets. READ and WRITE are the lists that the container has in the store's own API, so that both APIs let in the same;
 rights to the list itself are S3's alone, and kept beside them.
 
-Such a list cannot let everybody write, which is refused, never left out: a bucket policy can.
+Such a list cannot let everybody write, which is refused, never left out: a bucket policy can. Where buckets belong to users (`s3_acl`)
+S3's lists are all its own: a container's lists say nothing about its objects' owners.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -25,11 +26,14 @@ NAME = "acp"
 def of_new(call: Call) -> tuple[dict[str, str], bool]:
     """Headers of a container that is to have the list that a request's headers ask for, and whether that lets anybody in."""
     wanted = grants.of_headers(call)
-    return ({}, False) if wanted is None else (written(wanted), bool(wanted.grants))
+    return ({}, False) if wanted is None else (written(call, wanted), bool(wanted.grants))
 
 
-def written(wanted: Grants) -> dict[str, str]:
+def written(call: Call, wanted: Grants) -> dict[str, str]:
     """Headers of a container. Raises S3Error for what they cannot say."""
+    if call.s3.s3_acl:                      # the lists of S3 and those of the container have nothing to do with each other
+        whole = msgspec.json.encode(wanted) if wanted.grants else None
+        return {"x-container-read": "", "x-container-write": ""} | kept.headers(NAME, whole)
     found: dict[str, list[str]] = {READ: [], WRITE: []}
     for grant in wanted.grants:
         if grant.group == EVERYBODY and grant.permission == WRITE:
@@ -42,8 +46,12 @@ def written(wanted: Grants) -> dict[str, str]:
     return headers | kept.headers(NAME, msgspec.json.encode(beside) if beside.grants else None)
 
 
-def of_bucket(info: Info) -> Grants:
+def of_bucket(call: Call, info: Info) -> Grants:
     """What a bucket lets others do, as far as S3 has words for it."""
+    document = kept.read(info, NAME)
+    known = msgspec.json.decode(document, type=Grants) if document is not None else Grants()
+    if call.s3.s3_acl:
+        return known
     found: list[Grant] = []
     for permission, name in ((READ, "x-container-read"), (WRITE, "x-container-write")):
         allowed = lists.parse(info.headers.get(name))
@@ -55,6 +63,4 @@ def of_bucket(info: Info) -> Grants:
                 found.append(Grant(permission=permission, group=WITH_TOKEN))
             elif colon and project != "*":
                 found.append(Grant(permission=permission, who=project if user == "*" else pair))
-    document = kept.read(info, NAME)
-    beside = msgspec.json.decode(document, type=Grants).grants if document is not None else ()
-    return Grants(grants=(*found, *beside), domain=info.sysmeta("container", "acl-domain"))
+    return Grants(grants=(*found, *known.grants), domain=info.sysmeta("container", "acl-domain"))

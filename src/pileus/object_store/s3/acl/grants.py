@@ -94,26 +94,25 @@ def of_headers(call: Call) -> Grants | None:
     return _made(call, CANNED[canned])
 
 
-async def asked(call: Call) -> Grants:
-    """What a request to change a list wants it to be: by headers or by its document. Raises S3Error."""
+async def asked(call: Call, owner: str) -> Grants:
+    """What a request to change the list of something of `owner`'s wants it to be: by headers or by its document. Raises S3Error."""
     body = await call.read_body()
     found = of_headers(call)
     if found is not None and body.strip():
         raise S3Error("InvalidRequest", "Specifying both Canned ACLs or header grants and a document is not allowed")
     if found is None and not body.strip():
         raise S3Error("MissingSecurityHeader", MissingHeaderName=HEADER)
-    return _parsed(call, body) if found is None else found
+    return _parsed(call, body, owner) if found is None else found
 
 
-def shown(call: Call, found: Iterable[Grant]) -> Response:
-    """The document of a list. What makes full control together is shown as that."""
+def shown(owner: str, found: Iterable[Grant]) -> Response:
+    """The document of a list of something of `owner`'s. What makes full control together is shown as that."""
     granted: dict[tuple[str, str], list[str]] = {}
     for grant in found:
         granted.setdefault((grant.group, grant.who), []).append(grant.permission)
     told = [_grant(group, who, permission) for (group, who), permissions in granted.items()
             for permission in ([ALL] if set(permissions) == set(SINGLE) else sorted(set(permissions), key=SINGLE.index))]
-    return answer("AccessControlPolicy", views.owner(call),
-                  xml.node("AccessControlList", _grant("", views.id_of(call), ALL), *told))
+    return answer("AccessControlPolicy", views.owner_named(owner), xml.node("AccessControlList", _grant("", owner, ALL), *told))
 
 
 def _grant(group: str, who: str, permission: str) -> str:
@@ -131,7 +130,7 @@ def _made(call: Call, found: Sequence[Grant]) -> Grants:
     return Grants(grants=tuple(dict.fromkeys(single)), domain=call.who.project_domain_id or "")
 
 
-def _parsed(call: Call, body: bytes) -> Grants:
+def _parsed(call: Call, body: bytes, owner: str) -> Grants:
     """The grants of a document, without those of the owner. Raises S3Error."""
     try:
         document = xml.parse(body, "AccessControlPolicy")
@@ -140,15 +139,15 @@ def _parsed(call: Call, body: bytes) -> Grants:
     listed = document.find("AccessControlList")
     if listed is None or document.find("Owner") is None:
         raise S3Error("MalformedACLError")
-    owner = ("", views.id_of(call), call.owner_id)
-    if document.value("Owner/ID") not in owner:
+    owners = ("", owner) if call.s3.s3_acl else ("", owner, call.owner_id)
+    if document.value("Owner/ID") not in owners:
         raise S3Error("AccessDenied")
     found = []
     for node in listed.all("Grant"):
         group, who, permission = node.value("Grantee/URI"), node.value("Grantee/ID"), node.value("Permission")
         if permission not in (*SINGLE, ALL) or not (group or who) or group not in ("", EVERYBODY, WITH_TOKEN):
             raise S3Error("MalformedACLError")
-        if group or who not in owner:
+        if group or who not in owners:
             found.append(_named(Grant(permission=permission, group=group, who="" if group else who)))
     return _made(call, found)
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from pileus.object_store.s3 import metadata, objects, xml
+from pileus.object_store.s3.acl import owners
 from pileus.object_store.s3.call import Call, answer, url_quoted
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lock.model import HOLD, RETENTION
@@ -23,7 +24,7 @@ from pileus.object_store.wire.body import stream
 from pileus.object_store.wire.message import Response
 
 #: Headers of the upload that the object gets.
-GIVEN = (*metadata.SAME, metadata.REDIRECT, metadata.TAGGING, metadata.ACL, RETENTION, HOLD)
+GIVEN = (*metadata.SAME, metadata.REDIRECT, metadata.TAGGING, metadata.ACL, owners.HEADER, RETENTION, HOLD)
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
