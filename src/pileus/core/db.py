@@ -106,15 +106,13 @@ def row(record: msgspec.Struct | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def record(kind: type[T], found: sa.Row) -> T:
-    return records(kind, [found])[0]
+    return msgspec.convert(_named([found])[0], kind)
 
 
-def records(kind: type[T], found: Sequence[sa.Row]) -> list[T]:
-    """Rows of one statement as a `kind`. By way of dicts: a row looked at as a mapping takes seven times as long."""
-    if not found:
-        return []
-    names = [str(name) for name in found[0]._fields]      # plain strings: SQLAlchemy has a kind of its own
-    return msgspec.convert([dict(zip(names, one, strict=True)) for one in found], list[kind])     # type: ignore[valid-type]
+def _named(found: Sequence[sa.Row]) -> list[dict[str, Any]]:
+    """Rows of one statement as dicts: a row looked at as a mapping takes seven times as long."""
+    names = [str(name) for name in found[0]._fields] if found else []     # plain strings: SQLAlchemy has a kind of its own
+    return [dict(zip(names, one, strict=True)) for one in found]
 
 
 class Database:
@@ -146,11 +144,11 @@ class Database:
 
     async def one(self, kind: type[T], stmt: sa.Executable, params: Mapping[str, Any] | None = None) -> T | None:
         """The first row as a `kind`, or None."""
-        found = await self.backend.fetch(stmt, params, first=True)
-        return record(kind, found[0]) if found else None
+        found = await self.backend.named(stmt, params, first=True)
+        return msgspec.convert(found[0], kind) if found else None
 
     async def all(self, kind: type[T], stmt: sa.Executable, params: Mapping[str, Any] | None = None) -> list[T]:
-        return records(kind, await self.backend.fetch(stmt, params))
+        return msgspec.convert(await self.backend.named(stmt, params), list[kind])     # type: ignore[valid-type]
 
     async def rows(self, stmt: sa.Executable, params: Mapping[str, Any] | None = None) -> Sequence[sa.Row]:
         """Rows as they are: for a few columns, sums and joins."""
@@ -216,6 +214,7 @@ class _Backend(Protocol):
     dialect: str
 
     async def fetch(self, stmt: Any, params: Any, first: bool = False) -> Sequence[sa.Row]: ...
+    async def named(self, stmt: Any, params: Any, first: bool = False) -> list[dict[str, Any]]: ...
     async def execute(self, stmt: Any, params: Any) -> int: ...
     async def run_sync(self, fn: Callable[[sa.Connection], T]) -> T: ...
     async def close(self) -> None: ...
@@ -247,22 +246,31 @@ class _Sqlite(_Backend):
             raise TransactionAwaited()
 
     async def fetch(self, stmt, params, first=False):
-        self._check()
         if (prepared := self.shapes.prepare(stmt, params)) is not None:
-            text, values, shape = prepared
-            cursor = self.raw.execute(text, values)
-            found = cursor.fetchmany(1) if first else cursor.fetchall()
-            cursor.close()
-            return shape.shown(found)
-        result = self.connection.execute(stmt, params)
-        if first:
-            found = result.fetchmany(1)
-            result.close()
-            return found
-        return result.fetchall()
+            return prepared[2].shown(self._found(*prepared[:2], first))
+        return self._fetch_ordinary(stmt, params, first)
+
+    async def named(self, stmt, params, first=False):
+        if (prepared := self.shapes.prepare(stmt, params)) is not None:
+            return prepared[2].named(self._found(*prepared[:2], first))
+        return _named(self._fetch_ordinary(stmt, params, first))
+
+    def _found(self, text: str, values: tuple, first: bool) -> list[tuple]:
+        self._check()
+        cursor = self.raw.execute(text, values)
+        found = cursor.fetchmany(1) if first else cursor.fetchall()
+        cursor.close()
+        return found
+
+    def _fetch_ordinary(self, stmt: Any, params: Any, first: bool) -> Sequence[sa.Row]:
+        self._check()
+        with self.connection.execute(stmt, params) as result:
+            return result.fetchmany(1) if first else result.fetchall()
 
     async def execute(self, stmt, params):
         self._check()
+        if isinstance(params, list):
+            return sum([await self.execute(stmt, one) for one in params])
         try:
             if (prepared := self.shapes.prepare(stmt, params)) is not None:
                 return self.raw.execute(*prepared[:2]).rowcount
@@ -332,6 +340,9 @@ class _Pooled(_Backend):
             async with self._connection() as connection:
                 result = await connection.execute(stmt, params)
                 return result.fetchmany(1) if first else result.fetchall()
+
+    async def named(self, stmt, params, first=False):
+        return _named(await self.fetch(stmt, params, first))
 
     async def execute(self, stmt, params):
         with _translated():

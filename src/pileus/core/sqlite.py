@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -60,15 +61,51 @@ class Shape:
 
     def shown(self, values: list[tuple]) -> list[Any]:
         """Rows as named tuples, with their types' values."""
+        return [self.row._make(value) for value in self._converted(values)]
+
+    def named(self, values: list[tuple]) -> list[dict[str, Any]]:
+        """Rows as dicts, with their types' values: what records are made of."""
+        names = self.row._fields
+        return [dict(zip(names, value, strict=True)) for value in self._converted(values)]
+
+    def _converted(self, values: list[tuple]) -> Iterable[Sequence[Any]]:
         if not self.converters:
-            return [self.row._make(v) for v in values]
+            return values
         rows = []
         for value in values:
             converted = list(value)
             for i, convert in self.converters:
-                converted[i] = convert(converted[i])
-            rows.append(self.row._make(converted))
+                if converted[i] is not None:
+                    converted[i] = convert(converted[i])
+            rows.append(converted)
         return rows
+
+
+class Plan:
+    """How the parameters of one statement become its values. Most statements are made once and used for ever, each time with
+    parameters of the same names: then all but their values is known."""
+
+    __slots__ = ("given", "shape", "sources", "values")
+
+    def __init__(self, shape: Shape, params: Mapping[str, Any], values: dict[str, Any]):
+        self.shape, self.values = shape, values
+        named = {name: bind.key if bind.key in params else name for bind, name in shape.compiled.bind_names.items()}
+        self.given = {name: key for name, key in named.items() if key in params}
+        #: For each place the parameter and what brings it into the database's form, or the value that is always the same.
+        self.sources = [] if shape.pieces else [self._source(name) for name in shape.compiled.positiontup or ()]
+
+    def _source(self, name: str) -> tuple[str | None, Callable | None, Any]:
+        process, key = self.shape.processors.get(name), self.given.get(name)
+        return (key, process, None) if key else (None, None, process(self.values[name]) if process else self.values[name])
+
+    def filled(self, params: Mapping[str, Any]) -> tuple[str, tuple, Shape] | None:
+        """As `Shapes.prepare`."""
+        if not self.shape.pieces:
+            values = [fixed if key is None else params[key] if process is None else process(params[key])
+                      for key, process, fixed in self.sources]
+            return self.shape.compiled.string, tuple(values), self.shape
+        spread = self.shape.spread(self.values | {name: params[key] for name, key in self.given.items()})
+        return (*spread, self.shape) if spread is not None else None
 
 
 class Shapes:
@@ -80,16 +117,22 @@ class Shapes:
         self.dialect = dialect
         self._compiled: dict[Any, Any] = {}
         self._shapes: dict[int, Shape] = {}
+        #: By the names of parameters; empty for a statement that was seen once. They go when their statement does.
+        self._plans: WeakKeyDictionary[Any, dict[tuple[str, ...], Plan]] = WeakKeyDictionary()
 
     def prepare(self, stmt: Any, params: Mapping[str, Any] | None) -> tuple[str, tuple, Shape] | None:
         """The text, the values in order, and the shape; None for what has to go the ordinary way."""
+        plans, given = self._plans.get(stmt), params or {}
+        if plans and (plan := plans.get(tuple(given))) is not None and (filled := plan.filled(given)) is not None:
+            return filled
         compile_: Callable | None = getattr(stmt, "_compile_w_cache", None)
         if compile_ is None or not (params is None or isinstance(params, Mapping)):
             return None
         if len(self._shapes) > self.MOST:
             self._compiled.clear()
             self._shapes.clear()
-        columns = sorted(params) if params else []
+            self._plans.clear()
+        columns = sorted(given)
         compiled, extracted, collected, _ = compile_(self.dialect, compiled_cache=self._compiled, column_keys=columns,
                                                      for_executemany=False)
         shape = self._shapes.get(id(compiled))
@@ -100,6 +143,10 @@ class Shapes:
         if not shape.plain or collected:
             return None
         values = compiled.construct_params(params, extracted_parameters=extracted, escape_names=False)
+        if plans is None:
+            self._plans[stmt] = {}
+        elif not any(bind.callable for bind in compiled.bind_names):
+            plans[tuple(given)] = Plan(shape, given, values)
         text, processors = compiled.string, shape.processors
         order: Sequence[str] | None = compiled.positiontup
         if compiled.post_compile_params:
