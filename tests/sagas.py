@@ -22,7 +22,7 @@ class Killed(BaseException):
 
 class Interruption(msgspec.Struct, frozen=True):
     """What goes wrong, and at which step: `before` or `after` the effect of `do`; `twice`: `do` runs two times; `kill`: the
-    process dies at that step's journal write (before it is written)."""
+    process dies at that step's journal write (before it is written, or where it would be)."""
 
     how: str
     step: int
@@ -55,9 +55,9 @@ def interrupted(saga: Saga, cut: Interruption) -> Saga:
                 await step.do(state, deps)
 
         do.__name__ = step.do.__name__
-        return Step(do, undo=_twice(step.undo))
+        return msgspec.structs.replace(step, do=do)
 
-    steps = [sabotage(s) if i == cut.step and cut.how in ("before", "after", "twice") else Step(s.do, undo=_twice(s.undo))
+    steps = [msgspec.structs.replace(sabotage(s) if i == cut.step and cut.how in ("before", "after", "twice") else s, undo=_twice(s.undo))
              for i, s in enumerate(saga.steps)]
     return msgspec.structs.replace(saga, steps=steps)
 

@@ -28,7 +28,8 @@ def test_every_saga_has_a_verb():
 
 
 def meanwhile(saga: Saga, at: int, when: str, do) -> Saga:
-    """The saga, and something that happens once, at one of its steps, before or after its effect."""
+    """The saga, and something that happens once, at one of its steps, before or after its effect: inside of an atomic step nothing
+    can happen, so such a one is taken apart."""
     happened: list[asyncio.Task] = []
 
     def watched(step: Step) -> Step:
@@ -42,7 +43,7 @@ def meanwhile(saga: Saga, at: int, when: str, do) -> Saga:
                 await asyncio.sleep(0.001)
 
         both.__name__ = step.do.__name__
-        return Step(both, undo=step.undo)
+        return msgspec.structs.replace(step, do=both, atomic=False)
 
     return msgspec.structs.replace(saga, steps=[watched(step) if n == at else step for n, step in enumerate(saga.steps)])
 

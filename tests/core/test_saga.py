@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from pileus.core.clock import VirtualClock
 from pileus.core.db import Database
@@ -11,6 +12,9 @@ from pileus.core.errors import CloudError
 from pileus.core.ids import Ids
 from pileus.core.saga import Aborted, Saga, Sagas, Step
 from tests.sagas import arm, interrupted, interruptions, settle
+
+
+effects = sa.Table("test_saga_effects", sa.MetaData(), sa.Column("name", sa.String(10), primary_key=True))
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -52,6 +56,7 @@ SLOW = Saga(name="test.slow", state=Order, steps=[effect("a"), effect("slow"), e
 async def conductor(*sagas: Saga) -> tuple[Sagas, World]:
     db = await Database.open("sqlite://")
     await db.create_schema()
+    await db.run_sync(effects.create)
     made, world = Sagas(db, VirtualClock(), Ids(1), "me"), World()
     for saga in sagas:
         made.register(saga, world)
@@ -71,6 +76,49 @@ async def test_complete_or_clean(cut):
         assert world.effects == set() and world.failed == ["test.step_failed"]
     else:
         assert world.effects == {("1", "a"), ("1", "b"), ("1", "c")} and world.failed == []
+
+
+def kept(name):
+    """An effect in the database, in two statements that belong together."""
+    async def do(order, world):
+        await world.db.execute(effects.delete().where(effects.c.name == name))
+        await world.db.insert(effects, {"name": name})
+
+    async def undo(order, world):
+        await world.db.execute(effects.delete().where(effects.c.name == name))
+
+    do.__name__ = name
+    return Step(do, undo=undo, atomic=True)
+
+
+ATOMIC = Saga(name="test.atomic", state=Order, steps=[effect("a"), kept("b"), effect("c"), kept("d")], failed=note_failure)
+
+
+@pytest.mark.parametrize("cut", interruptions(ATOMIC), ids=str)
+async def test_atomic_steps_are_complete_or_clean(cut):
+    saga = interrupted(ATOMIC, cut)
+    sagas, world = await conductor(saga)
+    world.db = sagas.db
+    arm(sagas, saga, cut)
+    await sagas.begin(saga, "s", Order(id="1"))
+    await settle(sagas)
+    assert await sagas.open() == []
+    stored = {row.name for row in await sagas.db.rows(sa.select(effects))}
+    if cut.how in ("before", "after"):
+        assert world.effects == stored == set() and world.failed == ["test.step_failed"]
+    else:
+        assert world.effects == {("1", "a"), ("1", "c")} and stored == {"b", "d"} and world.failed == []
+
+
+async def test_an_atomic_step_and_its_journal_entry_are_one_transaction():
+    sagas, world = await conductor(ATOMIC)
+    world.db = sagas.db
+    seen = []
+
+    sagas.trace = lambda event, entry: seen.append((event, entry.at, sagas.db.in_transaction))
+    await sagas.begin(ATOMIC, "s", Order(id="1"))
+    await sagas.drain()
+    assert seen == [("save", 1, False), ("save", 2, True), ("save", 3, False), ("close", 4, True)]
 
 
 async def test_nothing_runs_when_the_transaction_is_undone():

@@ -1,7 +1,8 @@
 """Long operations: a saga is a list of steps with `do` and `undo`, and a journal in the database.
 
-Each step is journaled before the next begins. A crash at any instant leaves either a finished operation or a clean slate:
-whoever opens the cloud again finishes or undoes every open journal. So
+Each step is journaled before the next begins; one that only changes the database is a single transaction with its journal
+entry (`Step.atomic`). A crash at any instant leaves either a finished operation or a clean slate: whoever opens the cloud
+again finishes or undoes every open journal. So
 - `do` may be repeated, `undo` may be repeated and may run although its `do` never did;
 - ids are chosen at creation and stored in the state before any effect that they name;
 - stopping the process is not failure: the journal stays, and is taken up again.
@@ -43,7 +44,7 @@ journal = sa.Table(
 )
 UPDATE = journal.update().where(journal.c.id == sa.bindparam("row"))
 SAVE = UPDATE.values(state=sa.bindparam("state_"), at=sa.bindparam("at_"), lease=sa.bindparam("lease_"))
-FAIL = UPDATE.values(why=sa.bindparam("why_"), state=sa.bindparam("state_"))
+FAIL = UPDATE.values(why=sa.bindparam("why_"), state=sa.bindparam("state_"), at=sa.bindparam("at_"))
 CLOSE = journal.delete().where(journal.c.id == sa.bindparam("row"))
 
 Do = Callable[[Any, Any], Awaitable[None]]
@@ -54,10 +55,14 @@ class Aborted(Conflict):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One effect (`do(state, deps)`) and what takes it back."""
+    """One effect (`do(state, deps)`) and what takes it back.
+
+    An `atomic` one awaits nothing but the database: it happens in one transaction with its journal entry. The step before it
+    has no entry of its own: a crash before that transaction finds what a crash before that entry would find."""
 
     do: Do
     undo: Do | None = None
+    atomic: bool = False
 
     @property
     def name(self) -> str:
@@ -109,7 +114,7 @@ class Sagas:
         self.aborting: set[str] = set()                # entry ids
         self._steps: dict[str, asyncio.Task] = {}      # what an abortable saga is waiting for
         self.stopping = False
-        #: Called before and after each journal write; tests kill here.
+        #: Called before each journal write, and where one is left out; tests kill here.
         self.trace: Callable[[str, Entry], None] | None = None
 
     def register(self, saga: Saga, deps: Any) -> None:
@@ -194,24 +199,24 @@ class Sagas:
         error: CloudError | None = None
         try:
             while entry.at < len(saga.steps) and entry.why is None:
+                step = saga.steps[entry.at]
                 try:
-                    await self._do(saga.steps[entry.at], entry, deps)
+                    await (self._do_whole(step, entry, deps) if step.atomic else self._do(step, entry, deps))
                 except Deadlock:
                     continue                           # a step may be repeated: that is all it takes
                 except Exception as failure:
                     error = failure if isinstance(failure, CloudError) else CloudError(detail=repr(failure))
                     if not isinstance(failure, CloudError):
-                        log.exception("saga step broke", saga=saga.name, step=saga.steps[entry.at].name, subject=entry.subject)
+                        log.exception("saga step broke", saga=saga.name, step=step.name, subject=entry.subject)
                     await self._fail(entry, error)
                     break
-                entry.at += 1
-                if entry.at < len(saga.steps):         # after the last one the journal is closed; a crash in between repeats that step
-                    await self._save(entry)
+                if not step.atomic:
+                    entry.at += 1
+                    await self._journal(saga, entry)
             if entry.why is not None:
                 error = error or revive(entry.why.code, {}, entry.why.message, entry.why.detail)
                 await self._undo(saga, deps, entry, error)
-            self._traced("close", entry)
-            await self.db.execute(CLOSE, {"row": entry.id})
+                await self._close(entry)
         except asyncio.CancelledError:
             raise
         except Exception as stuck:
@@ -238,6 +243,20 @@ class Sagas:
         finally:
             self._steps.pop(entry.id, None)
 
+    async def _do_whole(self, step: Step, entry: Entry, deps: Any) -> None:
+        """An atomic step with its journal entry. Nothing is waited for that an abort would have to cut short."""
+        if entry.id in self.aborting:
+            raise Aborted()
+        at = entry.at
+        try:
+            async with self.db.transaction():
+                await step.do(entry.state, deps)
+                entry.at += 1
+                await self._journal(self.kinds[entry.saga][0], entry)
+        except BaseException:
+            entry.at = at
+            raise
+
     async def _undo(self, saga: Saga, deps: Any, entry: Entry, error: CloudError) -> None:
         for step in reversed(saga.steps[: entry.at + 1]):      # the failing step may be half done
             if step.undo is not None:
@@ -245,15 +264,24 @@ class Sagas:
         if saga.failed is not None:
             await saga.failed(entry.state, deps, error)
 
-    async def _save(self, entry: Entry) -> None:
+    async def _journal(self, saga: Saga, entry: Entry) -> None:
+        """Write down how far it is, unless that comes with the next step. After the last one nothing is left to be remembered: a
+        crash in between repeats that step."""
+        if entry.at == len(saga.steps):
+            return await self._close(entry)
         self._traced("save", entry)
-        lease = self.clock.now() + self.LEASE
-        await self.db.execute(SAVE, {"row": entry.id, "state_": entry.state, "at_": entry.at, "lease_": lease})
+        if not saga.steps[entry.at].atomic:
+            lease = self.clock.now() + self.LEASE
+            await self.db.execute(SAVE, {"row": entry.id, "state_": entry.state, "at_": entry.at, "lease_": lease})
 
     async def _fail(self, entry: Entry, error: CloudError) -> None:
         entry.why = Why(error.code, str(error), error.detail)
         self._traced("fail", entry)
-        await self.db.execute(FAIL, {"row": entry.id, "why_": entry.why, "state_": entry.state})
+        await self.db.execute(FAIL, {"row": entry.id, "why_": entry.why, "state_": entry.state, "at_": entry.at})
+
+    async def _close(self, entry: Entry) -> None:
+        self._traced("close", entry)
+        await self.db.execute(CLOSE, {"row": entry.id})
 
     def _traced(self, event: str, entry: Entry) -> None:
         if self.trace is not None:

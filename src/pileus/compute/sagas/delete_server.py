@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from pileus.compute.hypervisor.base import Power
-from pileus.compute.model.server import DELETED
+from pileus.compute.model.server import DELETED, Server
 from pileus.compute.sagas.conductor import Conductor
 from pileus.compute.sagas.guest import end_guest, release_port
 from pileus.compute.sagas.shelve import IMAGE_KEY
@@ -21,22 +21,22 @@ class DeleteServer(msgspec.Struct, kw_only=True):
     request_id: str
 
 
-async def stop_others(s: DeleteServer, c: Conductor) -> None:
-    """Undo a create that still runs; wait for anything else."""
+async def end(s: DeleteServer, c: Conductor) -> None:
+    """Undo a create that still runs and wait for anything else; then end what is on hosts, and the image of a shelved server,
+    which is nobody's without it."""
     await c.kit.sagas.abort(s.server_id)
-
-
-async def destroy_guest(s: DeleteServer, c: Conductor) -> None:
-    server = await c.server(s.server_id)
-    if server is not None and server.host is not None:
-        await end_guest(server.id, server.host, c)
-
-
-async def end_moves(s: DeleteServer, c: Conductor) -> None:
-    """A server that waits to be confirmed has a guest, and room held for it, in another place too."""
     server = await c.server(s.server_id)
     if server is None:
         return
+    if server.host is not None:
+        await end_guest(server.id, server.host, c)
+    await _end_moves(server, c)
+    if image_id := server.system_metadata.get(IMAGE_KEY):
+        await c.images.snapshots.cancel(image_id)
+
+
+async def _end_moves(server: Server, c: Conductor) -> None:
+    """A server that waits to be confirmed has a guest, and room held for it, in another place too."""
     for m in await c.migrations.of_server(server.id):
         for host in {m.source_host, m.dest_host} - {server.host}:
             if host is not None:
@@ -45,18 +45,19 @@ async def end_moves(s: DeleteServer, c: Conductor) -> None:
         await c.migrations.update(m.uuid, c.now(), status="confirmed" if m.status in ("finished", "confirming") else "error")
 
 
-async def forget_image(s: DeleteServer, c: Conductor) -> None:
-    """The image of a shelved server is nobody's without it."""
-    server = await c.server(s.server_id)
-    if server is not None and (image_id := server.system_metadata.get(IMAGE_KEY)):
-        await c.images.snapshots.cancel(image_id)
+async def forget(s: DeleteServer, c: Conductor) -> None:
+    """Give back its ports and resources, and mark it deleted."""
+    server, now = await c.server(s.server_id), c.now()
+    if server is not None:
+        await _release_network(server, c)
+        await c.scheduling.release(server)
+    await c.servers.update(s.server_id, now, vm_state=DELETED, task_state=None, power_state=int(Power.NOSTATE), deleted_at=now,
+                           terminated_at=now)
+    await c.actions.finish(s.request_id, s.server_id)
 
 
-async def release_network(s: DeleteServer, c: Conductor) -> None:
+async def _release_network(server: Server, c: Conductor) -> None:
     """Delete the server's own ports and let go of the others, also of those attached later."""
-    server = await c.server(s.server_id)
-    if server is None:
-        return
     own = {nic.port_id: nic for nic in server.nics}
     for nic in own.values():
         await release_port(nic, server.id, c)
@@ -65,25 +66,7 @@ async def release_network(s: DeleteServer, c: Conductor) -> None:
             await c.network.unbind_port(port.id, device_id=server.id)
 
 
-async def release_resources(s: DeleteServer, c: Conductor) -> None:
-    server = await c.server(s.server_id)
-    if server is not None:
-        await c.scheduling.release(server)
-
-
-async def mark_deleted(s: DeleteServer, c: Conductor) -> None:
-    now = c.now()
-    await c.servers.update(s.server_id, now, vm_state=DELETED, task_state=None, power_state=int(Power.NOSTATE), deleted_at=now,
-                           terminated_at=now)
-    await c.actions.finish(s.request_id, s.server_id)
-
-
 DELETE_SERVER = Saga(name="server.delete", state=DeleteServer, steps=[
-    Step(stop_others),
-    Step(destroy_guest),
-    Step(end_moves),
-    Step(forget_image),
-    Step(release_network),
-    Step(release_resources),
-    Step(mark_deleted),
+    Step(end),
+    Step(forget, atomic=True),
 ])

@@ -134,8 +134,8 @@ class Scheduling:
     async def release(self, server: Server) -> None:
         """Give back what the server holds. Nothing held is nothing to do."""
         await self.placement.release(server.id)
-        if server.host_id is not None:
-            self.snapshot.count(server.host_id, server.id, resources(server), -1)
+        if (host_id := server.host_id) is not None:
+            self.kit.db.after_commit(lambda: self.snapshot.count(host_id, server.id, resources(server), -1))
 
     # ---- placement ---------------------------------------------------------------------------------------------------
     async def amounts(self, server: Server, host_id: str) -> dict[str, dict[str, int]]:

@@ -191,16 +191,18 @@ class Servers:
             if server.vm_state in ACTIONS["softDelete"].allowed:
                 await self.change_power(id, "softDelete", who, record="delete")
                 return
-        await self.force_delete(id, who)
+        await self._delete(server, who)
 
     async def force_delete(self, id: str, who: Context) -> None:
         """Begin to delete for good, also what is deleted softly."""
-        server = await self.get(id, who)
+        await self._delete(await self.get(id, who), who)
+
+    async def _delete(self, server: Server, who: Context) -> None:
         self.refuse_locked(server, who)
         async with self.kit.db.transaction():
-            if await self.store.begin_delete(id, self.kit.clock.now()):
-                await self.actions.begin(id, "delete", who)
-                await self.kit.sagas.begin(DELETE_SERVER, id, DeleteServer(server_id=id, request_id=who.request_id))
+            if await self.store.begin_delete(server.id, self.kit.clock.now()):
+                await self.actions.begin(server.id, "delete", who)
+                await self.kit.sagas.begin(DELETE_SERVER, server.id, DeleteServer(server_id=server.id, request_id=who.request_id))
 
     async def reclaim(self, after: timedelta) -> int:
         """Delete for good what has been deleted softly for so long; how many those were."""

@@ -24,7 +24,7 @@ class ServerAction(msgspec.Struct, frozen=True, kw_only=True):
     message: str | None = None
     started_at: datetime
     updated_at: datetime | None = None
-    events: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []       # finish_time, result and details of what it came to
 
 
 class ServerActions:
@@ -42,12 +42,9 @@ class ServerActions:
             return                                     # the same request did two things: the first one names it
 
     async def finish(self, request_id: str, server_id: str, *, error: str | None = None) -> None:
+        """Note what it came to, if it was noted that it began."""
         now = self.clock.now()
-        known = await self.find(server_id, request_id)
-        if known is None:
-            return
-        event = {"event": f"compute_{known.action}", "start_time": known.started_at, "finish_time": now,
-                 "result": "Error" if error else "Success", "details": error}
+        event = {"finish_time": now, "result": "Error" if error else "Success", "details": error}
         await self.db.update(table, {"request_id": request_id, "server_id": server_id}, updated_at=now,
                              message="Error" if error else None, events=[event])
 

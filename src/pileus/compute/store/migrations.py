@@ -14,6 +14,9 @@ from pileus.compute.model.migration import OPEN, Migration
 from pileus.compute.store.tables import migrations as table
 from pileus.core.db import Database
 
+OF_SERVER = sa.select(table).where(table.c.server_id == sa.bindparam("server"),
+                                   table.c.status.in_(sa.bindparam("statuses", expanding=True))).order_by(table.c.id.desc())
+
 
 class MigrationFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What a list is narrowed to; None is not asked."""
@@ -42,8 +45,7 @@ class Migrations:
 
     async def of_server(self, server_id: str, statuses: Collection[str] = OPEN) -> list[Migration]:
         """Newest first; only those that are under way unless told otherwise."""
-        stmt = sa.select(table).where(table.c.server_id == server_id, table.c.status.in_(list(statuses)))
-        return await self.db.all(Migration, stmt.order_by(table.c.id.desc()))
+        return await self.db.all(Migration, OF_SERVER, {"server": server_id, "statuses": list(statuses)})
 
     async def on_host(self, host: str) -> list[Migration]:
         """Those under way from or to a host."""

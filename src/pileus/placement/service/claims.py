@@ -35,17 +35,20 @@ class Claims:
     async def claim_all(self, claims: list[Claim]) -> int:
         """All of the claims or none. Providers are taken in the order of their ids, so that no two claims wait for each other.
 
-        Who names no generation is not told of others who changed the same consumer meanwhile: it is tried again.
-        Returns how many of the consumers held something before."""
-        for left in reversed(range(TRIES)):
+        Who names no generation is not told of others who changed the same consumer meanwhile: it is tried again, by the caller
+        where this is a part of a transaction, which is undone. Returns how many of the consumers held something before."""
+        whole = not self.kit.db.in_transaction
+        for left in reversed(range(TRIES if whole else 1)):
             try:
                 return await self._claim_all(claims)
             except Deadlock:
                 if not left:
                     raise
-            except ConcurrentUpdate:
-                if not left or not all(isinstance(c.generation, AnyGeneration) for c in claims):
+            except ConcurrentUpdate as other:
+                if not all(isinstance(c.generation, AnyGeneration) for c in claims) or (whole and not left):
                     raise
+                if not whole:
+                    raise Deadlock() from other
         return 0
 
     async def _claim_all(self, claims: list[Claim]) -> int:

@@ -183,14 +183,14 @@ async def show_action(req: Request, server_id: str, request_id: str):
         raise NotFound(f"Action for request_id {request_id} on instance {server_id} not found")
     view = _show_action(action, req)
     if req.allows("os_compute_api:os-instance-actions:events") or req.version >= (2, 51):
-        view["events"] = [_show_event(e, server, req) for e in action.events]
+        view["events"] = [_show_event(e, action, server, req) for e in action.events]
     return {"instanceAction": view}
 
 
-def _show_event(event: dict[str, Any], server: Any, req: Request) -> dict[str, Any]:
+def _show_event(event: dict[str, Any], action: Any, server: Any, req: Request) -> dict[str, Any]:
     admin = req.allows("os_compute_api:os-instance-actions:events")
-    view = {"event": event["event"], "start_time": _micro(event["start_time"]), "finish_time": _micro(event["finish_time"]),
-            "result": event["result"]}
+    view = {"event": f"compute_{action.action}", "start_time": _bare(action.started_at),
+            "finish_time": _bare(datetime.fromisoformat(event["finish_time"])), "result": event["result"]}
     if admin:
         view["traceback"] = None
     if req.version >= (2, 62):
@@ -202,10 +202,6 @@ def _show_event(event: dict[str, Any], server: Any, req: Request) -> dict[str, A
     if req.version >= (2, 84) and req.allows("os_compute_api:os-instance-actions:events:details"):
         view["details"] = event.get("details")
     return view
-
-
-def _micro(text: str | None) -> str | None:
-    return _bare(datetime.fromisoformat(text)) if text else None
 
 
 ONE, RULE, TAGGED = "/v2.1/servers/{server_id}", "os_compute_api:", (2, 26)
