@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from pileus.core.db import Database, Duplicate, Id, Json, Time, TransactionAwaited
+from pileus.core.sqlite import Checkpoints
 
 things = sa.Table("test_things", sa.MetaData(), Id("id", primary_key=True), sa.Column("name", sa.String(20), unique=True),
                   sa.Column("at", Time), sa.Column("more", Json))
@@ -185,3 +186,36 @@ async def test_a_database_file_is_its_owners_alone(tmp_path):
     await db.create_schema()
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
     await db.close()
+
+
+async def test_what_was_written_is_moved_into_the_file_beside_the_loop(tmp_path):
+    file = tmp_path / "pileus.db"
+    db = await Database.open(f"sqlite:///{file}")
+    await db.run_sync(things.create)
+    empty = file.stat().st_size
+    for i in range(Checkpoints.EVERY - 1):
+        await db.insert(things, Thing(f"{i}", f"{i}", NOW, {"text": "x" * 500}))
+    db.backend.checkpoints.finish()
+    assert file.stat().st_size == empty
+    await db.insert(things, Thing("last", "last", NOW, {}))
+    db.backend.checkpoints.finish()
+    assert file.stat().st_size > empty + 250_000
+    await db.insert(things, Thing("more", "more", NOW, {}))
+    assert len(await db.all(Thing, sa.select(things))) == Checkpoints.EVERY + 1
+    await db.close()
+    assert {one.name for one in tmp_path.iterdir()} == {"pileus.db"}
+
+
+async def test_a_statement_that_is_used_again_takes_other_values_and_other_names():
+    db = await database()
+    add, named = things.insert(), sa.select(things.c.id).where(things.c.name == sa.bindparam("name"), things.c.at == NOW)
+    for id in "abc":
+        await db.execute(add, {"id": id, "name": id * 2, "at": NOW})
+    await db.execute(add, {"id": "d", "name": "dd", "at": NOW, "more": {"x": 1}})
+    for _ in range(3):
+        for id in "abcd":
+            assert [row.id for row in await db.rows(named, {"name": id * 2})] == [id]
+    with pytest.raises(sa.exc.InvalidRequestError):
+        await db.rows(named, {"nam": "aa"})
+    assert [(row.id, row.more) for row in await db.rows(sa.select(things.c.id, things.c.more).order_by(things.c.id.desc()).limit(2))] == [
+        ("d", {"x": 1}), ("c", None)]

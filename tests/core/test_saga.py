@@ -13,7 +13,6 @@ from pileus.core.ids import Ids
 from pileus.core.saga import Aborted, Saga, Sagas, Step
 from tests.sagas import arm, interrupted, interruptions, settle
 
-
 effects = sa.Table("test_saga_effects", sa.MetaData(), sa.Column("name", sa.String(10), primary_key=True))
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.types import TypeDecorator
 
 from pileus.core import statements
 from pileus.core.errors import CloudError, Conflict, Invalid
-from pileus.core.sqlite import Shapes
+from pileus.core.sqlite import Checkpoints, Shapes
 
 T = TypeVar("T")
 
@@ -227,16 +227,18 @@ class _Sqlite(_Backend):
     dialect = "sqlite"
 
     def __init__(self, url: str):
-        if (file := sa.make_url(url).database) and file != ":memory:":
+        file = sa.make_url(url).database or ":memory:"
+        if file != ":memory:":
             os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))       # it has what nobody else on this machine is to see
         self.engine = sa.create_engine(url, poolclass=sa.pool.StaticPool, isolation_level="AUTOCOMMIT",
-                                       connect_args={"check_same_thread": False}, hide_parameters=True)
+                                       connect_args={"check_same_thread": False, "cached_statements": 1000}, hide_parameters=True)
         self.connection = self.engine.connect()
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000",
-                       "cache_size=-16000", "temp_store=MEMORY"):
+                       "cache_size=-16000", "temp_store=MEMORY", f"wal_autocheckpoint={Checkpoints.LONG}"):
             self.connection.exec_driver_sql(f"PRAGMA {pragma}")
         self.raw = cast(sqlite3.Connection, self.connection.connection.driver_connection)
         self.shapes = Shapes(self.engine.dialect)
+        self.checkpoints = Checkpoints(file) if file != ":memory:" else None
         self.owner: asyncio.Task | None = None
         self.slipped = False
 
@@ -271,6 +273,8 @@ class _Sqlite(_Backend):
         self._check()
         if isinstance(params, list):
             return sum([await self.execute(stmt, one) for one in params])
+        if self.checkpoints is not None:
+            self.checkpoints.changed()
         try:
             if (prepared := self.shapes.prepare(stmt, params)) is not None:
                 return self.raw.execute(*prepared[:2]).rowcount
@@ -312,6 +316,8 @@ class _Sqlite(_Backend):
         self.slipped = True
 
     async def close(self):
+        if self.checkpoints is not None:
+            self.checkpoints.finish()
         self.connection.close()
         self.engine.dispose()
 

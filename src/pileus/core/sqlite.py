@@ -1,4 +1,5 @@
-"""Compiled statements straight to the sqlite3 module: a third of the time that SQLAlchemy's execution of them takes.
+"""Compiled statements straight to the sqlite3 module, in a fraction of the time that SQLAlchemy's execution of them takes; and
+checkpoints beside the loop.
 
 SQLAlchemy still compiles every statement, caches it by its shape, and brings parameters and types into the database's form;
 only what it does around the cursor (contexts, events, result proxies) is left out. It leans on parts of SQLAlchemy that are
@@ -11,8 +12,11 @@ holds both ways to the same answers.
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing, suppress
+from threading import Thread
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -87,8 +91,8 @@ class Plan:
 
     __slots__ = ("given", "shape", "sources", "values")
 
-    def __init__(self, shape: Shape, params: Mapping[str, Any], values: dict[str, Any]):
-        self.shape, self.values = shape, values
+    def __init__(self, shape: Shape, params: Mapping[str, Any], values: Mapping[str, Any]):
+        self.shape, self.values = shape, dict(values)
         named = {name: bind.key if bind.key in params else name for bind, name in shape.compiled.bind_names.items()}
         self.given = {name: key for name, key in named.items() if key in params}
         #: For each place the parameter and what brings it into the database's form, or the value that is always the same.
@@ -155,3 +159,30 @@ class Shapes:
             expanded = compiled._process_parameters_for_postcompile(values)
             text, order, processors = expanded.statement, expanded.positiontup, {**processors, **expanded.processors}
         return text, tuple([processors[key](values[key]) if key in processors else values[key] for key in order or ()]), shape
+
+
+class Checkpoints:
+    """Moves what was written from the log into the database's file, in a thread: that waits for the disk, for which no request
+    should have to wait. Reading and writing go on meanwhile. The writer itself only does it for a log that got LONG, and then
+    most of that has been moved already."""
+
+    #: Changes after which there is something to move, and pages of a long log.
+    EVERY, LONG = 500, 16_384
+
+    def __init__(self, file: str):
+        self.file, self.changes = file, 0
+        self._thread: Thread | None = None
+
+    def changed(self) -> None:
+        self.changes += 1
+        if self.changes >= self.EVERY and (self._thread is None or not self._thread.is_alive()):
+            self.changes, self._thread = 0, Thread(target=self._move, name="checkpoint", daemon=True)
+            self._thread.start()
+
+    def finish(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+
+    def _move(self) -> None:
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self.file)) as connection:      # the writer meets the same problem
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")

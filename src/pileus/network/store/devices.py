@@ -3,18 +3,18 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 
 import sqlalchemy as sa
 
 from pileus.core.db import Database
 from pileus.network.model import Address, Kind, PortView
 from pileus.network.store.addresses import addresses
-from pileus.network.store.base import gather
+from pileus.network.store.base import gather, grouped
 from pileus.network.store.networks import networks
-from pileus.network.store.ports import ADDRESSES_OF, port_groups, ports
+from pileus.network.store.ports import port_groups, ports
 from pileus.network.store.routers import floating_ips
 from pileus.network.store.security import groups
 
@@ -29,16 +29,18 @@ PORTS = (
         ports.c.vnic_type,
         networks.c.name.label("network_name"),
         networks.c.mtu,
+        addresses.c.ip,
+        addresses.c.subnet_id,
+        floating_ips.c.floating_ip_address.label("outside"),
     )
     .join(networks, networks.c.id == ports.c.network_id)
+    .outerjoin(addresses, addresses.c.port_id == ports.c.id)
+    .outerjoin(floating_ips, sa.and_(floating_ips.c.port_id == ports.c.id, floating_ips.c.fixed_ip_address == addresses.c.ip))
     .where(ports.c.device_id.in_(IDS), ports.c.kind == Kind.GUEST)
-    .order_by(ports.c.created_at, ports.c.id)
+    .order_by(ports.c.created_at, ports.c.id, addresses.c.at)
 )
 GROUP_NAMES = sa.select(port_groups.c.port_id, groups.c.name).join(groups, groups.c.id == port_groups.c.group_id).where(
     port_groups.c.port_id.in_(IDS)).order_by(groups.c.name)
-FLOATING = sa.select(floating_ips.c.port_id, floating_ips.c.fixed_ip_address, floating_ips.c.floating_ip_address).where(
-    floating_ips.c.port_id.in_(IDS)
-)
 ON_NETWORK = sa.select(addresses.c.port_id).where(
     addresses.c.network_id == sa.bindparam("network"), addresses.c.ip == sa.bindparam("ip")
 )
@@ -55,36 +57,20 @@ class Devices:
         self.db = db
 
     async def views(self, device_ids: Sequence[str]) -> dict[str, list[PortView]]:
-        found: defaultdict[str, list[PortView]] = defaultdict(list)
+        """The ports of each device, in the order they were made."""
         rows = await gather(self.db, PORTS, list(device_ids))
-        ids = [row.id for row in rows]
-        fixed: dict[str, tuple[Address, ...]] = {}
-        for network_id, ip, port_id, subnet_id in await gather(self.db, ADDRESSES_OF, ids):
-            address = Address(network_id=network_id, ip=ip, port_id=port_id, subnet_id=subnet_id)
-            fixed[port_id] = (*fixed.get(port_id, ()), address)
-        floating: dict[str, tuple[tuple[str, str], ...]] = {}
-        for port_id, inside, outside in await gather(self.db, FLOATING, ids):
-            floating[port_id] = (*floating.get(port_id, ()), (inside, outside))
-        names: dict[str, tuple[str, ...]] = {}
-        for port_id, name in await gather(self.db, GROUP_NAMES, ids):
-            names[port_id] = (*names.get(port_id, ()), name)
-        for id, device_id, network_id, mac_address, status, vnic_type, network_name, mtu in rows:
-            found[device_id].append(
-                PortView(
-                    id=id,
-                    device_id=device_id,
-                    network_id=network_id,
-                    network_name=network_name,
-                    mac_address=mac_address,
-                    status=status,
-                    mtu=mtu,
-                    vnic_type=vnic_type,
-                    addresses=fixed.get(id, ()),
-                    floating_ips=floating.get(id, ()),
-                    security_groups=names.get(id, ()),
-                )
-            )
-        return dict(found)
+        names = grouped(await gather(self.db, GROUP_NAMES, list({row.id for row in rows})), lambda row: row.port_id, lambda row: row.name)
+        found: dict[str, list[PortView]] = {}
+        for id, of_port in groupby(rows, lambda row: row.id):
+            row, *others = of_port
+            fixed = tuple(Address(network_id=row.network_id, ip=one.ip, port_id=id, subnet_id=one.subnet_id)
+                          for one in (row, *others) if one.ip is not None)
+            floating = tuple((one.ip, one.outside) for one in (row, *others) if one.outside is not None)
+            found.setdefault(row.device_id, []).append(PortView(
+                id=id, device_id=row.device_id, network_id=row.network_id, network_name=row.network_name, mac_address=row.mac_address,
+                status=row.status, mtu=row.mtu, vnic_type=row.vnic_type, addresses=fixed, floating_ips=floating,
+                security_groups=names.get(id, ())))
+        return found
 
     async def addresses(self) -> list[sa.Row]:
         """(device, address) of every server's port."""

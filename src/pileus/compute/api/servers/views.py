@@ -30,7 +30,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     req: Any
     version: tuple[int, int]
     ports: dict[str, list[Any]]             # server id → its ports with networks, addresses, groups
-    hosts: dict[str, Host]
+    hosts: dict[str, Host]                  # by name, when there is something to be shown of them
     groups: dict[str, list[str]]            # server id → server groups; only filled for one server
     host_attributes: bool                   # administrators see where a server is
     host_status: frozenset[str]             # the words about its host that may be shown
@@ -46,10 +46,10 @@ async def shown(req: Request, servers: list[Server], *, detail: bool = False) ->
     groups = {}
     if not detail and req.version >= (2, 71):
         groups = await compute.server_groups.groups_of(ids)
+    attributes, words = req.allows("os_compute_api:os-extended-server-attributes"), _host_words(req)
     return Shown(req=req, version=req.version, ports=await req.services.network.ports_of_devices(ids),
-                 hosts={h.host: h for h in await compute.hosts.all()} if servers else {}, groups=groups,
-                 host_attributes=req.allows("os_compute_api:os-extended-server-attributes"),
-                 host_status=_host_words(req),
+                 hosts={h.host: h for h in await compute.hosts.all()} if servers and (attributes or words) else {}, groups=groups,
+                 host_attributes=attributes, host_status=words,
                  extra_specs=req.allows("os_compute_api:servers:show:flavor-extra-specs"), detail=detail, origin=req.origin,
                  later=later(req.version, detail=detail), known={})
 
