@@ -28,6 +28,13 @@ async def three(cloud):
     return ids, moments
 
 
+async def test_a_moment_that_was_shown_to_the_second_means_all_of_it(cloud):
+    await cloud.settle(0.4)
+    server = await cloud.boot(name="a")
+    updated = (await cloud.show(server))["updated"]
+    assert cloud.cloud.kit.clock.now().microsecond and await names(cloud, f"changes-before={updated}&changes-since={updated}") == ["a"]
+
+
 async def test_servers_by_tags_times_states_and_order(cloud):
     ids, moments = await three(cloud)
     await cloud.act(ids["b"], "os-stop")
@@ -46,6 +53,7 @@ async def test_servers_by_tags_times_states_and_order(cloud):
     assert await names(cloud, f"changes-since={moments[2]}&sort_key=display_name&sort_dir=asc") == ["b", "c"]
     assert await names(cloud, "vm_state=stopped", version="2.82") == ["c", "b", "a"], "before 2.83 only administrators could ask so"
     assert await names(cloud, "vm_state=stopped&all_tenants=1", version="2.82", who="pileus-admin") == ["b"]
+    assert (await (await cloud.as_("pileus")).get(f"{COMPUTE}/servers?marker=nobody")).status == 400
     for query, wanted in ((f"uuid={ids['a']}", ["a"]), ("host=h1", ["c", "b", "a"]), ("host=h2", []), ("launch_index=0", ["c", "b", "a"]),
                           (f"project_id={await cloud.project('pileus-alt')}", []), ("hostname=b", ["b"]), ("node=h1", ["c", "b", "a"])):
         assert await names(cloud, query + "&all_tenants=1", who="pileus-admin") == wanted, query

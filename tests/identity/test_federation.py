@@ -61,6 +61,10 @@ async def test_resources(keystone):
     assert (await admin.patch(f"{path}/protocols/saml2", {"protocol": {"mapping_id": "nope"}})).status == 400
     assert (await admin.put(f"{FED}/mappings/bad", {"mapping": {"rules": []}})).status == 400
     assert (await admin.patch(f"{FED}/mappings/m", {"mapping": {"schema_version": "9"}})).status == 400
+    named = {"id": "m2", "rules": (await admin.get(f"{FED}/mappings/m")).json["mapping"]["rules"], "schema_version": "1.0"}
+    assert (await admin.put(f"{FED}/mappings/other", {"mapping": named})).status == 400
+    assert (await admin.put(f"{FED}/mappings/m2", {"mapping": named})).status == 201, "openstacksdk repeats the id"
+    assert (await admin.patch(f"{FED}/mappings/m2", {"mapping": {"id": "m2", "rules": named["rules"]}})).status == 200
     assert (await admin.delete(f"{FED}/mappings/m")).status == 409  # a protocol has it
     sp = {"auth_url": "https://sp/v3", "sp_url": "https://sp/sso"}
     made = (await admin.put(f"{FED}/service_providers/sp", {"service_provider": sp})).json["service_provider"]

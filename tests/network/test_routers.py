@@ -48,6 +48,7 @@ async def test_interfaces_that_cannot_be():
             await lab.network(by=lab.as_(project="p2"), cidr="10.4.0.0/24"),
         )
         router, bare = await lab.router(*one["subnets"]), await lab.network(cidr="10.3.0.0/24", subnet={"gateway_ip": None})
+        outside = await lab.network(cidr="10.4.0.0/24", subnet={"gateway_ip": "10.5.0.1"})
         guest, naked = await lab.guest(bare), await lab.port(bare, fixed_ips=[])
         unknown = "5b1bd9cb-4bd4-4d3e-a2dc-25bf5e8e9b8d"
         for how, status, text in (
@@ -56,6 +57,7 @@ async def test_interfaces_that_cannot_be():
             ({"subnet_id": one["subnets"][0]}, 400, "already"),
             ({"subnet_id": same["subnets"][0]}, 400, "overlaps"),
             ({"subnet_id": bare["subnets"][0]}, 400, "gateway IP"),
+            ({"subnet_id": outside["subnets"][0]}, 400, "not a valid IP"),
             ({"subnet_id": foreign["subnets"][0]}, 404, ""),
             ({"subnet_id": unknown}, 404, ""),
             ({"port_id": unknown}, 404, ""),

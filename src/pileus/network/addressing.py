@@ -37,9 +37,9 @@ def address(text: str, what: str = "ip_address") -> str:
 
 
 def mac(text: str) -> str:
-    """A unicast MAC address in its canonical spelling. Raises InvalidInput."""
+    """A MAC address in its canonical spelling: any but zero, as in Neutron. Raises InvalidInput."""
     found = text.strip().lower().replace("-", ":")
-    if not _MAC.match(found) or found == "00:00:00:00:00:00" or int(found[:2], 16) & 1:
+    if not _MAC.match(found) or found == "00:00:00:00:00:00":
         raise Invalid(f"Invalid input for mac_address. Reason: '{text}' is not a valid MAC address.")
     return found
 
@@ -66,13 +66,11 @@ def default_gateway(net: Net) -> str | None:
 
 
 def check_gateway(net: Net, gateway: str) -> None:
-    """A gateway of a subnet is one of its addresses; in IPv6 it may be link-local as well."""
+    """A gateway is no network or broadcast address of its subnet. It may lie outside, where there is nothing to check."""
     found = ip_address(gateway)
     if found.version != net.version:
         raise errors.InvalidInput(why=f"Gateway {gateway} is not an IPv{net.version} address")
-    if found.version == 6 and found.is_link_local:
-        return
-    if found not in net or (net.version == 4 and not ipam.inside([hosts(net)], int(found))):
+    if found in net and net.version == 4 and not ipam.inside([hosts(net)], int(found)):
         raise errors.InvalidInput(why="Gateway is not valid on subnet")
 
 

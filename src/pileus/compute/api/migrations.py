@@ -3,14 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from pileus.compute.api.fields import check_uuid, moment
-from pileus.compute.api.query import ALWAYS, MOST, Parameters, next_links, number, self_links
+from pileus.compute.api.query import ALWAYS, MOST, Parameters, changes, next_links, number, self_links
 from pileus.compute.model.migration import OPEN, Migration
 from pileus.compute.store.migrations import MigrationFilter
-from pileus.core.clock import parse_iso
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route, since
 
@@ -52,23 +50,12 @@ async def _marker(req: Request, asked: dict[str, str]) -> Migration | None:
 
 
 def _filter(asked: dict[str, str], project: str | None) -> MigrationFilter:
-    after, before = _moment(asked, "changes-since"), _moment(asked, "changes-before")
-    if after is not None and before is not None and before < after:
-        raise Invalid("The value of changes-since must be less than or equal to changes-before.")
+    after, before = changes(asked, before=True)
     server = asked.get("instance_uuid")
     return MigrationFilter(
         host=asked.get("host"), source=asked.get("source_compute"), status=asked.get("status"), type=asked.get("migration_type"),
         server_id=check_uuid(server) if server is not None else None, user_id=asked.get("user_id"), project_id=project,
         changes_since=after, changes_before=before)
-
-
-def _moment(asked: dict[str, str], key: str) -> datetime | None:
-    if key not in asked:
-        return None
-    try:
-        return parse_iso(asked[key])
-    except ValueError as wrong:
-        raise Invalid(f"Invalid input for query parameters {key}. Value: {asked[key]}. It is not a date-time.") from wrong
 
 
 def view(req: Request, migration: Migration, *, hosts: bool) -> dict[str, Any]:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from pileus.core.clock import parse_iso
 from pileus.core.errors import Invalid
 from pileus.core.http import Request, Route
 from pileus.core.http.microversion import Range, Version
@@ -63,6 +65,33 @@ def number(asked: Mapping[str, str], key: str, default: int) -> int:
     if not (value.isascii() and value.isdecimal()) or len(value) > 10:
         raise Invalid(f"Invalid input for query parameters {key}. Value: {value}. '{value}' does not match '^[0-9]*$'")
     return int(value)
+
+
+class Asked(Protocol):
+    """Parameters by name: of a request, or of `Parameters.read`."""
+
+    def get(self, key: str, /) -> str | None: ...
+
+
+def moment_of(asked: Asked, key: str) -> datetime | None:
+    """A moment in ISO 8601. Raises Invalid."""
+    if (text := asked.get(key)) is None:
+        return None
+    try:
+        return parse_iso(text)
+    except ValueError as problem:
+        raise Invalid(f"Invalid input for query parameter {key}. Value: {text}. It is not a 'date-time'.") from problem
+
+
+def changes(asked: Asked, *, before: bool) -> tuple[datetime | None, datetime | None]:
+    """`changes-since` and, where the version has it, `changes-before`. Raises Invalid.
+
+    Answers show moments to the second. Who asks for what changed until such a moment means all of that second.
+    """
+    first, last = moment_of(asked, "changes-since"), moment_of(asked, "changes-before") if before else None
+    if first is not None and last is not None and last < first:
+        raise Invalid("The value of changes-since must be less than or equal to changes-before.")
+    return first, last + timedelta(seconds=1, microseconds=-1) if last is not None and not last.microsecond else last
 
 
 def page_of(asked: Mapping[str, str], found: Sequence[T], id_of: Any) -> tuple[list[T], str | None]:

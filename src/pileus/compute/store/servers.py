@@ -15,6 +15,7 @@ from pileus.compute.model.server import Fault, Nic, Server
 from pileus.compute.store.tables import servers
 from pileus.core.context import EVERYONE
 from pileus.core.db import Database, Duplicate
+from pileus.core.errors import Invalid
 
 LIVE = servers.c.deleted_at.is_(None)
 GET = sa.select(servers).where(servers.c.id == sa.bindparam("id"), LIVE)
@@ -197,7 +198,7 @@ class Servers:
         return await self.db.all(Server, sa.select(servers).where(LIVE, servers.c.task_state.is_not(None), servers.c.updated_at < before))
 
     async def list(self, wanted: ServerFilter, *, limit: int | None = None, marker: str | None = None) -> list[Server]:
-        """The servers asked for, sorted, from behind `marker`. Raises ServerNotFound for a marker nobody knows."""
+        """The servers asked for, sorted, from behind `marker`. Raises Invalid for a marker nobody knows."""
         stmt = sa.select(servers).where(*_conditions(wanted))
         keys = [(SORT_KEYS[key], direction == "desc") for key, direction in wanted.sort]
         if not any(column is servers.c.id for column, _ in keys):
@@ -205,7 +206,7 @@ class Servers:
         if marker is not None:
             last = await self.find(marker)
             if last is None or wanted.scope not in (EVERYONE, last.project_id):
-                raise ServerNotFound(id=marker)
+                raise Invalid(f"marker [{marker}] not found")
             stmt = stmt.where(_behind(keys, last))
         stmt = stmt.order_by(*[column.desc() if down else column.asc() for column, down in keys])
         return await self.db.all(Server, stmt.limit(limit) if limit else stmt)

@@ -59,13 +59,18 @@ def parse(kind: type[T], data: dict[str, Any], *, id: str | None = None, may_be_
     """(the known fields, the other ones). `id`: of the resource being changed. Raises Invalid."""
     if id is not None and not may_be_empty:
         some(data)
-    if id is not None and data.get("id", id) != id:
-        raise Invalid("Cannot change the ID of a resource.")
+    check_same_id(id, data.get("id", UNSET))
     try:
         known = msgspec.convert(data, kind)
     except msgspec.ValidationError as problem:
         raise Invalid(f"Invalid input: {problem}") from problem
     return known, {k: v for k, v in data.items() if k not in kind.__struct_encode_fields__ and k not in _OURS}
+
+
+def check_same_id(id: str | None, said: object) -> None:
+    """A body that repeats the id of the resource it is for says the same one. Raises Invalid."""
+    if id is not None and said is not UNSET and said != id:
+        raise Invalid("Cannot change the ID of a resource.")
 
 
 def some(data: Mapping[str, Any]) -> Mapping[str, Any]:

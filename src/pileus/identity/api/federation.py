@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pileus.core.http import Request, Route
 from pileus.identity.api.auth import list_auth_domains, list_auth_projects
-from pileus.identity.api.bodies import Description, given, path_id, some
+from pileus.identity.api.bodies import Description, check_same_id, given, path_id, some
 from pileus.identity.api.views import BASE, filters, links, listing
 from pileus.identity.federation.model import IdentityProvider, Mapping, Protocol, ServiceProvider
 
@@ -55,11 +55,15 @@ class NewProtocolBody(msgspec.Struct):
 
 
 class MappingFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    id: str | UnsetType = UNSET
     rules: list[dict[str, Any]] | UnsetType = UNSET
     schema_version: str | UnsetType = UNSET
 
 
 class NewMapping(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`id`: openstacksdk says it in the body too."""
+
+    id: str | UnsetType = UNSET
     rules: list[dict[str, Any]]
     schema_version: str = "1.0"
 
@@ -150,6 +154,7 @@ async def list_mappings(req: Request) -> dict[str, Any]:
 
 
 async def create_mapping(req: Request, mapping_id: str, body: NewMappingBody) -> dict[str, Any]:
+    check_same_id(mapping_id, body.mapping.id)
     made = Mapping(id=path_id(mapping_id), rules=body.mapping.rules, schema_version=body.mapping.schema_version)
     return {"mapping": show_mapping(req, await req.services.identity.federation.create_mapping(made))}
 
@@ -159,7 +164,8 @@ async def get_mapping(req: Request, mapping_id: str) -> dict[str, Any]:
 
 
 async def update_mapping(req: Request, mapping_id: str, body: MappingBody) -> dict[str, Any]:
-    values = {k: v for k, v in msgspec.structs.asdict(body.mapping).items() if v is not UNSET}
+    check_same_id(mapping_id, body.mapping.id)
+    values = {k: v for k, v in msgspec.structs.asdict(body.mapping).items() if k != "id" and v is not UNSET}
     return {"mapping": show_mapping(req, await req.services.identity.federation.update_mapping(mapping_id, some(values)))}
 
 

@@ -29,6 +29,9 @@ class EndpointFilters:
         return await self.groups.matching(filters)
 
     async def create_group(self, *, name: str, filters: dict[str, str], description: str | None = None) -> EndpointGroup:
+        """Of endpoints that have something in common. An update may come to take all of them, as in Keystone."""
+        if not filters:
+            raise Invalid("filters field is required and cannot be empty.")
         group = EndpointGroup(id=self.core.ids.hex(), name=name, description=description, filters=_checked(filters))
         await self.groups.add(group)
         return group
@@ -117,8 +120,6 @@ class EndpointFilters:
 
 
 def _checked(filters: dict[str, str]) -> dict[str, str]:
-    if not filters:
-        raise Invalid("filters field is required and cannot be empty.")
     unknown = filters.keys() - _FILTERS
     if unknown:
         raise Invalid(f"Endpoint groups filter by {', '.join(sorted(_FILTERS))}, not by {', '.join(sorted(unknown))}.")

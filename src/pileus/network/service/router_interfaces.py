@@ -72,6 +72,9 @@ class RouterInterfaces(Part):
         subnet = await self.stores.subnets.bare(subnet_id, who.scope)
         if subnet.gateway_ip is None:
             raise errors.BadRequest(resource="router", why="Subnet for router interface must have a gateway IP")
+        gateway = ip_address(subnet.gateway_ip)
+        if gateway not in ip_network(subnet.cidr) and not gateway.is_link_local:
+            raise errors.InvalidIpForSubnet(ip=subnet.gateway_ip)
         if subnet.ip_version == 6 and subnet.ipv6_address_mode and not subnet.ipv6_ra_mode:
             raise errors.BadRequest(
                 resource="router",

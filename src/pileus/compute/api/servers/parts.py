@@ -6,12 +6,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pileus.compute.api.query import Parameters
+from pileus.compute.api.query import Parameters, changes
 from pileus.compute.api.servers.bodies import InterfaceAttach, InterfaceNew, MetadataBody, MetaItem, TagsBody
 from pileus.compute.api.servers.values import given
 from pileus.compute.api.servers.views import show_addresses
 from pileus.compute.model.order import WantedNetwork
-from pileus.core.clock import parse_iso
 from pileus.core.errors import Invalid, NotFound
 from pileus.core.http import Reply, Request, Route, since
 from pileus.core.http.paging import next_link, page
@@ -161,19 +160,11 @@ async def list_actions(req: Request, server_id: str):
         found, link = await req.services.compute.actions.list(server.id), None
     else:
         part = page(req)
+        since_, until = changes(req.query, before=req.version >= (2, 66))
         found = await req.services.compute.actions.list(
-            server.id, limit=part.limit, marker=part.marker, changes_since=_when(req, "changes-since"),
-            changes_before=_when(req, "changes-before") if req.version >= (2, 66) else None)
+            server.id, limit=part.limit, marker=part.marker, changes_since=since_, changes_before=until)
         link = next_link(req, found, part, found[-1].request_id) if found and "limit" in req.query else None
     return {"instanceActions": [_show_action(a, req) for a in found]} | ({"links": [{"rel": "next", "href": link}]} if link else {})
-
-
-def _when(req: Request, key: str) -> datetime | None:
-    text = req.query.get(key)
-    try:
-        return parse_iso(text) if text else None
-    except ValueError as problem:
-        raise Invalid(f"Invalid input for query parameter {key}. Value: {text}.") from problem
 
 
 async def show_action(req: Request, server_id: str, request_id: str):

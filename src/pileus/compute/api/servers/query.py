@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 
-from pileus.compute.api.query import ALWAYS, Parameters
+from pileus.compute.api.query import ALWAYS, Parameters, changes, moment_of
 from pileus.compute.model.server import ACTIVE, BUILDING, DELETED, ERROR, PAUSED, STOPPED, SUSPENDED
 from pileus.compute.store.servers import SORT_KEYS, ServerFilter
-from pileus.core.clock import parse_iso
 from pileus.core.context import EVERYONE
 from pileus.core.errors import Forbidden, Invalid
 from pileus.core.http import Request, since
@@ -71,7 +69,7 @@ async def wanted(req: Request) -> ServerFilter:
         values["project_id"] = project
     values |= _states(req)
     if admin or req.version >= (2, 83):
-        values |= {k: v for k in ("created_at", "launched_at", "terminated_at") if (v := _moment(query.get(k), k)) is not None}
+        values |= {k: v for k in ("created_at", "launched_at", "terminated_at") if (v := moment_of(query, k)) is not None}
         if "config_drive" in query:
             values["config_drive"] = query.flag("config_drive")
         if "power_state" in query:
@@ -80,10 +78,7 @@ async def wanted(req: Request) -> ServerFilter:
         values["launch_index"] = query.integer("launch_index")
     if req.version >= (2, 73) and "locked" in query:
         values["locked"] = query.flag("locked")
-    values["changes_since"] = _moment(query.get("changes-since"), "changes-since")
-    values["changes_before"] = _moment(query.get("changes-before"), "changes-before") if req.version >= (2, 66) else None
-    if values["changes_since"] and values["changes_before"] and values["changes_since"] > values["changes_before"]:
-        raise Invalid("The value of changes-since must be less than or equal to changes-before.")
+    values["changes_since"], values["changes_before"] = changes(query, before=req.version >= (2, 66))
     values["deleted"] = _deleted(req, values)
     ids = await _ids(req)
     if admin and (asked := set(query.all("uuid"))):
@@ -162,15 +157,6 @@ async def _ids(req: Request) -> set[str] | None:
                 tagged = await req.services.compute.servers.tagged(key, set((query.get(key) or "").split(",")))
                 found = tagged if found is None else found & tagged
     return found
-
-
-def _moment(text: str | None, key: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return parse_iso(text)
-    except ValueError as problem:
-        raise Invalid(f"Invalid input for query parameter {key}. Value: {text}. It is not a 'date-time'.") from problem
 
 
 def _pattern(text: str | None, key: str) -> None:
