@@ -56,7 +56,8 @@ async def test_groups_are_given_like_endpoints(keystone):
     changed = (await admin.patch(group, {"endpoint_group": {"filters": narrower}})).json["endpoint_group"]
     assert changed["filters"] == narrower
     wider = await admin.patch(group, {"endpoint_group": {"filters": {}}})
-    assert wider.json["endpoint_group"]["filters"] == {} and (await admin.patch(group, {"endpoint_group": {"filters": narrower}})).status == 200
+    assert wider.json["endpoint_group"]["filters"] == {}
+    assert (await admin.patch(group, {"endpoint_group": {"filters": narrower}})).status == 200
     assert await _catalog(admin) == {"identity": ["internal"]}
     assert [e["interface"] for e in (await admin.get(f"{group}/endpoints")).json["endpoints"]] == ["internal"]
     assert (await admin.delete(group)).status == 204
