@@ -46,6 +46,28 @@ def test_a_builder_is_made_of_a_ring(builder, tmp_path, capsys):
     assert ring.write_builder(tmp_path / "bad.ring") == 1 and ring.write_builder(tmp_path / "none.ring") == 1
 
 
+def test_devices_are_found_and_moved(builder, capsys):
+    assert ring.rebalance(builder) == 0 and ring.add(builder, "r2z9-10.0.0.0:6200/sdc1_spare one", 100) == 0
+
+    def found(place):
+        capsys.readouterr()
+        status = ring.search(builder, place)
+        return [int(line.split()[0]) for line in capsys.readouterr().out.splitlines()[1:]] if status == 0 else None
+
+    assert found("d2") == [2] and found("z2") == [1] and found("r2") == [4] and found("r1z2-10.0.0.1:6200/sdb1") == [1]
+    assert found("10.0.0.0") == [0, 4] and found("-10.0.0.0:6200") == [0, 4] and found(":6200") == [0, 1, 2, 3, 4]
+    assert found("/sdb1") == [0, 1, 2, 3] and found("_spare") == [4]
+    assert found("d7") is None and found("nonsense") is None and found("") is None
+    assert ring.list_parts(builder, "d1") == 0
+    parts = [int(line) for line in capsys.readouterr().out.split()]
+    loaded = Ring.load(builder.with_suffix(".ring"), Hashing())
+    assert parts == [part for part in range(256) if 1 in [node.device.id for node in loaded.primaries(part)]] and len(parts) == 192
+    assert ring.set_zone(builder, "d4", 1) == 0 and ring.set_region(builder, "d4", 1) == 0
+    assert ring.set_info(builder, "d4", port=6201, replication_ip="10.9.0.1", replication_port=6300) == 0 and ring.rebalance(builder) == 0
+    moved = Ring.load(builder.with_suffix(".ring"), Hashing()).devices[4]
+    assert (moved.region, moved.zone, moved.port, moved.replication_ip, moved.replication_port) == (1, 1, 6201, "10.9.0.1", 6300)
+
+
 def test_mistakes_change_nothing(builder, capsys):
     before = builder.read_bytes()
     assert ring.create(builder, 8, 3, 0) == 1
@@ -54,6 +76,9 @@ def test_mistakes_change_nothing(builder, capsys):
     assert ring.add(builder, "r1z1-10.0.0.7:6200/sdb1", -1) == 1
     assert ring.set_weight(builder, "d9", 1) == 1
     assert ring.remove(builder, "sdb1") == 1
-    assert ring.set_replicas(builder, 0) == 1
+    assert ring.set_replicas(builder, 0) == 1 and ring.set_replicas(builder, float("nan")) == 1
+    assert ring.set_weight(builder, "d0", -1) == 1 and ring.set_weight(builder, "d0", float("nan")) == 1
+    assert ring.set_info(builder, "d0", ip="10.0.0.1") == 1 and ring.set_info(builder, "d0", port=70_000) == 1
+    assert ring.add(builder, "r1z1-10.0.0.7:99999/sdb1", 1) == 1 and ring.set_overload(builder, float("inf")) == 1
     assert ring.write_ring(builder) == 1
     assert builder.read_bytes() == before and "pileus ring:" in capsys.readouterr().err

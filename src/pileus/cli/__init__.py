@@ -33,7 +33,8 @@ TOKEN = {"show": "pileus.cli.token:show"}
 POLICY = {"check": "pileus.cli.policy:check"}
 #: What `swift-init` does, and what it needs.
 OBJECT_STORE = {name: f"pileus.cli.object_store:{function}" for name, function in (
-    ("run", "run"), ("no-daemon", "run"), ("dev-cluster", "dev_cluster"), ("status", "status"), ("start", "start"), ("no-wait", "no_wait"),
+    ("run", "run"), ("no-daemon", "run"), ("dev-cluster", "dev_cluster"), ("status", "status"), ("start", "start"),
+    ("no-wait", "no_wait"),
     ("once", "once_"), ("stop", "stop_"), ("shutdown", "stop_"), ("restart", "restart"), ("reload", "reload"),
     ("force-reload", "force_reload"), ("kill", "kill"), ("dispersion-populate", "dispersion_populate"),
     ("dispersion-report", "dispersion_report"), ("relink", "relink"))}
@@ -41,9 +42,11 @@ OBJECT_STORE = {name: f"pileus.cli.object_store:{function}" for name, function i
 SHARD_RANGES = {name: f"pileus.cli.shard_ranges:{name.replace('-', '_')}" for name in (
     "find", "replace", "find-and-replace", "show", "info", "enable", "delete")}
 RING = {name: f"pileus.cli.ring:{name.replace('-', '_')}" for name in (
-    "create", "add", "set-weight", "remove", "set-info", "set-replicas", "set-overload", "set-min-part-hours",
+    "create", "add", "set-weight", "remove", "set-info", "set-region", "set-zone", "search", "list-parts", "set-replicas",
+    "set-overload", "set-min-part-hours",
     "pretend-min-part-hours-passed", "rebalance", "write-ring", "write-builder", "prepare-increase-partition-power",
-    "increase-partition-power", "cancel-increase-partition-power", "finish-increase-partition-power", "validate", "dispersion", "show")}
+    "increase-partition-power", "cancel-increase-partition-power", "finish-increase-partition-power", "validate", "dispersion",
+    "show")}
 IMAGE = {"build": "pileus.cli.image:build", "convert": "pileus.cli.image:convert", "restore": "pileus.cli.image:restore",
          "load-metadefs": "pileus.cli.metadefs:load_metadefs"}
 

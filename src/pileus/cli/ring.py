@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,15 @@ from pileus.core.clock import Clock
 
 if TYPE_CHECKING:
     from pileus.object_store.ring.builder import Builder
+    from pileus.object_store.ring.device import Device
 
 #: Where a device is: region, zone, address, name, `r1z2-10.0.0.1:6200/sdb1`.
 PLACE = re.compile(r"r(?P<region>\d+)z(?P<zone>\d+)-(?P<ip>[^/]+?):(?P<port>\d+)(?:R(?P<rip>[^/]+):(?P<rport>\d+))?"
                    r"/(?P<device>[^/_]+)(?:_(?P<meta>.*))?")
+
+#: The same, of which anything may be left out.
+PART = re.compile(r"(?:d(?P<id>\d+))?(?:r(?P<region>\d+))?(?:z(?P<zone>\d+))?(?:-?(?P<ip>\d[\d.]*|\[[^\]]+\]))?(?::(?P<port>\d+))?"
+                  r"(?:/(?P<device>[^/_]+))?(?:_(?P<meta>.+))?")
 
 
 def create(builder: Path, part_power: int, replicas: float, min_part_hours: float = 1) -> int:
@@ -59,10 +65,44 @@ def remove(builder: Path, device: str) -> int:
     return on(builder, act)
 
 
-def set_info(builder: Path, device: str, ip: str = "", port: int = 0, name: str = "", meta: str = "") -> int:
+def set_info(builder: Path, device: str, ip: str = "", port: int = 0, name: str = "", meta: str = "", replication_ip: str = "",
+             replication_port: int = 0) -> int:
     """Change where a device is reached."""
-    fields = {key: value for key, value in (("ip", ip), ("port", port), ("device", name), ("meta", meta)) if value}
-    return on(builder, lambda ring: str(ring.change(which(ring, device), **fields)))
+    given = {"ip": ip, "port": port, "device": name, "meta": meta, "replication_ip": replication_ip, "replication_port": replication_port}
+    fields = {key: value for key, value in given.items() if value}
+    return on(builder, lambda ring: f"{ring.change(which(ring, device), **fields)} now; write-ring or rebalance to tell servers")
+
+
+def set_region(builder: Path, device: str, region: int) -> int:
+    """Say in which region a device is."""
+    return on(builder, lambda ring: f"{ring.change(which(ring, device), region=region)} now; rebalance to use it")
+
+
+def set_zone(builder: Path, device: str, zone: int) -> int:
+    """Say in which zone a device is."""
+    return on(builder, lambda ring: f"{ring.change(which(ring, device), zone=zone)} now; rebalance to use it")
+
+
+def search(builder: Path, place: str) -> int:
+    """The devices at a place, any part of which may be left out: `r1z2`, `z2-10.0.0.1`, `/sdb1`, `d3`, `_meta`."""
+    wanted = PART.fullmatch(place) if place else None
+    if wanted is None:
+        return refuse(f"{place!r} is no part of r1z1-10.0.0.1:6200/sdb1_meta")
+    said = {name: value for name, value in wanted.groupdict().items() if value is not None}
+
+    def act(ring: Builder) -> str:
+        found = [d for d in ring.devices if all(str(getattr(d, name)).startswith(value) if name == "meta" else
+                                                str(getattr(d, name)) == value.strip("[]") for name, value in said.items())]
+        if not found:
+            raise ValueError(f"no device is at {place}")
+        return listed(ring, found)
+
+    return on(builder, act, save=False)
+
+
+def list_parts(builder: Path, device: str) -> int:
+    """The partitions that have a replica on a device."""
+    return on(builder, lambda ring: "\n".join(str(part) for part in ring.partitions_of(which(ring, device))), save=False)
 
 
 def set_replicas(builder: Path, replicas: float) -> int:
@@ -178,13 +218,19 @@ def show(builder: Path) -> int:
 
 
 def described(ring: Builder) -> str:
-    state, counts = ring.state, ring.counts()
-    lines = [f"version {state.version}: 2^{state.part_power} partitions, {state.replicas:g} replicas, {len(ring.devices)} devices, "
+    state = ring.state
+    head = [f"version {state.version}: 2^{state.part_power} partitions, {state.replicas:g} replicas, {len(ring.devices)} devices, "
              f"balance {ring.balance():.2f}, dispersion {ring.dispersion():.2f}, overload {100 * state.overload:g} %, "
              f"partitions rest {state.min_part_hours:g} hours"
-             + (f", on the way to 2^{state.next_part_power} partitions" if state.next_part_power is not None else ""),
-             f"{'id':>5} {'region':>6} {'zone':>5} {'device':<40} {'weight':>9} {'partitions':>10}"]
-    lines += [f"{d.id:>5} {d.region:>6} {d.zone:>5} {d.name:<40} {d.weight:>9g} {counts[d.id]:>10}" for d in ring.devices]
+             + (f", on the way to 2^{state.next_part_power} partitions" if state.next_part_power is not None else "")]
+    return "\n".join([*head, listed(ring, ring.devices)])
+
+
+def listed(ring: Builder, devices: Sequence[Device]) -> str:
+    counts = ring.counts()
+    lines = [f"{'id':>5} {'region':>6} {'zone':>5} {'device':<40} {'weight':>9} {'partitions':>10}"]
+    lines += [f"{d.id:>5} {d.region:>6} {d.zone:>5} {d.name:<40} {d.weight:>9g} {counts[d.id]:>10}" + (f" {d.meta}" if d.meta else "")
+              for d in devices]
     return "\n".join(lines)
 
 
@@ -200,7 +246,7 @@ def which(ring: Builder, device: str) -> int:
 
 def set_field(builder: Path, name: str, value: float, least: float) -> int:
     def act(ring: Builder) -> str:
-        if value < least:
+        if not least <= value < float("inf"):
             raise ValueError(f"{name} is at least {least:g}")
         setattr(ring.state, name, value)
         return f"{name} is {value:g} now; rebalance to use it"

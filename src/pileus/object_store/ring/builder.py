@@ -48,18 +48,27 @@ class Builder:
         """Raises ValueError for a device that is there already, or a weight that is none."""
         id = fields.pop("id", None)
         device = Device(id=len(self.state.devices) if id is None else id, **fields)
-        if device.weight < 0 or not device.device or "/" in device.device:
-            raise ValueError("a device has a name and a weight that is not negative")
-        if any(d.name == device.name or d.id == device.id for d in self.devices):
+        if any(d.id == device.id for d in self.devices):
             raise ValueError(f"{device} is in the ring already")
+        self._check(device)
         self.state.devices += [None] * (device.id + 1 - len(self.state.devices))
         self.state.devices[device.id] = device
         return device
 
     def change(self, id: int, **fields: Any) -> Device:
-        """Raises ValueError when there is no such device."""
-        self.state.devices[id] = msgspec.structs.replace(self.device(id), **fields)
-        return self.device(id)
+        """Raises ValueError when there is no such device, or when it would be another's place or nothing that a device is."""
+        changed = msgspec.structs.replace(self.device(id), **fields)
+        self._check(changed)
+        self.state.devices[id] = changed
+        return changed
+
+    def _check(self, device: Device) -> None:
+        if not 0 <= device.weight < float("inf") or not device.device or "/" in device.device:
+            raise ValueError("a device has a name and a weight that is not negative")
+        if not 0 < device.port < 1 << 16 or not 0 <= device.replication_port < 1 << 16:
+            raise ValueError("a port is a number below 65536")
+        if any(d.name == device.name and d.id != device.id for d in self.devices):
+            raise ValueError(f"{device.name} is in the ring already")
 
     def remove(self, id: int) -> None:
         self.device(id)
@@ -150,6 +159,10 @@ class Builder:
             return {d.id: 0 for d in self.devices}
         held = np.bincount(self.table[self.table < NOBODY - 1].ravel(), minlength=len(self.state.devices))
         return {d.id: int(held[d.id]) for d in self.devices}
+
+    def partitions_of(self, id: int) -> list[int]:
+        """The partitions that have a replica on a device."""
+        return [] if self.table is None else np.flatnonzero((self.table == id).any(axis=0)).tolist()
 
     def balance(self) -> float:
         """By how many percent the worst device is off what it should have by its weight (and by overload, where that is used)."""
