@@ -83,3 +83,31 @@ async def test_what_no_host_can_give_is_refused_by_the_scheduler(cloud):
 ])
 def test_an_image_says_how_long_its_guests_take_to_shut_down(told, waits_s):
     assert shutdown_s(SimpleNamespace(system_metadata=told)) == waits_s
+
+
+async def test_a_server_on_no_host_is_not_ready_whatever_an_administrator_says_it_is(cloud):
+    """What is offloaded has no guest, also when its state was set back by hand."""
+    id, image, network = await cloud.boot(), await cloud.image(), await cloud.network()
+    assert (await cloud.act(id, "shelve")).status == 202
+    await cloud.settle(70)
+    assert (await cloud.show(id))["status"] == "SHELVED_OFFLOADED"
+    assert (await cloud.act(id, "os-resetState", {"state": "active"}, cloud="pileus-admin")).status == 202
+    before = await recorded(cloud, id)
+    admin = await cloud.as_("pileus-admin")
+    await admin.post(f"{COMPUTE}/flavors", {"flavor": {"id": "84", "name": "larger", "vcpus": 2, "ram": 256, "disk": 2}})
+    verbs = {"changePassword": {"adminPass": "x"}, "trigger_crash_dump": None, "os-stop": None, "reboot": {"type": "SOFT"}, "pause": None,
+             "suspend": None, "createImage": {"name": "x"}, "createBackup": {"name": "x", "backup_type": "d", "rotation": 1},
+             "rescue": None, "rebuild": {"imageRef": image}, "resize": {"flavorRef": "84"}, "shelve": None,
+             "os-getConsoleOutput": {}}
+    for verb, value in verbs.items():
+        got = await cloud.act(id, verb, value)
+        assert got.status == 409 and "is not ready" in got.text, (verb, got.text)
+    user = await cloud.as_()
+    plugged = await user.post(f"{COMPUTE}/servers/{id}/os-interface", {"interfaceAttachment": {"net_id": network}})
+    told = await (await cloud.as_("pileus-admin")).get(f"{COMPUTE}/servers/{id}/diagnostics")
+    assert [(got.status, "is not ready" in got.text) for got in (plugged, told)] == [(409, True), (409, True)]
+    server = await cloud.show(id)
+    assert server["OS-EXT-STS:task_state"] is None and await recorded(cloud, id) == before
+    assert (await user.delete(f"{COMPUTE}/servers/{id}")).status == 204
+    await cloud.settle()
+    await cloud.assert_clean()

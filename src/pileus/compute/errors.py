@@ -20,6 +20,12 @@ class ServerInWrongState(Conflict):
     message = "Cannot '{action}' instance {id} while it is in {attribute} {state}"
 
 
+class ServerNotReady(Conflict):
+    """On no host, whatever its state says."""
+
+    code, message = "server.not_ready", "Instance {id} is not ready"
+
+
 class ServerLocked(Conflict):
     code, message = "server.locked", "Instance {id} is locked"
 

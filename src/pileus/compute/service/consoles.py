@@ -8,7 +8,7 @@ import hashlib
 from datetime import timedelta
 
 from pileus.compute.config import ComputeConfig
-from pileus.compute.errors import ConsoleTokenUnknown, ConsoleTypeInvalid, ConsoleTypeUnavailable
+from pileus.compute.errors import ConsoleTokenUnknown, ConsoleTypeInvalid, ConsoleTypeUnavailable, ServerNotReady
 from pileus.compute.hypervisor.base import ConsoleAddress
 from pileus.compute.interface import ComputeAgent
 from pileus.compute.model.console import TYPES, ConsoleToken
@@ -16,7 +16,7 @@ from pileus.compute.model.server import BUILDING, Server
 from pileus.compute.service.servers import Servers
 from pileus.compute.store.consoles import ConsoleTokens
 from pileus.core.context import CLOUD, Context
-from pileus.core.errors import Conflict, NotFound
+from pileus.core.errors import NotFound
 from pileus.core.kit import Kit
 
 
@@ -56,7 +56,7 @@ class Consoles:
 
     async def _address(self, server: Server, type: str) -> ConsoleAddress:
         if server.host is None or server.vm_state == BUILDING:
-            raise Conflict(f"Instance {server.id} is not ready")
+            raise ServerNotReady(id=server.id)
         return await ComputeAgent.at(server.host, self.kit.bus).console(server.id, TYPES[type][1])
 
 

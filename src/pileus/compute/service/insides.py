@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pileus.compute.errors import ServerInWrongState
+from pileus.compute.errors import ServerInWrongState, ServerNotReady
 from pileus.compute.hypervisor.base import Diagnostics
 from pileus.compute.hypervisor.topology import Placed
 from pileus.compute.interface import ComputeAgent
@@ -30,8 +30,10 @@ class Insides:
     async def diagnostics(self, id: str, who: Context) -> Diagnostics:
         """Raises ServerInWrongState for one without a running guest, HostUnreachable for one whose host is away."""
         server = await self.servers.get(id, who)
-        if server.host is None or server.vm_state not in THERE:
+        if server.vm_state not in THERE:
             raise ServerInWrongState(action="get_diagnostics", id=id, attribute="vm_state", state=server.vm_state)
+        if server.host is None:
+            raise ServerNotReady(id=id)
         return await ComputeAgent.at(server.host, self.kit.bus).diagnostics(id)
 
     def cells(self, server: Server) -> tuple[GuestCell, ...]:
@@ -75,10 +77,12 @@ class Insides:
         """Have the guest's system write its crash dump. Raises ServerInWrongState, NotImplementedHere."""
         server = await self.servers.get(id, who)
         self.servers.refuse_locked(server, who)
-        if server.host is None or server.vm_state not in CRASHABLE:
+        if server.vm_state not in CRASHABLE:
             raise ServerInWrongState(action="trigger_crash_dump", id=id, attribute="vm_state", state=server.vm_state)
         if server.task_state is not None:
             raise ServerInWrongState(action="trigger_crash_dump", id=id, attribute="task_state", state=server.task_state)
+        if server.host is None:
+            raise ServerNotReady(id=id)
         await ComputeAgent.at(server.host, self.kit.bus).inject_nmi(id)
         await self.servers.done(id, "trigger_crash_dump", who)
 

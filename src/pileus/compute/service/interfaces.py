@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pileus.compute.errors import ComputeOverQuota, ServerInWrongState
+from pileus.compute.errors import ComputeOverQuota, ServerInWrongState, ServerNotReady
 from pileus.compute.model.order import WantedNetwork
 from pileus.compute.model.server import ACTIVE, PAUSED, STOPPED, Nic, Server
 from pileus.compute.sagas.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE, ChangeInterface
@@ -78,6 +78,8 @@ class Interfaces:
             raise ServerInWrongState(action=action, id=server_id, attribute="vm_state", state=server.vm_state)
         if server.task_state is not None:
             raise ServerInWrongState(action=action, id=server_id, attribute="task_state", state=server.task_state)
+        if server.host is None:
+            raise ServerNotReady(id=server_id)
         return server
 
     async def _begin(self, saga: Any, action: str, server: Server, nic: Nic, who: Context) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from pileus.compute.errors import (
     ServerInWrongState,
     ServerLocked,
     ServerNotFound,
+    ServerNotReady,
     ZoneNotPinnable,
 )
 from pileus.compute.interface import ComputeAgent
@@ -35,8 +36,11 @@ from pileus.compute.service.scheduling import Scheduling
 from pileus.compute.store.records import Records
 from pileus.compute.store.servers import ServerFilter
 from pileus.core.context import EVERYONE, Context, on_its_own
-from pileus.core.errors import Conflict, Forbidden, Invalid, NotFound
+from pileus.core.errors import Forbidden, Invalid, NotFound
 from pileus.core.kit import Kit
+
+#: Of ACTIONS, what a server that is on no host is there for.
+WITHOUT_HOST = frozenset({"unshelve"})
 
 
 class Servers:
@@ -189,8 +193,9 @@ class Servers:
             if server.vm_state == SOFT_DELETED:
                 return
             if server.vm_state in ACTIONS["softDelete"].allowed:
-                await self.change_power(id, "softDelete", who, record="delete")
-                return
+                with suppress(ServerInWrongState):         # somebody began something else meanwhile: a delete wins over that
+                    await self.change_power(id, "softDelete", who, record="delete")
+                    return
         await self._delete(server, who)
 
     async def force_delete(self, id: str, who: Context) -> None:
@@ -223,12 +228,14 @@ class Servers:
     async def entering(self, server: Server, name: str, who: Context, *, record: str | None = None) -> AsyncIterator[None]:
         """One transaction in which the server enters one of ACTIONS and that is recorded; the body begins the saga in it.
 
-        Raises ServerInWrongState with the state, ServerLocked."""
+        Raises ServerInWrongState with the state, ServerLocked; ServerNotReady for one that is on no host, whatever its state says."""
         self.refuse_locked(server, who)
         action, verb = ACTIONS[name], record or name.split("_")[0]
         async with self.kit.db.transaction():
             if not await self.store.begin(server.id, self.kit.clock.now(), task=action.task, allowed=action.allowed, over=action.over):
                 raise await self._wrong_state(server.id, verb, action.allowed)
+            if server.host is None and name not in WITHOUT_HOST:
+                raise ServerNotReady(id=server.id)
             await self.actions.begin(server.id, verb, who)
             yield
 
@@ -330,7 +337,7 @@ class Servers:
         """What the guest wrote to its serial console. Raises Conflict while there is no guest."""
         server = await self.get(id, who)
         if server.host is None or server.vm_state == BUILDING:
-            raise Conflict(f"Instance {id} is not ready")
+            raise ServerNotReady(id=id)
         raw = await ComputeAgent.at(server.host, self.kit.bus).console_log(id)
         return raw.decode("utf-8", "replace")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pileus.compute.errors import HostStillUp, InvalidInput
+from pileus.compute.errors import HostStillUp, InvalidInput, ServerNotReady
 from pileus.compute.model.order import EvacuationOrder
 from pileus.compute.model.server import STOPPED
 from pileus.compute.sagas.evacuate import EVACUATE, Evacuate
@@ -13,7 +13,7 @@ from pileus.compute.sagas.guest import image_ref
 from pileus.compute.service.servers import Servers
 from pileus.compute.service.verbs.resizes import Resizes, new_migration
 from pileus.core.context import EVERYONE, Context
-from pileus.core.errors import Conflict, NotFound
+from pileus.core.errors import NotFound
 
 
 class Evacuations:
@@ -24,7 +24,7 @@ class Evacuations:
         """Begin to bring it up on another host. Raises HostStillUp, Invalid."""
         server = await self.servers.get(server_id, who)
         if server.host is None:
-            raise Conflict(f"Instance {server_id} is not ready")
+            raise ServerNotReady(id=server_id)
         if order.host is not None:
             await self.resizes.check_destination(server, order.host)
         hosts, now = self.servers.resources.hosts, self.kit.clock.now()

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pileus.compute.errors import MigrationNotFound
+from pileus.compute.errors import MigrationNotFound, ServerNotReady
 from pileus.compute.interface import ComputeAgent
 from pileus.compute.model.migration import Migration
 from pileus.compute.sagas.live_migrate import LIVE_MIGRATE, LiveMigrate
@@ -15,7 +15,7 @@ from pileus.compute.service.servers import Servers
 from pileus.compute.service.verbs.resizes import Resizes, new_migration
 from pileus.core.bus import HostUnreachable
 from pileus.core.context import Context
-from pileus.core.errors import CloudError, Conflict, Invalid
+from pileus.core.errors import CloudError, Invalid
 
 RUNNING = frozenset({"queued", "preparing", "pre-migrating", "running", "post-migrating"})
 
@@ -31,7 +31,7 @@ class LiveMigrations:
         if host is not None:
             await self.resizes.check_destination(server, host)
         if server.host is None:
-            raise Conflict(f"Instance {server_id} is not ready")
+            raise ServerNotReady(id=server_id)
         async with self.servers.entering(server, "live-migration", who, record="live-migration"):
             migration = await new_migration(server, server.flavor, "live-migration", who, self.kit.ids.uuid(), self.kit.clock.now(),
                                             self.servers.resources.hosts)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pileus.compute.errors import NumaInvalid
+from pileus.compute.errors import NumaInvalid, ServerNotReady
 from pileus.compute.model import hardware
 from pileus.compute.model.numa import guest_cells
 from pileus.compute.model.order import RebuildOrder
@@ -16,7 +16,6 @@ from pileus.compute.sagas.guest import image_properties, image_ref, properties_o
 from pileus.compute.sagas.rebuild import REBUILD, Rebuild
 from pileus.compute.service.servers import Servers, check_fits
 from pileus.core.context import Context
-from pileus.core.errors import Conflict
 
 
 class Rebuilds:
@@ -27,7 +26,7 @@ class Rebuilds:
         """Begin; the row is what it will be at once. Raises Invalid for what cannot be, and then nothing was changed."""
         server = await self.servers.get(server_id, who)
         if server.host is None:
-            raise Conflict(f"Instance {server_id} is not ready")
+            raise ServerNotReady(id=server_id)
         image = await self.servers.image(who, order.image_id)
         self.servers.check_disk(who, server.flavor)
         check_fits(image, server.flavor)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from pileus.compute.errors import HostNotFound, InvalidInput, ServerInWrongState
+from pileus.compute.errors import HostNotFound, InvalidInput, ServerInWrongState, ServerNotReady
 from pileus.compute.model import hardware
 from pileus.compute.model.flavor import Flavor
 from pileus.compute.model.migration import Migration, MigrationType
@@ -16,7 +16,7 @@ from pileus.compute.sagas.resize import RESIZE, Resize
 from pileus.compute.sagas.resized import CONFIRM_RESIZE, REVERT_RESIZE, Resized
 from pileus.compute.service.servers import Servers
 from pileus.core.context import Context, on_its_own
-from pileus.core.errors import Conflict, Invalid, NotFound
+from pileus.core.errors import Invalid, NotFound
 
 
 class Resizes:
@@ -86,7 +86,7 @@ class Resizes:
 
     async def _begin(self, server: Server, flavor: Flavor, kind: MigrationType, who: Context, host: str | None) -> None:
         if server.host is None:
-            raise Conflict(f"Instance {server.id} is not ready")
+            raise ServerNotReady(id=server.id)
         migration = await new_migration(server, flavor, kind, who, self.kit.ids.uuid(), self.kit.clock.now(), self.resources.hosts)
         await self.migrations.add(migration)
         await self.kit.sagas.begin(RESIZE, server.id, Resize(server_id=server.id, request_id=who.request_id, migration=migration.uuid,

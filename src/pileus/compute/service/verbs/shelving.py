@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pileus.compute.errors import HostNotFound, ServerInWrongState
+from pileus.compute.errors import HostNotFound, ServerInWrongState, ServerNotReady
 from pileus.compute.model.server import SHELVED, SHELVED_OFFLOADED
 from pileus.compute.sagas.shelve import OFFLOAD, SHELVE, Offload, Shelve
 from pileus.compute.sagas.unshelve import UNSHELVE, Unshelve
@@ -22,7 +22,7 @@ class Shelving:
     async def shelve(self, server_id: str, who: Context) -> None:
         server = await self.servers.get(server_id, who)
         if server.host is None:
-            raise Conflict(f"Instance {server_id} is not ready")
+            raise ServerNotReady(id=server_id)
         image_id = self.kit.ids.uuid()
         async with self.servers.entering(server, "shelve", who):
             await self.snapshots.begin_image(image_id, server, who, f"{server.name}-shelved", {"image_type": "snapshot"})
