@@ -7,6 +7,7 @@ All tokens of a user for one scope (and by one trust, or one application credent
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from pileus.core.errors import Unauthenticated
 from pileus.identity.access_rules import Gate, gate
@@ -40,6 +41,19 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
 
 
+class _Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What is held at a scope: roles, and what they were given by when not by assignments."""
+
+    project: Project | None = None
+    project_domain: Project | None = None
+    domain: Project | None = None
+    trusts: list[Trust] = []
+    app_cred: ApplicationCredential | None = None
+    rules: list[AccessRule] | None = None
+    access: AccessToken | None = None
+    roles: list[Role] = []
+
+
 class Meanings:
     def __init__(self, core: Core, assignments: Assignments):
         self.core, self.assignments = core, assignments
@@ -60,54 +74,58 @@ class Meanings:
         return found
 
     async def _work_out(self, p: Payload, generation: int) -> Meaning:
-        store, scope, target_id = self.core.store, p.scope, p.target_id or ""
+        store = self.core.store
         user = _usable(await store.users.find(p.user_id))
         user_domain = _usable(await store.projects.find(user.domain_id))
         federated = await self._federated(p, user)
-        project = project_domain = domain = app_cred = access = rules = None
-        roles: list[Role] = []
-        trusts: list[Trust] = []
-        if (p.app_cred_id or p.access_token_id) is not None and scope != PROJECT:
+        if (p.app_cred_id or p.access_token_id) is not None and p.scope != PROJECT:
             raise Unauthenticated()
-        if scope == PROJECT:
-            project = _usable(await store.projects.find(target_id))
-            # A domain used as a project is its own domain.
-            at = project.domain_id or project.id
-            project_domain = user_domain if at == user_domain.id else _usable(await store.projects.find(at))
-            if p.trust_id is not None:
-                trusts, roles = await self._entrusted(p.trust_id, user.id, project)
-            elif p.app_cred_id is not None:
-                app_cred, rules, roles = await self._credited(p.app_cred_id, user.id, project)
-            elif p.access_token_id is not None:
-                access, roles = await self._let_in(p.access_token_id, user.id, project)
-            else:
-                roles = await self.assignments.on_project(user.id, project)
-        elif scope == DOMAIN:
-            domain = _usable(await store.projects.find(target_id))
-            roles = await self.assignments.on_domain(user.id, domain.id)
-        elif scope == SYSTEM:
-            roles = await self.assignments.on_system(user.id)
-        if scope != UNSCOPED and not roles:
+        held = await self._held(p, user, user_domain)
+        if p.scope != UNSCOPED and not held.roles:
             raise Unauthenticated()
         return Meaning(
             user=user,
             user_domain=user_domain,
-            project=project,
-            project_domain=project_domain,
-            domain=domain,
-            trust=trusts[0] if trusts else None,
-            trusting=_parties(trusts),
-            app_cred=app_cred,
-            access=access,
+            project=held.project,
+            project_domain=held.project_domain,
+            domain=held.domain,
+            trust=held.trusts[0] if held.trusts else None,
+            trusting=_parties(held.trusts),
+            app_cred=held.app_cred,
+            access=held.access,
             federated=federated,
             federated_groups=[g.id for g in await store.groups.of_user(user.id)] if federated is not None else [],
-            service_providers=await store.service_providers.matching(_ENABLED) if project is not None else [],
-            access_rules=rules,
-            gate=gate(rules) if rules is not None else None,
-            roles=roles,
-            role_names=frozenset(r.name.lower() for r in roles),
+            service_providers=await store.service_providers.matching(_ENABLED) if held.project is not None else [],
+            access_rules=held.rules,
+            gate=gate(held.rules) if held.rules is not None else None,
+            roles=held.roles,
+            role_names=frozenset(r.name.lower() for r in held.roles),
             generation=generation,
         )
+
+    async def _held(self, p: Payload, user: User, user_domain: Project) -> _Held:
+        """The roles at the scope, and by what."""
+        find = self.core.store.projects.find
+        if p.scope == DOMAIN:
+            domain = _usable(await find(p.target_id or ""))
+            return _Held(domain=domain, roles=await self.assignments.on_domain(user.id, domain.id))
+        if p.scope == SYSTEM:
+            return _Held(roles=await self.assignments.on_system(user.id))
+        if p.scope != PROJECT:
+            return _Held()
+        project = _usable(await find(p.target_id or ""))
+        at = project.domain_id or project.id                  # a domain used as a project is its own domain
+        held = _Held(project=project, project_domain=user_domain if at == user_domain.id else _usable(await find(at)))
+        if p.trust_id is not None:
+            trusts, roles = await self._entrusted(p.trust_id, user.id, project)
+            return replace(held, trusts=trusts, roles=roles)
+        if p.app_cred_id is not None:
+            app_cred, rules, roles = await self._credited(p.app_cred_id, user.id, project)
+            return replace(held, app_cred=app_cred, rules=rules, roles=roles)
+        if p.access_token_id is not None:
+            access, roles = await self._let_in(p.access_token_id, user.id, project)
+            return replace(held, access=access, roles=roles)
+        return replace(held, roles=await self.assignments.on_project(user.id, project))
 
     async def _federated(self, p: Payload, user: User) -> FederatedUser | None:
         """As whom of an identity provider the user is here. Who is nobody but somebody of providers needs one that is enabled."""

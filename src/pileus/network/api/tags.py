@@ -43,7 +43,7 @@ KINDS = [
 
 
 def routes(kind: Kind) -> list[Route]:
-    """The same eight operations for a kind of resource."""
+    """The same seven operations for a kind of resource."""
 
     def of(req: Request, ids: dict[str, str]) -> tuple[Any, Any, str]:
         network = req.services.network

@@ -138,39 +138,14 @@ class Ports(Part):
 
     # ---- helpers -----------------------------------------------------------------------------------------------------
     async def _create(self, who: Context, order: PortCreate, port_id: str, *, bound: bool = False) -> Port:
-        project, now = self.owner(who, order), self.now()
+        project = self.owner(who, order)
         network = await self.stores.networks.bare(order.network_id, who.scope)
         subnets = await self.stores.subnets.on(network.id)
         default_group = await self.net.groups.ensure_default(project)
         await self.net.quotas.take(project, "port")
         await self._check_device(who, order.device_owner, order.device_id)
-        security = network.port_security_enabled if order.port_security_enabled is UNSET else order.port_security_enabled
-        mac = addressing.mac(order.mac_address) if order.mac_address is not UNSET else ""
-        vif_type, vnic_type = BOUND if bound else await self._binding(order.host), _vnic(order.vnic_type)
-        port = await self.insert(
-            Port(
-                id=port_id,
-                project_id=project,
-                network_id=network.id,
-                mac_address=mac,
-                name=order.name,
-                description=order.description,
-                admin_state_up=order.admin_state_up,
-                device_id=order.device_id,
-                device_owner=order.device_owner,
-                host=order.host,
-                vif_type=vif_type,
-                vnic_type=vnic_type,
-                binding_profile=order.binding_profile or {},
-                port_security_enabled=security,
-                extra_dhcp_opts=port_attributes.dhcp_options(order.extra_dhcp_opts),
-                dns_name=order.dns_name.lower(),
-                dns_domain=order.dns_domain,
-                created_at=now,
-                updated_at=now,
-            ),
-            network,
-        )
+        vif_type = BOUND if bound else await self._binding(order.host)
+        port = await self.insert(self._made(order, network, id=port_id, project_id=project, vif_type=vif_type), network)
         wishes = None if order.fixed_ips is UNSET else order.fixed_ips or []
         addresses = await self.net.allocation.addresses(port, subnets, wishes)
         groups = await self._groups(who, port, order.security_groups, default_group)
@@ -188,6 +163,31 @@ class Ports(Part):
         )
         self.net.sync.touch_port(port)
         return port
+
+    def _made(self, order: PortCreate, network: Network, **more: Any) -> Port:
+        """The port of an order, without what it has of subnets and groups."""
+        now = self.now()
+        return Port(
+            network_id=network.id,
+            mac_address=addressing.mac(order.mac_address) if order.mac_address is not UNSET else "",
+            name=order.name,
+            description=order.description,
+            admin_state_up=order.admin_state_up,
+            device_id=order.device_id,
+            device_owner=order.device_owner,
+            host=order.host,
+            vnic_type=_vnic(order.vnic_type),
+            binding_profile=order.binding_profile or {},
+            port_security_enabled=(
+                network.port_security_enabled if order.port_security_enabled is UNSET else order.port_security_enabled
+            ),
+            extra_dhcp_opts=port_attributes.dhcp_options(order.extra_dhcp_opts),
+            dns_name=order.dns_name.lower(),
+            dns_domain=order.dns_domain,
+            created_at=now,
+            updated_at=now,
+            **more,
+        )
 
     async def _check_device(self, who: Context, owner: str, device_id: str) -> None:
         """Nobody plugs a port into somebody else's router (OSSA-2014-008)."""

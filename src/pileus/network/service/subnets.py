@@ -90,12 +90,7 @@ class Subnets(Part):
         subnet_id = self.ids.uuid()
         cidr, pool_id = await self._range(who, project, order)
         net = addressing.network_of(cidr)
-        version = int(order.ip_version) if order.ip_version is not UNSET else net.version
-        self._check_range(order, net, version)
-        self._check_modes(order, net)
-        await self._check_overlap(network, net)
-        if network.mtu < LEAST_MTU[net.version]:
-            raise errors.NetworkMTUSubnetConflict(network_id=network.id, least=LEAST_MTU[net.version])
+        await self._check(order, network, net)
         gateway = self._gateway(net, order.gateway_ip)
         pools = (
             addressing.default_pools(net, gateway)
@@ -131,6 +126,14 @@ class Subnets(Part):
         await self.net.dhcp.settle(network.id)
         self.net.sync.touch(networks=[network.id])
         return replace(subnet, tags=tuple(sorted(set(order.tags))))
+
+    async def _check(self, order: SubnetCreate, network: Network, net: addressing.Net) -> None:
+        """Raise what is wrong with this range on this network."""
+        self._check_range(order, net, int(order.ip_version) if order.ip_version is not UNSET else net.version)
+        self._check_modes(order, net)
+        await self._check_overlap(network, net)
+        if network.mtu < LEAST_MTU[net.version]:
+            raise errors.NetworkMTUSubnetConflict(network_id=network.id, least=LEAST_MTU[net.version])
 
     async def _range(self, who: Context, project: str, order: SubnetCreate) -> tuple[str, str | None]:
         """The CIDR that was asked for, or one of a subnet pool, and that pool."""
