@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from pileus.compute.hypervisor.base import HypervisorFailed, Nic, Power, RootDisk
 from pileus.compute.hypervisor.qemu import Qemu, bandwidth, confine, guest
-from tests.compute.hypervisor.contract import Host, interfaces_come_and_go, running
+from tests.compute.hypervisor.checks.abilities import interfaces_come_and_go
+from tests.compute.hypervisor.checks.host import Host, running
 from tests.compute.hypervisor.tiny_guest import leftovers, make_spec
 
 pytestmark = [

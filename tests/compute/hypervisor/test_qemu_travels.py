@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pileus.compute.hypervisor.base import GuestNotFound, HypervisorFailed, Power, RootDisk
 from pileus.compute.hypervisor.qemu import Neighbours, Qemu, departures, sending
 from pileus.compute.hypervisor.qemu.guest import Guest
-from tests.compute.hypervisor.contract import powers
+from tests.compute.hypervisor.checks.host import powers
 from tests.compute.hypervisor.qemu_host import says, until
 from tests.compute.hypervisor.tiny_guest import DEAF, boot_sector, leftovers, make_spec
 
