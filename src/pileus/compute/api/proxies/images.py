@@ -3,12 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from pileus.compute.api.query import MOST, number, self_links
-from pileus.core.clock import iso, parse_iso
-from pileus.core.errors import Invalid
+from pileus.compute.api.query import MOST, moment_of, number, self_links
+from pileus.core.clock import iso
 from pileus.core.http import Request, Route
 from pileus.core.http.request import TRUE
 from pileus.image.model import Condition, Image, Wanted
@@ -86,7 +84,7 @@ def _conditions(query: dict[str, str]):
     if "status" in query:
         yield Condition("status", "eq", query["status"].lower())
     if "changes-since" in query:
-        yield Condition("updated_at", "gte", _moment(query["changes-since"]))
+        yield Condition("updated_at", "gte", moment_of(query, "changes-since"))
 
 
 def _properties(query: dict[str, str]):
@@ -96,13 +94,6 @@ def _properties(query: dict[str, str]):
             yield PROPERTIES[key], value.rpartition("/")[2] if key == "server" else value
         elif key.startswith("property-"):
             yield key.removeprefix("property-"), value
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return parse_iso(text)
-    except ValueError as problem:
-        raise Invalid(f"Invalid changes-since format: {text}.") from problem
 
 
 def _brief(image: Image, req: Request) -> dict[str, Any]:
