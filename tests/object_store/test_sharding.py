@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from pileus.cli import shard_ranges
 from pileus.object_store.daemons import DAEMONS
-from pileus.object_store.daemons.sharder import ROOT, promoted, ranges
-from pileus.object_store.model.shards import ShardRange, covers, lost, merged, owned, spans
+from pileus.object_store.daemons.sharder import ROOT, found, passed_on, promoted, spans_of
+from pileus.object_store.model.shards import ShardRange, clipped, covers, gaps, lost, merged, owned, spans
 from pileus.object_store.proxy import container as containers
 from tests.object_store.harness import TestStore
 
@@ -396,7 +396,7 @@ async def two_cuts(store, *, first, second):
     if first:
         shard_ranges.put(one, first)
     proxy, info = store.objects.proxy, other.info()
-    cut = ranges(".shards_AUTH_alice", Path(other.path).stem, proxy.stamp(), second)
+    cut = found(".shards_AUTH_alice", Path(other.path).stem, proxy.stamp(), spans_of(second))
     for each in cut:
         await containers.make(proxy, each.path, info["storage_policy_index"], {ROOT: "AUTH_alice/c"})
     other.shards.merge([msgspec.structs.replace(r, state="created") for r in cut])
@@ -479,8 +479,9 @@ def test_where_ranges_overlap_one_has_each_name_and_the_others_know(known):
                 assert [part.name for part in parts if part.has(name)] == [having[0].name]
     for each, parts in lost(known):
         whole = not any(span.shard is each for span in owners)
-        active = [msgspec.structs.replace(part, state="active") for part in parts]
-        assert covers(active) == (whole or covers(active)) and (not whole or parts[0].lower == parts[-1].upper == "")
+        active = [msgspec.structs.replace(part, state="active") for part in passed_on(each, parts, "2")]
+        assert covers(active) == whole
+        assert all(clipped(missing, each) is not None for missing in gaps(active))      # what is left is its own
 
 
 @given(RANGES, RANGES, RANGES)

@@ -40,7 +40,7 @@ OBJECT_STORE = {name: f"pileus.cli.object_store:{function}" for name, function i
     ("dispersion-report", "dispersion_report"), ("relink", "relink"))}
 #: What `swift-manage-shard-ranges` does.
 SHARD_RANGES = {name: f"pileus.cli.shard_ranges:{name.replace('-', '_')}" for name in (
-    "find", "replace", "find-and-replace", "show", "info", "enable", "delete")}
+    "find", "replace", "find-and-replace", "show", "info", "analyze", "repair", "compact", "enable", "delete")}
 RING = {name: f"pileus.cli.ring:{name.replace('-', '_')}" for name in (
     "create", "add", "set-weight", "remove", "set-info", "set-region", "set-zone", "search", "list-parts", "set-replicas",
     "set-overload", "set-min-part-hours",

@@ -12,13 +12,16 @@ import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from pileus.core.clock import Clock
-from pileus.object_store.daemons.sharder import ENABLED, ranges
-from pileus.object_store.model.shards import PREFIX, ShardRange, lost
+from pileus.object_store.config import ShardingConfig
+from pileus.object_store.daemons import sharder
+from pileus.object_store.daemons.shard_shrinking import candidates
+from pileus.object_store.daemons.sharder import ENABLED
+from pileus.object_store.model.shards import PREFIX, ShardRange, State, gaps, later, lost
 from pileus.object_store.model.timestamp import Stamper
 from pileus.object_store.storage.database.container import ContainerBroker
 
@@ -66,16 +69,18 @@ def find_and_replace(database: Path, rows: int = 500_000, *, minimum: int = 0, e
     return on(database, act)
 
 
-def show(database: Path, *, includes: str = "") -> int:
+def show(database: Path, *, includes: str = "", state: str = "") -> int:
     """The container's shards.
 
     Parameters
     ----------
     includes
         Only the one that has this object.
+    state
+        Only those in this state: found, created, active, shrinking or returning.
     """
     def act(broker: ContainerBroker) -> str:
-        current = [r for r in broker.shards.current() if not includes or r.has(includes)]
+        current = [r for r in broker.shards.current() if (not includes or r.has(includes)) and state in ("", r.state)]
         return msgspec.json.format(msgspec.json.encode(current), indent=2).decode() if current else "No shard ranges."
 
     return on(database, act)
@@ -85,12 +90,72 @@ def info(database: Path) -> int:
     """How far the container's sharding has come, on this replica."""
     def act(broker: ContainerBroker) -> str:
         about, current = broker.info(), broker.shards.current()
-        counts = ", ".join(f"{state}: {sum(r.state == state for r in current)}" for state in ("found", "created", "active"))
+        counts = ", ".join(f"{state}: {sum(r.state == state for r in current)}" for state in get_args(State))
         return "\n".join([f"container: {about['account']}/{about['container']}", f"objects: {about['object_count']}",
                           f"own rows: {broker.all('SELECT count(*) FROM object')[0][0]}",
                           f"enabled: {broker.metadata().get(ENABLED, ('', ''))[0] or 'no'}", f"shards: {counts}",
                           f"handed over: {sum(r.handed for r in current)}",
-                          f"overlapping, to be settled by the sharder: {len(lost(current))}"])
+                          f"overlapping: {len(lost(current))}", f"gaps: {len(gaps(current)) if current else 0}"])
+
+    return on(database, act)
+
+
+def analyze(database: Path) -> int:
+    """Names that two shards have, or none, and shards that are on their way somewhere; 1 when something has to be repaired."""
+    broken: list[str] = []
+
+    def act(broker: ContainerBroker) -> str:
+        current = broker.shards.current()
+        broken.extend([*_overlaps(current), *_gaps(current)])
+        moving = [f"on its way: {r.name} {r.state}{r.goes_into and ' into '}{r.goes_into}" for r in current if r.state != "active"]
+        return "\n".join([*broken, *moving]) or ("All names have one shard." if current else "No shard ranges.")
+
+    return on(database, act) or int(bool(broken))
+
+
+def repair(database: Path, *, dry_run: bool = False) -> int:
+    """Fill what no shard has, and have the sharder do it. What two shards have it settles by itself.
+
+    Parameters
+    ----------
+    dry_run
+        Only say what would be done.
+    """
+    def act(broker: ContainerBroker) -> str:
+        current = broker.shards.current()
+        missing = _gaps(current)
+        if missing and not dry_run:
+            broker.shards.merge(sharder.found(_account(broker), Path(broker.path).stem, Stamper(Clock())(), gaps(current)))
+            set_enabled(broker)
+        said = [f"{'would be' if dry_run else 'will be'} filled: {line}" for line in missing]
+        return "\n".join(said + [f"the sharder settles: {line}" for line in _overlaps(current)]) or "nothing to repair"
+
+    return on(database, act)
+
+
+def compact(database: Path, *, shrink_below: int = 100_000, merge_below: int = 750_000, dry_run: bool = False) -> int:
+    """Have small shards go over into their neighbours, and a small last one back into the container.
+
+    Parameters
+    ----------
+    shrink_below
+        Objects below which a shard is small.
+    merge_below
+        Unless both together have more than this.
+    dry_run
+        Only say what would be done.
+    """
+    def act(broker: ContainerBroker) -> str:
+        current, about = broker.shards.current(), broker.info()
+        if about["account"].startswith(PREFIX):
+            raise Refused("is a shard: its container decides")
+        if any(r.state != "active" for r in current) or lost(current) or (current and gaps(current)):
+            raise Refused("its shards are not settled; see analyze")
+        config = ShardingConfig(shrink_below=shrink_below, merge_below=merge_below, threshold=merge_below + 1)
+        chosen = candidates(current, f"{about['account']}/{about['container']}", config)
+        if not dry_run:
+            broker.shards.merge([msgspec.structs.replace(r, changed_at=later([r], Stamper(Clock())()), **how) for r, how in chosen])
+        return "\n".join(f"{r.name} goes into {how['goes_into']}" for r, how in chosen) or "nothing is small enough"
 
     return on(database, act)
 
@@ -145,11 +210,23 @@ def put(broker: ContainerBroker, cuts: list[str]) -> str:
         raise Refused("has shard ranges already")
     if not cuts:
         raise Refused("has too few objects to be cut")
-    about = broker.info()
-    account = about["account"] if about["account"].startswith(PREFIX) else PREFIX + about["account"]
-    chosen: list[ShardRange] = ranges(account, Path(broker.path).stem, Stamper(Clock())(), cuts)
+    chosen = sharder.found(_account(broker), Path(broker.path).stem, Stamper(Clock())(), sharder.spans_of(cuts))
     broker.shards.merge(chosen)
     return f"{len(chosen)} ranges"
+
+
+def _account(broker: ContainerBroker) -> str:
+    account = broker.info()["account"]
+    return account if account.startswith(PREFIX) else PREFIX + account
+
+
+def _overlaps(current: list[ShardRange]) -> list[str]:
+    return [f"overlap: {part.name} has names of {each.name}, from {part.lower!r} to {part.upper or 'the end'!r}"
+            for each, parts in lost(current) for part in parts]
+
+
+def _gaps(current: list[ShardRange]) -> list[str]:
+    return [f"gap: from {span.lower!r} to {span.upper or 'the end'!r}" for span in gaps(current)] if current else []
 
 
 def set_enabled(broker: ContainerBroker) -> str:

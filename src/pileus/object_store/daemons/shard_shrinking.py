@@ -32,19 +32,25 @@ async def shrink(sharder: ContainerSharder, job: Job, theirs: dict[str, list[Sha
     if going := next((r for r in current if r.goes_into), None):
         await go_over(sharder, job, going, theirs[going.name], [state for state in told if state is not None])
     elif all(r.state == "active" for r in current) and not lost(current) and not gaps(current) and not any(theirs.values()) \
-            and (found := candidate(current, f"{job.info['account']}/{job.info['container']}", sharder.store.config.sharding)):
-        donor, into = found
-        await sharder.change(job, donor, state="shrinking" if len(current) > 1 else "returning", goes_into=into)
+            and (found := candidates(current, f"{job.info['account']}/{job.info['container']}", sharder.store.config.sharding)):
+        donor, how = found[0]
+        await sharder.change(job, donor, **how)
         sharder.did["shrinking"] += 1
 
 
-def candidate(current: Sequence[ShardRange], container: str, config: ShardingConfig) -> tuple[ShardRange, str] | None:
-    """A shard that is to go, and into whom. Pure."""
+def candidates(current: Sequence[ShardRange], container: str, config: ShardingConfig) -> list[tuple[ShardRange, dict[str, str]]]:
+    """Shards that are to go, and what is then known of each; none of them is one that others go into. Pure."""
+    found: list[tuple[ShardRange, dict[str, str]]] = []
+    taken: set[str] = set()
     for left, right in pairwise(current):
         donor, acceptor = sorted((left, right), key=lambda r: r.object_count)
-        if donor.object_count < config.shrink_below and donor.object_count + acceptor.object_count <= config.merge_below:
-            return donor, acceptor.name
-    return (current[0], container) if len(current) == 1 and current[0].object_count < config.shrink_below else None
+        if donor.object_count < config.shrink_below and donor.object_count + acceptor.object_count <= config.merge_below \
+                and taken.isdisjoint((donor.name, acceptor.name)):
+            found.append((donor, {"state": "shrinking", "goes_into": acceptor.name}))
+            taken |= {donor.name, acceptor.name}
+    if len(current) == 1 and current[0].object_count < config.shrink_below:
+        found.append((current[0], {"state": "returning", "goes_into": container}))
+    return found
 
 
 async def go_over(sharder: ContainerSharder, job: Job, going: ShardRange, given: list[ShardRange], told: Sequence[State]) -> None:

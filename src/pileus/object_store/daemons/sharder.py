@@ -11,7 +11,7 @@ parent puts those in its place. So there is one way in which rows move, and one 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +20,7 @@ import msgspec
 from pileus.object_store.daemons import shard_ending as ending
 from pileus.object_store.daemons import shard_shrinking as shrinking
 from pileus.object_store.daemons.held import DatabaseDaemon, Held
-from pileus.object_store.model.shards import PREFIX, ShardRange, clipped, covers, lost
+from pileus.object_store.model.shards import PREFIX, ShardRange, Span, clipped, covers, gaps, later, lost
 from pileus.object_store.model.timestamp import after
 from pileus.object_store.proxy import container as containers
 from pileus.object_store.proxy.ask import anyone
@@ -59,11 +59,11 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
     async def database(self, job: Job) -> None:
         shards = job.broker.shards
         await self.follow(job)
-        ranges = await job.run(shards.current)
         if job.leads and await self.enabled(job):
-            if not ranges and job.info["object_count"] >= self.store.config.sharding.threshold:
-                await self.find(job)
+            await self.find(job)
             await self.create(job)
+        if job.leads:
+            await ending.give_back(self, job)
         left = self.store.config.sharding.batch
         for each in await job.run(shards.current):
             if each.state not in ("found", "returning") and not each.handed and left:
@@ -94,13 +94,18 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
 
     # ---- new shards --------------------------------------------------------------------------------------------------
     async def find(self, job: Job) -> None:
-        """Choose where to cut."""
-        config = self.store.config.sharding
-        cuts = await job.run(job.broker.shards.cuts, config.rows_per_shard, max(1, config.rows_per_shard // 5))
-        if cuts:
-            at = self.store.proxy.stamp()
-            await job.run(job.broker.shards.merge, ranges(account_of(job), job.hash, at, cuts))
-            self.did["found"] += len(cuts) + 1
+        """Choose where to cut; of what has been cut, fill what no shard has."""
+        config, current = self.store.config.sharding, await job.run(job.broker.shards.current)
+        if current:
+            missing = gaps(current)
+        elif job.info["object_count"] >= config.threshold:
+            cuts = await job.run(job.broker.shards.cuts, config.rows_per_shard, max(1, config.rows_per_shard // 5))
+            missing = spans_of(cuts) if cuts else []
+        else:
+            return
+        if missing:
+            await job.run(job.broker.shards.merge, found(account_of(job), job.hash, self.store.proxy.stamp(), missing))
+            self.did["found"] += len(missing)
 
     async def create(self, job: Job) -> None:
         """Make the containers of ranges that were found."""
@@ -123,7 +128,7 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
 
     def later(self, known: Iterable[ShardRange]) -> str:
         """A moment after all that is known."""
-        return max(self.store.proxy.stamp(), *(after(r.changed_at) for r in known))
+        return later(known, self.store.proxy.stamp())
 
     # ---- rows on their way -------------------------------------------------------------------------------------------
     async def hand_over(self, job: Job, each: ShardRange) -> None:
@@ -199,13 +204,19 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         return [await self.exchange(node, f"/container/{node.device.device}/{job.part}/{job.hash}", ranges) for node in job.others]
 
     async def exchange(self, node: Node, path: str, ranges: list[ShardRange]) -> State | None:
-        body = msgspec.json.encode(ranges)
         try:
-            req = Request("REPLICATE", path, {DO: "ranges", "content-length": str(len(body))}, body=stream(body))
-            answer = await self.store.transport(node.replication, req)
-            data = await answer.read()
+            return await self.look(node, path, ranges)
         except OSError:
             return None
+
+    async def look(self, node: Node, path: str, ranges: Iterable[ShardRange] = ()) -> State | None:
+        """How a replica is; None of one that is not there. Raises OSError when it cannot say."""
+        body = msgspec.json.encode(list(ranges))
+        req = Request("REPLICATE", path, {DO: "ranges", "content-length": str(len(body))}, body=stream(body))
+        answer = await self.store.transport(node.replication, req)
+        data = await answer.read()
+        if not answer.ok and answer.status != 404:
+            raise OSError(f"{node.device} answers {answer.status}")
         return msgspec.json.decode(data, type=State) if answer.ok else None
 
     async def ask(self, each: ShardRange, method: str, headers: dict[str, str]) -> Response:
@@ -214,9 +225,9 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         nodes = self.store.proxy.nodes(ring, ring.partition(account, container))
         return await anyone(self.store.proxy, "container", nodes, Request(method, path, {"x-newest": "true"}), path, headers)
 
-    async def ranges_of(self, each: ShardRange) -> list[ShardRange] | None:
+    async def ranges_of(self, each: ShardRange, more: Mapping[str, str] | None = None) -> list[ShardRange] | None:
         """What a shard delegates; None when it cannot say."""
-        answer = await self.ask(each, "GET", {RECORDS: "shard"})
+        answer = await self.ask(each, "GET", {RECORDS: "shard", **(more or {})})
         data = await answer.read()
         return msgspec.json.decode(data, type=list[ShardRange]) if answer.ok else None
 
@@ -229,13 +240,13 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         for name, each in current.items():
             answer = await self.ask(each, "HEAD", {"x-backend-storage-policy-index": str(job.info["storage_policy_index"])})
             await answer.close()
-            if answer.status == 404:
+            if answer.status == 404 and each.name.startswith(PREFIX):
                 await self.make(job, each)              # without it nothing could be listed
             if not answer.ok:
                 continue
             counts[name] = int(answer.header("x-container-object-count")), int(answer.header("x-container-bytes-used"))
-            if each.state == "created":
-                continue
+            if each.state == "created" or not each.name.startswith(PREFIX):
+                continue                                # what a shard gives its rows back to has shards of its own
             if (given := await self.ranges_of(each) if answer.header("x-backend-sharding-state") else []) is not None:
                 theirs[name] = given
         # While one goes over into its neighbour, what is on its way would be counted with both.
@@ -260,7 +271,8 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
                 self.did["promoted"] += 1
 
     async def settle(self, job: Job, overlaps: list[tuple[ShardRange, list[ShardRange]]]) -> None:
-        """Have shards go over into those that have their names. Until that is done, what only they were told of is not listed."""
+        """Have shards go over into those that have their names; for names that nobody else has, a shard makes shards of its own. Until
+        that is done, what only they were told of is not listed."""
         for each, parts in overlaps:
             if each.state == "found":
                 await self.change(job, each, deleted=True)          # it was only an idea
@@ -271,9 +283,7 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
                 await job.run(job.broker.shards.merge, promoted(current, current[each.name], children, self.later(current.values())))
                 self.did["settled"] += 1
             elif children == []:
-                at = self.store.proxy.stamp()
-                await self.delegate(each, [ShardRange(name=part.name, lower=part.lower, upper=part.upper, state="created", changed_at=at)
-                                           for part in parts])
+                await self.delegate(each, passed_on(each, parts, self.store.proxy.stamp()))
 
     async def delegate(self, each: ShardRange, ranges: list[ShardRange]) -> None:
         """Tell all replicas of a shard to pass their rows on."""
@@ -283,11 +293,20 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
             await self.exchange(node, f"/container/{node.device.device}/{part}/{hash}", ranges)
 
 
-def ranges(account: str, parent: str, at: str, cuts: Iterable[str]) -> list[ShardRange]:
-    """The ranges that cuts make; their names are those of no other cutting."""
-    bounds = ["", *cuts, ""]
-    return [ShardRange(name=f"{account}/{parent}-{at}-{n}", lower=lower, upper=upper, changed_at=at)
-            for n, (lower, upper) in enumerate(pairwise(bounds))]
+def found(account: str, parent: str, at: str, spans: Iterable[Span]) -> list[ShardRange]:
+    """Ranges of these names; what they are called is what no other range is."""
+    return [ShardRange(name=f"{account}/{parent}-{at}-{n}", lower=span.lower, upper=span.upper, changed_at=at)
+            for n, span in enumerate(spans)]
+
+
+def passed_on(each: ShardRange, parts: Iterable[ShardRange], at: str) -> list[ShardRange]:
+    """What a range delegates that has lost parts to others; those at its ends are without bounds. Pure."""
+    return [ShardRange(name=part.name, lower=part.lower if part.lower > each.lower else "",
+                       upper=part.upper if part.upper != each.upper else "", state="created", changed_at=at) for part in parts]
+
+
+def spans_of(cuts: Iterable[str]) -> list[Span]:
+    return [Span(lower=lower, upper=upper) for lower, upper in pairwise(["", *cuts, ""])]
 
 
 def overlap(one: ShardRange, other: ShardRange) -> bool:
@@ -309,5 +328,6 @@ def promoted(current: dict[str, ShardRange], parent: ShardRange, children: list[
         else:
             changed.append(msgspec.structs.replace(
                 known, lower=min(lower, known.lower), upper="" if "" in (upper, known.upper) else max(upper, known.upper), changed_at=at,
-                counted_at=at, object_count=known.object_count + parent.object_count, bytes_used=known.bytes_used + parent.bytes_used))
+                counted_at=at, object_count=known.object_count + (parent.object_count if len(children) == 1 else 0),
+                bytes_used=known.bytes_used + (parent.bytes_used if len(children) == 1 else 0)))
     return changed

@@ -14,6 +14,8 @@ from typing import Literal
 
 import msgspec
 
+from pileus.object_store.model.timestamp import after
+
 #: found: only an idea; created: the shard is there and rows go over to it; active: all replicas of the parent have handed theirs over;
 #: shrinking: that goes over into a neighbour; returning: the parent takes it in again. The shard is asked until it is done.
 State = Literal["found", "created", "active", "shrinking", "returning"]
@@ -86,14 +88,11 @@ def owned(ranges: Iterable[ShardRange]) -> list[Span]:
 
 
 def lost(ranges: Sequence[ShardRange]) -> list[tuple[ShardRange, list[ShardRange]]]:
-    """The ranges of which others have names, each with those who have them and what of it: of all names when nothing is left."""
+    """The ranges of which others have names, each with those who have them and what of it."""
     found = []
     for each in ranges:
         parts = [msgspec.structs.replace(span.shard, lower=bounds[0], upper=bounds[1]) for span in owned(ranges)
                  if span.shard is not None and span.shard.name != each.name and (bounds := clipped(span, each)) is not None]
-        if parts and not any(span.shard is each for span in owned(ranges)):
-            parts[0] = msgspec.structs.replace(parts[0], lower="")
-            parts[-1] = msgspec.structs.replace(parts[-1], upper="")
         if parts:
             found.append((each, parts))
     return found
@@ -126,6 +125,11 @@ def gaps(ranges: Iterable[ShardRange]) -> list[Span]:
             return found
         at = each.upper
     return [*found, Span(lower=at, upper="")]
+
+
+def later(known: Iterable[ShardRange], at: str) -> str:
+    """A moment after all that is known, and not before `at`."""
+    return max(at, *(after(r.changed_at) for r in known))
 
 
 def covers(ranges: Sequence[ShardRange]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -167,7 +168,8 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
 
     async def get(self, req: Request, target: Target) -> Response:
         if req.header(shards.RECORDS) == "shard":
-            return Response(200, {"content-type": "application/json"}, msgspec.json.encode(await self.run(target, self._known, target)))
+            known = await self.run(target, self._known, req, target)
+            return Response(200, {"content-type": "application/json"}, msgspec.json.encode(known))
         page = page_of(req, LISTING_MOST)
         about, rows = await self.run(target, self._read, req, target, page)
         listed = msgspec.json.encode(rows) if rows is not None else await self._listed(req, target, page)
@@ -205,8 +207,9 @@ class ContainerServer(DatabaseServer[ContainerBroker]):
         now = {r.name for r in self._ranges(broker, sender) if r.delegated}
         return rows if now == {r.name for r in known if r.delegated} else None
 
-    def _known(self, target: Target) -> list[ShardRange]:
-        return self.alive(target).shards.current()
+    def _known(self, req: Request, target: Target) -> list[ShardRange]:
+        only = unquote(req.header(shards.ONLY), errors="surrogateescape")
+        return [r for r in self.alive(target).shards.current() if not only or r.name == only]
 
     def _ranges(self, broker: ContainerBroker, sender: str) -> list[ShardRange]:
         """What is delegated; to a shard (`sender`) that asks what it has given back, this is left out. Raises Stop where nobody knows

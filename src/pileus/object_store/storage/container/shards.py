@@ -29,6 +29,8 @@ LISTED = "x-backend-listed"
 RECORDS = "x-backend-record-type"
 #: Who has passed rows, or a question, on: ACCOUNT/CONTAINER of each, the last one last.
 SENDER = "x-backend-shard-sender"
+#: Asks for the range of this shard only: ACCOUNT/CONTAINER.
+ONLY = "x-backend-shard-name"
 TIMEOUT_S = 10.0
 #: What a shard keeps of itself: the container, ACCOUNT/CONTAINER, that it has names of.
 ROOT = "x-container-sysmeta-shard-root"
