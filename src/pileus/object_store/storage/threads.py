@@ -25,7 +25,7 @@ class Threads:
     def __init__(self, name: str, count: int):
         self.name, self.count, self.started, self.closed = name, count, 0, False
         self.jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self.busy: set[str] = set()         # the threads that are at something
+        self.begun = 0                      # what was given to the threads and is not known to be done
 
     def run(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """The result of a blocking function, begun at once, whenever it is awaited. Raises RuntimeError after `close`."""
@@ -36,12 +36,13 @@ class Threads:
         if not self.count:
             _settle(future, *_done(function, args))
             return future
+        self.begun += 1
+        future.add_done_callback(self._ended)
         self.jobs.put((loop, future, function, args))
         if self.started < self.count:
             self.started += 1
             # A process that ends without `close` is not held up by them: what they were about is not acknowledged.
-            name = f"{self.name}-{self.started}"
-            Thread(target=_work, args=(self.jobs, self.busy, name), name=name, daemon=True).start()
+            Thread(target=_work, args=(self.jobs,), name=f"{self.name}-{self.started}", daemon=True).start()
         return future
 
     def later(self, function: Callable[..., Any], *args: Any) -> None:
@@ -53,8 +54,11 @@ class Threads:
 
     @property
     def wanted(self) -> bool:
-        """Whether there is work that waits because all threads are at something."""
-        return len(self.busy) >= self.count and not self.jobs.empty()
+        """Whether there is work that waits for a thread."""
+        return self.begun > self.count
+
+    def _ended(self, _: asyncio.Future[Any]) -> None:
+        self.begun -= 1
 
     def close(self) -> None:
         """Begin nothing more that somebody waits for."""
@@ -105,16 +109,14 @@ class Lane:
     def _work(self) -> None:
         while self.waiting:
             _do(*self.waiting.popleft())
-            if self.threads.wanted:
+            if self.threads.wanted or self.threads.closed:
                 break
 
 
-def _work(jobs: SimpleQueue[Job | None], busy: set[str], name: str) -> None:
+def _work(jobs: SimpleQueue[Job | None]) -> None:
     while (job := jobs.get()) is not None:
-        busy.add(name)
         _do(*job)
         del job                             # whoever waits for the next job holds nothing of the last: it may be files
-        busy.discard(name)
 
 
 def _do(loop: asyncio.AbstractEventLoop | None, future: asyncio.Future | None, function: Callable[..., Any], args: tuple) -> None:

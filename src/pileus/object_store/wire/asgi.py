@@ -22,6 +22,8 @@ class ClientGone(Exception):
 
 #: The server's offer to send a file by itself.
 PATHSEND = "http.response.pathsend"
+#: What comes of a body without waiting for a turn, and how long a turn is at most.
+SMALL, PATIENCE_S = 256 * 1024, 0.1
 #: Below this a file is read as quickly as it is handed over.
 SENT_AS_FILE = 1 << 20
 #: How long a file is lent to the server, which has to open it within this, and how many are at most: then files are streamed.
@@ -34,9 +36,10 @@ class Application:
     def __init__(self, handler: Handler):
         self.handler = handler
         self.lent: set[FileBody] = set()
+        self.turns = Turns()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = Incoming(receive)
+        body = Incoming(receive, self.turns)
         request = _request(scope, body)
         try:
             response = await self.handler(request)
@@ -60,20 +63,22 @@ class Application:
 class Incoming:
     """The body of an ASGI request, as a stream. Raises ClientGone when it ends before its end."""
 
-    def __init__(self, receive: Any):
-        self.receive, self.more, self.gone = receive, True, False
+    def __init__(self, receive: Any, turns: Turns):
+        self.receive, self.turns = receive, turns
+        self.size, self.slow, self.more, self.gone = 0, False, True, False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
         while self.more:
-            event = await self.receive()
+            event = await (self.receive() if self.size < SMALL else self.turns.ask(self))
             if event["type"] == "http.disconnect":
                 self.gone = True
                 raise ClientGone()
             self.more = event.get("more_body", False)
             if data := event.get("body", b""):
+                self.size += len(data)
                 return data
         raise StopAsyncIteration
 
@@ -82,6 +87,37 @@ class Incoming:
         while not self.gone:
             event = await self.receive()
             self.gone = event["type"] == "http.disconnect"
+
+
+class Turns:
+    """So many bodies are asked for more at a time. The server has a buffer full of each one that was asked for, until that is taken:
+    they would be as many as there are clients.
+
+    Whoever is slow to send loses his turn and is asked besides: he fills no buffer, and must not keep others waiting."""
+
+    def __init__(self, count: int = 4):
+        self.free = asyncio.Semaphore(count)
+
+    async def ask(self, body: Incoming) -> Any:
+        loop = asyncio.get_running_loop()
+        if body.slow:
+            since = loop.time()
+            event = await body.receive()
+            body.slow = loop.time() - since >= PATIENCE_S
+            return event
+
+        def lose() -> None:
+            body.slow = True
+            self.free.release()
+
+        await self.free.acquire()
+        losing = loop.call_later(PATIENCE_S, lose)
+        try:
+            return await body.receive()
+        finally:
+            if not body.slow:
+                losing.cancel()
+                self.free.release()
 
 
 def _request(scope: Any, body: Incoming) -> Request:

@@ -1,7 +1,7 @@
 """A body on its way to a file: hashed by one thread of its device and written by another, while more of it comes.
 
 MD5 is what takes longest, so that all else has to be done beside it. What is in memory of a body is bounded: no more is read than the
-device takes, and a piece ahead only as long as nobody else waits for the device's threads.
+device takes, and ahead of it only as long as no other work waits for the device's threads.
 """
 
 # SPDX-License-Identifier: Apache-2.0
