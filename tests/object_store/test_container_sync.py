@@ -9,6 +9,7 @@ from pileus.core.http.server import Server
 from pileus.object_store.daemons import DAEMONS
 from pileus.object_store.pipeline.container_sync import realms
 from tests.object_store.harness import TestStore
+from tests.object_store.test_sharding import shards_of
 from tests.ports import free_port
 
 REALMS = "[us]\nkey = of the realm\nkey2 = older\ncluster_here = http://127.0.0.1:1/v1/\ncluster_there = {there}\n"
@@ -16,13 +17,14 @@ TO = "//us/there/AUTH_bob/copy"
 
 
 @asynccontextmanager
-async def clusters(tmp_path, **options):
-    """Two stores with a realm in common; the second serves HTTP."""
+async def clusters(tmp_path, sharding=None, **options):
+    """Two stores with a realm in common; the second serves HTTP. `sharding`: of the first."""
     port = free_port()
     file = tmp_path / "realms.conf"
     file.write_text(REALMS.format(there=f"http://127.0.0.1:{port}/v1/"))
     sync = {"realms_file": str(file), "current": "//US/HERE", **options}
-    async with TestStore(real_time=True, container_sync=sync) as here, TestStore(real_time=True, seed=2, container_sync=sync) as there:
+    async with TestStore(real_time=True, container_sync=sync, sharding=sharding or {}) as here, \
+            TestStore(real_time=True, seed=2, container_sync=sync) as there:
         server = Server(there.objects.app, "127.0.0.1", port)
         await server.start()
         await server.listening()
@@ -61,6 +63,37 @@ async def test_what_changes_is_sent(tmp_path):
         assert (await sync(here))["deleted"] == 1
         assert (await bob.get("/copy/gone")).status == 404
         assert (await bob.get("/copy/o")).data == b"newer" and (await bob.get("/copy/%C3%B6%20%3F%26")).data == b"odd"
+
+
+@pytest.mark.realtime
+async def test_a_container_with_shards_is_synced(tmp_path):
+    """Before it has shards, while rows go over into them and between them, and when it has none any more."""
+    sharding = {"auto": True, "threshold": 12, "rows_per_shard": 5, "shrink_below": 3, "merge_below": 8, "batch": 1}
+    async with clusters(tmp_path, sharding) as (here, there):
+        alice, bob = await pair(here, there)
+
+        async def act(names, wanted, passes):
+            for name in names:
+                assert (await alice.put(f"/c/{name}", name.encode())).status == 201
+            for name in set(await alice.names("/c")) - set(wanted):
+                await alice.delete(f"/c/{name}")
+            shards = 0
+            for _ in range(passes):
+                await DAEMONS["container-sharder"](here.objects).run_once()
+                assert not (await sync(here)).get("failures")
+                shards = len(list(here.folder.glob("devices/*/containers/*/*/*/*.db")))
+                assert await bob.names("/copy") == await alice.names("/c") == sorted(wanted)
+            return shards
+
+        names = [f"o{n:02}" for n in range(20)]
+        assert await act(names[:10], names[:10], 1) == 1
+        assert await act(names[10:], names, 6) > 3
+        assert await act(["o07x", "o19x"], [*names, "o07x", "o19x"], 2) > 3
+        assert (await bob.get("/copy/o07x")).data == b"o07x"
+        await act(["p"], ["o03", "p"], 20)
+        assert shards_of(here) == [] and (await alice.head("/c")).headers["x-container-object-count"] == "2"
+        await act(["q"], ["p", "q"], 1)
+        assert not (await sync(here))
 
 
 @pytest.mark.realtime

@@ -1,8 +1,8 @@
 """Sends what changes in a container to the one that it is synced to, from one of the nodes that hold it.
 
 How far that got is noted beside the rows of each replica; what could not be sent is tried again in the next pass, and whatever is
-there already costs one HEAD. Objects come as they lie: manifests as manifests, links as links. Containers with shards are not
-synced: their rows are elsewhere.
+there already costs one HEAD. Objects come as they lie: manifests as manifests, links as links. Shards send what they have of their
+container: wherever a row goes it is new there, so that none is passed over.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -17,6 +17,7 @@ from pileus.object_store.daemons.held import DatabaseDaemon, Held
 from pileus.object_store.pipeline.container_sync import AUTH, KEY, TO, ContainerSync, realms, target
 from pileus.object_store.pipeline.container_sync.target import SyncTarget
 from pileus.object_store.service import ObjectStore
+from pileus.object_store.storage.container.shards import ROOT
 from pileus.object_store.storage.database.container import ContainerBroker
 from pileus.object_store.wire.body import stream
 from pileus.object_store.wire.client import Client
@@ -52,34 +53,43 @@ class ContainerSyncer(DatabaseDaemon[ContainerBroker]):
     async def database(self, held: Held[ContainerBroker]) -> None:
         if held.broker.is_deleted(held.info):
             return
-        metadata = await held.run(held.broker.metadata)
-        to, key = (metadata.get(name, ("",))[0] for name in (TO, KEY))
+        container, metadata = await self._container(held)
+        to, key = (metadata.get(name, "") for name in (TO, KEY))
         if not to or not key:
             return
-        if metadata.get("x-container-sysmeta-versions-container", ("",))[0]:
+        if metadata.get("x-container-sysmeta-versions-container"):
             self.did["skipped"] += 1
             return
         there = target.read(to, self.config, self.realms)
         point = "sync:" + hashlib.sha256(f"{to}\n{key}".encode("utf-8", "surrogateescape")).hexdigest()
-        await self._rows(held, there, key, point)
+        await self._rows(held, f"/v1/{container}", there, key, point)
 
-    async def _rows(self, held: Held[ContainerBroker], there: SyncTarget, key: str, point: str) -> None:
-        """All rows behind the point, which then is before the first that could not be sent."""
+    async def _container(self, held: Held[ContainerBroker]) -> tuple[str, dict[str, str]]:
+        """ACCOUNT/CONTAINER that a database has rows of, and that container's metadata."""
+        metadata = {name: value for name, (value, _) in (await held.run(held.broker.metadata)).items()}
+        if not (root := metadata.get(ROOT)):
+            return f"{held.info['account']}/{held.info['container']}", metadata
+        account, _, container = root.partition("/")
+        known = await self.store.proxy.container_info(account, container)
+        return root, known.headers if known.exists else {}
+
+    async def _rows(self, held: Held[ContainerBroker], path: str, there: SyncTarget, key: str, point: str) -> None:
+        """All rows behind the point, which then is before the first that could not be sent. `path`: of the container."""
         until, failed = self.store.clock.monotonic() + LONGEST_S, None
         last = await held.run(held.broker.sent, point)
         while self.store.clock.monotonic() < until and (rows := await held.run(held.broker.since, last, PAGE)):
             for row in rows:
-                if not await self._row(held.info, row, there, key) and failed is None:
+                if not await self._row(path, row, there, key) and failed is None:
                     failed = last
                 last = row["row"]
             await held.run(held.broker.note_sent, point, last if failed is None else failed)
 
-    async def _row(self, info: dict[str, Any], row: dict[str, Any], there: SyncTarget, key: str) -> bool:
+    async def _row(self, path: str, row: dict[str, Any], there: SyncTarget, key: str) -> bool:
         """Whether the other container now has what a row says."""
         try:
             if row["deleted"]:
                 return await self._delete(row, there, key)
-            return await self._put(f"/v1/{info['account']}/{info['container']}/{row['name']}", row, there, key)
+            return await self._put(f"{path}/{row['name']}", row, there, key)
         except OSError:
             self.did["failures"] += 1
             return False

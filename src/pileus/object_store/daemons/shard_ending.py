@@ -27,7 +27,8 @@ async def remove_all(sharder: ContainerSharder, job: Job) -> None:
         if not each.name.startswith(PREFIX):
             await sharder.change(job, each, deleted=True)       # what a shard gave its rows back to is no shard
             continue
-        answer = await containers.remove(sharder.store.proxy, *each.path, more=ALONE if each.state == "returning" else None)
+        account, container = each.path
+        answer = await containers.remove(sharder.store.proxy, account, container, ALONE if each.state == "returning" else None)
         # What is still in it long after is nobody's: it is a stray then.
         if answer.ok or answer.status == 404 or job.info["delete_timestamp"] < sharder.store.node.reclaim_before():
             await sharder.change(job, each, deleted=True)
@@ -46,7 +47,8 @@ async def retire(sharder: ContainerSharder, job: Job) -> None:
         if children:
             at = sharder.later(children)
             await sharder.delegate(each, [msgspec.structs.replace(r, deleted=True, changed_at=at) for r in children])
-        answer = await containers.remove(sharder.store.proxy, *each.path, more=ALONE)
+        account, container = each.path
+        answer = await containers.remove(sharder.store.proxy, account, container, ALONE)
         sharder.did["retired"] += answer.ok
 
 
@@ -105,5 +107,5 @@ async def clear(sharder: ContainerSharder, job: Job, own: str, before: str) -> N
         await job.run(job.broker.merge, gone)
     for each in await job.run(job.broker.shards.current):
         await sharder.change(job, each, deleted=True)           # they would be taken for shards of its own
-    answer = await containers.remove(store.proxy, *ShardRange(name=own, changed_at=at).path, more=ALONE)
+    answer = await containers.remove(store.proxy, job.info["account"], job.info["container"], ALONE)
     sharder.did["strays removed"] += answer.ok
