@@ -75,6 +75,15 @@ async def test_backups_are_rotated(cloud):
     assert got.status == 202 and await images_of(cloud, id) == ["w"]
 
 
+async def test_a_backup_may_have_no_type(cloud):
+    """As `openstack server backup create` orders it without `--type`."""
+    id = await cloud.boot()
+    for n in range(2):
+        assert (await cloud.act(id, "createBackup", {"name": f"b{n}", "backup_type": "", "rotation": 1})).status == 202
+        await cloud.settle()
+    assert await images_of(cloud, id) == ["b1"]
+
+
 async def test_a_deleted_server_takes_its_unfinished_image_along(cloud):
     id = await cloud.boot()
     cloud.drivers["h1"].delays = {"snapshot": 1000}

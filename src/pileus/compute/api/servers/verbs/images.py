@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from pileus.compute.api.servers.bodies import Closed, Metadata, Name
+from pileus.compute.api.servers.bodies import Closed, Metadata, Name, Value
 from pileus.compute.api.servers.verbs import ServerAction
 from pileus.core.http import Reply, Request
 
@@ -21,7 +21,7 @@ class CreateImage(Closed):
 
 class CreateBackup(Closed):
     name: Name
-    backup_type: Name
+    backup_type: Value                      # may be empty: `openstack server backup create` says nothing unless told
     rotation: Count
     metadata: Metadata = {}
 
