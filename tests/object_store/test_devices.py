@@ -2,9 +2,11 @@
 
 import asyncio
 import errno
+import os
 import random
+import shutil
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 from hypothesis import given, settings
@@ -83,6 +85,54 @@ async def test_a_device_gives_errors(store, when, error):
     for _ in range(5):
         assert (await alice.get("/c/o")).headers["x-object-meta-a"] == "1" and (await alice.get("/c/gone")).status == 404
     assert await alice.names("/c") == ["o"]
+
+
+class Unreadable(Failing):
+    """A device that gives the beginning of a body and then errors."""
+
+    def __init__(self, store, device, after=150_000):
+        super().__init__(store, device, ())
+        self.after = after
+
+    def open(self, *args):
+        found = self.files.open(*args)
+        through = found.body
+
+        async def body(start, length):
+            pieces, given = through(start, length), 0
+            for chunk in [pieces] if isinstance(pieces, bytes) else [chunk async for chunk in pieces]:
+                if given + len(chunk) > self.after:
+                    yield chunk[:self.after - given]
+                    raise OSError(errno.EIO, "the disk is broken")
+                given += len(chunk)
+                yield chunk
+
+        return _Read(found, body)
+
+
+class _Read:
+    def __init__(self, found, body):
+        self.found, self.body = found, body
+
+    def __getattr__(self, name):
+        return getattr(self.found, name)
+
+
+@pytest.mark.parametrize("many", [1, 2])
+async def test_devices_give_errors_in_the_middle_of_a_read(store, many):
+    """Readers see nothing of it as long as one device is left."""
+    alice, data = store.as_("alice"), os.urandom(400_000)
+    await alice.put("/c")
+    assert (await alice.put("/c/o", data)).status == 201
+    with ExitStack() as broken:
+        for device in holders(store)[:many]:
+            broken.enter_context(Unreadable(store, device))
+        for _ in range(6):
+            got = await alice.get("/c/o")
+            assert (got.status, got.data == data) == (200, True)
+            assert (await alice.get("/c/o", Range="bytes=100000-390000")).data == data[100_000:390_001]
+            assert (await alice.request("COPY", "/c/o", Destination="c/copy")).status == 201
+            assert (await alice.get("/c/copy")).headers["etag"] == got.headers["etag"]
 
 
 class LateFull(Failing):
@@ -301,6 +351,49 @@ async def test_a_full_device(cluster):
         subprocess.run(["umount", "-l", device], check=True)
     await cluster.heal()
     cluster.assert_object(b"y" * 3_000_000, "c", "o")
+
+
+@pytest.mark.root
+@pytest.mark.realtime
+async def test_a_full_device_of_databases(cluster):
+    """A container of which one device takes no more rows: the others know all, and it hears of it when it has room."""
+    alice = cluster.as_("alice")
+    await alice.put("/c")
+    full = cluster.holders("container", "c")[0]
+    device = cluster.places[full].state / "devices" / "d1"
+    hash = cluster.objects.hashing.hash("AUTH_alice", "c")
+    kept, = device.glob(f"containers/*/*/{hash}")
+    size = max(400, sum(path.stat().st_size for path in kept.iterdir()) // 1024 + 300)
+    copied = cluster.folder / "copied"
+    shutil.copytree(device, copied)
+
+    async def known():
+        got = await cluster.objects.transport(cluster.address(full), Request("GET", f"/container/d1/{kept.parts[-3]}/AUTH_alice/c"))
+        return (await got.read()).count(b'"name"') if got.status == 200 else 0
+
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", device], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("file systems cannot be mounted here")
+    try:
+        shutil.copytree(copied, device, dirs_exist_ok=True)
+        with suppress(OSError), open(device / "filler", "wb") as filler:
+            while True:
+                filler.write(bytes(4096))
+                filler.flush()
+        names = [f"{n:03}-{'x' * 200}" for n in range(40)]
+        for name in names:
+            assert (await alice.put(f"/c/{name}", b"")).status == 201
+        assert names in [await alice.names("/c") for _ in range(20)]    # as soon as one of the others is asked
+        assert (await alice.put("/c2")).status == 201 and (await alice.post("/c", X_Container_Meta_A="1")).status == 204
+        assert await known() < len(names)       # it was full
+        os.remove(device / "filler")
+        await cluster.heal()
+        assert await known() == len(names)
+        for _ in range(5):
+            assert await alice.names("/c") == names and (await alice.head("/c")).headers["x-container-meta-a"] == "1"
+    finally:
+        subprocess.run(["umount", "-l", device], check=True)
+        shutil.rmtree(copied)
 
 
 @pytest.mark.realtime

@@ -1,8 +1,11 @@
 """Starting and stopping a node's processes, as `swift-init` does it, and a cluster of three nodes by one command."""
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
+import time
 import urllib.error
 import urllib.request
 
@@ -180,3 +183,58 @@ async def test_a_daemon_that_waits_for_a_hung_server_ends_when_it_is_told(tmp_pa
             await running
     finally:
         hung.close()
+
+
+@pytest.mark.realtime
+def test_a_proxy_is_killed_in_the_middle_of_a_body(tmp_path, monkeypatch, capsys):
+    """Of an upload that its proxy did not survive nothing is left on any device, and another proxy knows nothing of it."""
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+    port = free_ports(1)[0] % 20_000 + 30_000
+    node = tmp_path / "node1"
+    try:
+        assert command.dev_cluster(state=tmp_path, nodes=2, replicas=2, port=port, **WHERE) == 0
+        user = {"X-Auth-User": "test:tester", "X-Auth-Key": "testing"}
+        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/auth/v1.0", headers=user), timeout=10) as answer:
+            token = answer.headers["X-Auth-Token"]
+        asked = {"method": "PUT", "headers": {"X-Auth-Token": token}}
+        assert urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/v1/AUTH_test/c", **asked), timeout=10).status == 201
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            head = f"PUT /v1/AUTH_test/c/o HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {token}\r\nContent-Length: 10000000\r\n\r\n"
+            client.sendall(head.encode() + bytes(4_000_000))
+            wait_for(lambda: len(opened(tmp_path)) == 2)            # both replicas are being written
+            os.kill(pid_in(node, "proxy-server"), signal.SIGKILL)
+            client.settimeout(10)
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(100) == b""
+        wait_for(lambda: not opened(tmp_path))
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            other = urllib.request.Request(f"http://127.0.0.1:{port + 1}/v1/AUTH_test/c/o", headers=asked["headers"])
+            urllib.request.urlopen(other, timeout=10)
+        assert not [path for path in tmp_path.glob("node*/devices/*/objects/**/*") if path.is_file() and path.suffix == ".data"]
+        assert command.start("proxy", state=node) == 0
+        body = urllib.request.Request(f"http://127.0.0.1:{port}/v1/AUTH_test/c/o", data=b"whole", **asked)
+        assert urllib.request.urlopen(body, timeout=10).status == 201
+    finally:
+        assert command.dev_cluster(state=tmp_path, stop=True) == 0
+
+
+def opened(folder):
+    """Descriptors of storage servers that are of files without a name, or of ones that are not whole yet."""
+    found = []
+    for node in ("node1", "node2"):
+        number = pid_in(folder / node, "storage-server")
+        for descriptor in os.listdir(f"/proc/{number}/fd"):
+            try:
+                target = os.readlink(f"/proc/{number}/fd/{descriptor}")
+            except OSError:
+                continue
+            if str(folder / node / "devices") in target and (target.endswith("(deleted)") or "/tmp/" in target.removeprefix(str(folder))):
+                found.append(target)
+    return found
+
+
+def wait_for(holds, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
