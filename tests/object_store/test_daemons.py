@@ -254,3 +254,45 @@ async def test_old_deletions_are_forgotten_by_all_replicas():
             broker = ContainerBroker(path)
             assert broker.all("SELECT count(*) FROM object") == [(0,)]
             broker.close()
+
+
+def pendings(store):
+    return list(store.folder.glob("devices/*/async_pending/*/*"))
+
+
+@pytest.mark.parametrize("long_ago", [False, True])
+async def test_news_for_a_container_that_is_gone_are_forgotten(store, long_ago):
+    """Nobody lists what they tell of, and nothing is made anew for it."""
+    alice = store.as_("alice")
+    await alice.put("/c")
+    through = store.objects.node.objects.transport
+
+    async def away(to, req):
+        raise ConnectionError("away")
+
+    store.objects.node.objects.transport = away
+    for name in "ab":
+        await alice.put(f"/c/{name}", b"x")
+    await alice.delete("/c/b")
+    store.objects.node.objects.transport = through
+    assert len(pendings(store)) >= 3 and (await alice.delete("/c")).status == 204
+    if long_ago:
+        await asyncio.sleep(9 * 86_400)
+        await run(store, "container-replicator")
+        assert not list(store.folder.glob("devices/*/containers/*/*/*/*.db"))
+    await run(store, "object-updater")
+    assert not pendings(store) and (await alice.get("/c")).status == 404
+    assert bool(list(store.folder.glob("devices/*/containers/*/*/*/*.db"))) == (not long_ago)
+
+
+async def test_news_that_cannot_be_read_are_put_away(store):
+    alice = store.as_("alice")
+    await alice.put("/c")
+    await alice.put("/c/o", b"x")
+    device = next(store.folder.glob("devices/*/objects")).parent
+    bad = device / "async_pending" / "abc" / ("0" * 29 + "abc-1767225600.00000")
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(b"{rotten")
+    assert (await run(store, "object-updater")) == [{"quarantined": 1}]
+    assert not pendings(store) and (device / "quarantined" / "async_pending" / bad.name).read_bytes() == b"{rotten"
+    assert await run(store, "object-updater") == [{}]

@@ -144,3 +144,30 @@ async def test_an_operator_compacts(capsys):
         assert len(shards(store)) == 2
         assert shard_ranges.show(first, state="active") == 0
         assert len(json.loads(capsys.readouterr().out.partition("[")[2].join(["[", ""]))) == 2
+
+
+async def test_an_account_with_shards_is_reaped():
+    async with make(**LARGER, batch=10) as store:
+        await sharded(store)
+        root = store.as_("root", roles=("ResellerAdmin",))
+        assert (await root.delete("//v1/AUTH_alice")).status == 204
+        await asyncio.sleep(1)
+        await run(store, "account-reaper", "container-sharder", "account-reaper", "container-sharder", "container-updater")
+        assert store.files() == []
+        for _ in range(3):
+            await asyncio.sleep(9 * 86_400)
+            await run(store, *["container-sharder", "container-replicator", "container-updater", "account-replicator"] * 2)
+        assert not list(store.folder.glob("devices/*/containers/*/*/*/*.db"))
+        assert not list(store.folder.glob("devices/*/accounts/*/*/*/*.db"))
+
+
+async def test_rows_that_came_to_the_wrong_place_go_on():
+    """To the shard that has their names, whoever has kept them: nothing waits for ever, and nothing is listed twice."""
+    async with make(**LARGER, batch=10) as store:
+        alice = await sharded(store)
+        row = {"name": "o0105", "created_at": store.objects.proxy.stamp(), "size": 1, "content_type": "a/b", "etag": "e", "deleted": 0,
+               "storage_policy_index": 0}
+        roots(store)[1].merge([row])
+        assert roots(store)[1].shards.misplaced(9) and await alice.names("/c") == NAMES
+        await whole(store, alice, [*NAMES, "o0105"])
+        assert not any(broker.shards.misplaced(1) for broker in roots(store))

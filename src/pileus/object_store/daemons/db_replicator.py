@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from pileus.object_store.daemons.daemon import Daemon
+from pileus.object_store.model.shards import PREFIX
 from pileus.object_store.ring.device import Device, Node
 from pileus.object_store.ring.ring import Ring
 from pileus.object_store.storage.database.broker import Absent, Broker
@@ -121,6 +122,12 @@ class DatabaseReplicator(Daemon):
 
 class AccountReplicator(DatabaseReplicator):
     name, kind = "account-replicator", "account"
+
+    def is_forgotten(self, broker: Broker) -> bool:
+        """The account of another one's shards was never deleted by anybody: it goes when the last of them has been gone for long."""
+        info = broker.info()
+        return super().is_forgotten(broker) or (info["account"].startswith(PREFIX) and broker.max_row() < 0
+                                                and info["created_at"] < self.store.node.reclaim_before())
 
 
 class ContainerReplicator(DatabaseReplicator):

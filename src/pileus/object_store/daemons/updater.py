@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from pileus.object_store.daemons.daemon import Daemon
 from pileus.object_store.storage.database.broker import Absent
 from pileus.object_store.storage.database.container import ContainerBroker
@@ -30,7 +32,12 @@ class ObjectUpdater(Daemon):
                             await self.tell(pendings, name, run)
 
     async def tell(self, pendings: Pendings, name: str, run: Callable[..., Any]) -> None:
-        pending = await run(pendings.read, name)
+        try:
+            pending = await run(pendings.read, name)
+        except msgspec.DecodeError:
+            await run(pendings.put_away, name)
+            self.did["quarantined"] += 1
+            return
         if pending is None:
             return
         ring = self.store.rings["container"]

@@ -38,14 +38,17 @@ class Pendings(Protocol):
     def names(self) -> list[str]: ...
 
     def read(self, name: str) -> Pending | None:
-        """None when it is told meanwhile."""
+        """None when it is told meanwhile. Raises msgspec.DecodeError for what is damaged."""
 
     def forget(self, name: str) -> None: ...
+
+    def put_away(self, name: str) -> None:
+        """Keep what is damaged where nobody tries to tell it."""
 
 
 class DiskPendings:
     def __init__(self, device: Path):
-        self.folder, self.temporary = device / FOLDER, device / "tmp"
+        self.folder, self.temporary, self.away = device / FOLDER, device / "tmp", device / "quarantined" / FOLDER
 
     def path(self, name: str) -> Path:
         return self.folder / name[29:32] / name
@@ -70,6 +73,10 @@ class DiskPendings:
     def forget(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)
 
+    def put_away(self, name: str) -> None:
+        self.away.mkdir(parents=True, exist_ok=True)
+        os.replace(self.path(name), self.away / name)
+
 
 class MemoryPendings:
     """`before`: called before each change, and may have it fail. `held`: what is there already."""
@@ -91,3 +98,6 @@ class MemoryPendings:
     def forget(self, name: str) -> None:
         self.before()
         self.held.pop(name, None)
+
+    def put_away(self, name: str) -> None:
+        self.forget(name)
