@@ -1,5 +1,7 @@
 """Soft delete, restore, force delete; and that a delete waits for nothing."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.cloud import TestCloud
@@ -73,3 +75,26 @@ async def test_a_delete_does_not_wait_for_a_guest_that_takes_its_time(cloud):
     await cloud.settle()
     assert await cloud.show(id) is None and (cloud.cloud.clock.now() - began).total_seconds() < 5
     await cloud.assert_clean()
+
+
+async def test_one_that_is_restored_while_others_are_reclaimed_stays(monkeypatch):
+    """Reclaiming thousands takes its time, and what was found at its beginning may be its user's again."""
+    async with soft(600) as cloud:
+        member, servers = await cloud.as_(), cloud.cloud.services.compute.servers
+        found = [await cloud.boot(), await cloud.boot()]
+        for id in found:
+            await member.delete(f"{COMPUTE}/servers/{id}")
+        await cloud.settle(10)
+        reclaimed, delete = [], servers._delete
+
+        async def meanwhile(server, who):
+            await delete(server, who)
+            reclaimed.append(server.id)
+            await servers.restore(next(id for id in found if id != server.id), who)
+
+        monkeypatch.setattr(servers, "_delete", meanwhile)
+        assert await servers.reclaim(timedelta(seconds=5)) == 1
+        await cloud.settle()
+        (kept,) = set(found) - set(reclaimed)
+        assert (await cloud.show(kept))["status"] == "ACTIVE" and await cloud.show(reclaimed[0]) is None
+        await cloud.assert_clean(servers={kept})

@@ -210,11 +210,14 @@ class Servers:
                 await self.kit.sagas.begin(DELETE_SERVER, server.id, DeleteServer(server_id=server.id, request_id=who.request_id))
 
     async def reclaim(self, after: timedelta) -> int:
-        """Delete for good what has been deleted softly for so long; how many those were."""
-        found = await self.store.resting_since(SOFT_DELETED, self.kit.clock.now() - after)
-        for server in found:
-            await self.force_delete(server.id, on_its_own(self.kit.ids.request()))
-        return len(found)
+        """Delete for good what has been deleted softly for so long, but for what is restored meanwhile; how many those were."""
+        count = 0
+        for found in await self.store.resting_since(SOFT_DELETED, self.kit.clock.now() - after):
+            server = await self.store.find(found.id)
+            if server is not None and (server.vm_state, server.task_state, server.deleted_at) == (SOFT_DELETED, None, None):
+                await self._delete(server, on_its_own(self.kit.ids.request()))
+                count += 1
+        return count
 
     async def restore(self, id: str, who: Context) -> None:
         """Take back a soft delete, if the quota still allows it. Raises ServerInWrongState, ComputeOverQuota."""

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from pileus.compute.errors import HostNotFound, ServerInWrongState, ServerNotReady
@@ -12,7 +13,7 @@ from pileus.compute.sagas.unshelve import UNSHELVE, Unshelve
 from pileus.compute.service.servers import Servers
 from pileus.compute.service.verbs.snapshots import Snapshots
 from pileus.core.context import Context, on_its_own
-from pileus.core.errors import Conflict, Invalid
+from pileus.core.errors import Conflict, Invalid, NotFound
 
 
 class Shelving:
@@ -36,10 +37,12 @@ class Shelving:
 
     async def offload_waiting(self, after: timedelta) -> int:
         """Offload what has been shelved for so long; how many those were."""
-        found = await self.servers.store.resting_since(SHELVED, self.kit.clock.now() - after)
-        for server in found:
-            await self.offload(server.id, on_its_own(self.kit.ids.request()))
-        return len(found)
+        count = 0
+        for server in await self.servers.store.resting_since(SHELVED, self.kit.clock.now() - after):
+            with suppress(ServerInWrongState, NotFound):       # its user was quicker; the others are offloaded all the same
+                await self.offload(server.id, on_its_own(self.kit.ids.request()))
+                count += 1
+        return count
 
     async def unshelve(self, server_id: str, who: Context, *, zone: str | None = None, change_zone: bool = False,
                        host: str | None = None) -> None:
