@@ -19,6 +19,8 @@ CHANGES = st.lists(st.one_of(
     st.tuples(st.just("remove"), st.sampled_from([f"id{at}" for at in range(12)])),
     st.tuples(st.just("aggregate"), st.tuples(st.sampled_from("12"), st.frozensets(NAMES))),
     st.tuples(st.just("dissolve"), st.sampled_from("12")),
+    st.tuples(st.just("count"), st.tuples(st.sampled_from([f"id{at}" for at in range(12)]), st.sampled_from(["s1", "s3"]),
+                                          st.sampled_from([1, -1]))),
 ), max_size=60)
 
 
@@ -37,6 +39,13 @@ def facts(hosts):
     return told
 
 
+def counted(host, server, sign):
+    return msgspec.structs.replace(
+        host, vcpus_used=host.vcpus_used + 2 * sign, memory_mb_used=host.memory_mb_used + 3 * sign,
+        num_instances=host.num_instances + sign, num_io_ops=host.num_io_ops + (sign > 0),
+        servers=host.servers | {server} if sign > 0 else host.servers - {server})
+
+
 @given(CHANGES)
 def test_changing_and_building_afresh_come_to_the_same(changes):
     hosts, model, aggregates = Hosts(), {}, {}
@@ -48,6 +57,10 @@ def test_changing_and_building_afresh_come_to_the_same(changes):
         elif what == "remove":
             hosts.remove(value)
             model.pop(value, None)
+        elif what == "count":
+            hosts.count(value[0], value[1], {"vcpus_used": 2, "memory_mb_used": 3}, value[2])
+            if value[0] in model:
+                model[value[0]] = counted(model[value[0]], *value[1:])
         elif what == "aggregate":
             hosts.put_aggregate(value[0], {"k": "v, w"}, value[1])
             aggregates[value[0]] = value[1]

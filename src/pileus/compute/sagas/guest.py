@@ -69,7 +69,8 @@ async def guest_spec(server: Server, c: Conductor, *, format: str = "raw", prope
                      admin_pass: str | None = None, files: dict[str, bytes] | None = None) -> GuestSpec:
     """The guest as the hypervisor driver wants it; `format` is the image's."""
     known = properties_of(server) if properties is None else properties
-    ports = {port.id: port for port in await c.network.ports_of(server.id)} if server.nics else {}
+    found = await c.network.ports_of_devices([server.id]) if server.nics else {}
+    ports = {port.id: port for port in found.get(server.id, ())}
     nics = tuple(GuestNic(port_id=nic.port_id, mac=ports[nic.port_id].mac_address, device=tap_name(nic.port_id), mtu=ports[nic.port_id].mtu,
                           model=known.get("hw_vif_model", "virtio"))
                  for nic in server.nics if nic.port_id in ports)

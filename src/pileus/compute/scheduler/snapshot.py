@@ -207,6 +207,23 @@ class Hosts:
         self.ip_version[row], self.ip_high[row], self.ip_low[row] = address(host.host_ip)
         self.present[row] = True
 
+    def count(self, id: str, server: str, takes: Mapping[str, int], sign: int) -> None:
+        """A server came to the host, to be built there (+1), or is gone (-1), and so much of its columns is used or free. Nothing
+        else of the host changes, so this is a small part of a `put`; an absent host is left alone."""
+        if (host := self.find(id)) is None:
+            return
+        servers = host.servers | {server} if sign > 0 else host.servers - {server}
+        changes = {name: getattr(host, name) + sign * amount for name, amount in takes.items()}
+        changes |= {"num_instances": host.num_instances + sign, "num_io_ops": host.num_io_ops + max(sign, 0)}
+        row = self.row_of[id]
+        self.rows[row] = msgspec.structs.replace(host, servers=servers, **changes)
+        for name, value in changes.items():
+            getattr(self, name)[row] = value
+        if sign > 0:
+            self.by_server[server] = row
+        elif self.by_server.get(server) == row:
+            del self.by_server[server]
+
     def _put_extras(self, row: int, host: Host) -> None:
         """What only some hosts have; `_forget` has cleared the row."""
         self.cells.put(row, len(self.rows), host.cells, ())

@@ -34,12 +34,15 @@ class Quotas:
     # ---- limits ------------------------------------------------------------------------------------------------------
     async def limits(self, project_id: str, user_id: str | None = None) -> dict[str, int]:
         """resource → limit, for a project or for one of its users; -1 is without limit."""
-        found = dict(self.configured)
+        return (await self._limits(project_id, user_id))[-1]
+
+    async def _limits(self, project_id: str, user_id: str | None) -> list[dict[str, int]]:
+        """Each over the one before: the default class's, the project's, the user's."""
         if self.unified is not None:
-            return found | await self.unified.of(project_id)
-        rows = await self.store.limits(project_id)
+            return [self.configured | await self.unified.of(project_id)] * 3
+        rows, found = await self.store.limits(project_id), [self.configured]
         for owner, user in ((class_id(DEFAULT_CLASS), ""), (project_id, ""), (project_id, user_id)):
-            found |= {row.resource: row.limit for row in rows if row.project_id == owner and row.user_id == user}
+            found.append(found[-1] | {row.resource: row.limit for row in rows if row.project_id == owner and row.user_id == user})
         return found
 
     async def defaults(self, quota_class: str = DEFAULT_CLASS) -> dict[str, int]:
@@ -105,7 +108,7 @@ class Quotas:
         Call it in the transaction that inserts the servers.
         """
         await self.store.lock(project_id)
-        limits, own = await self.limits(project_id), await self.limits(project_id, user_id)
+        *_, limits, own = await self._limits(project_id, user_id)
         self._check(limits, await self.store.usage(project_id), wanted)
         if own != limits:
             self._check(own, await self.store.usage(project_id, user_id), wanted)
@@ -131,7 +134,7 @@ class Quotas:
     async def check_groups(self, project_id: str, user_id: str) -> None:
         """Raise TooManyServerGroups when there is no room for one more. Call it in the transaction that inserts it."""
         await self.store.lock(project_id)
-        limits, own = await self.limits(project_id), await self.limits(project_id, user_id)
+        *_, limits, own = await self._limits(project_id, user_id)
         if over(limits["server_groups"], await self.store.count_groups(project_id) + 1):
             raise TooManyServerGroups()
         if own != limits and over(own["server_groups"], await self.store.count_groups(project_id, user_id) + 1):

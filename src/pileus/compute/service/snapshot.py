@@ -53,18 +53,13 @@ class Snapshot:
         return known
 
     def outdate(self) -> None:
-        """Somebody else claimed: have it read anew when it is needed next."""
-        self._read_at = float("-inf")
+        """Somebody else claimed: have it made anew when it is needed next."""
+        self._known = None
 
     def count(self, host_id: str, server_id: str, takes: dict[str, int], sign: int) -> None:
         """Keep in step with our own claims (+1) and releases (-1)."""
-        known = self._known.find(host_id) if self._known is not None else None
-        if self._known is None or known is None:
-            return
-        used = {field: getattr(known, field) + sign * takes.get(name, 0) for name, field in USED.items()}
-        self._known.put(msgspec.structs.replace(
-            known, **used, num_instances=known.num_instances + sign, num_io_ops=known.num_io_ops + max(sign, 0),
-            servers=known.servers | {server_id} if sign > 0 else known.servers - {server_id}))
+        if self._known is not None:
+            self._known.count(host_id, server_id, {field: takes.get(name, 0) for name, field in USED.items()}, sign)
 
     def built(self, host: str, *, well: bool) -> None:
         """A host built a server, or could not. Hosts that fail are chosen last until they succeed."""
@@ -87,16 +82,20 @@ class Snapshot:
         return any(old is None or (old is not h and old.inventory != h.inventory) for h in hosts for old in (before.get(h.id),))
 
     async def _read(self, hosts: tuple[Host, ...]) -> Hosts:
-        """Everything anew: what is used, and which servers are where."""
+        """Everything anew: what is used, and which servers are where. Most hosts are as they were, and stay where they are."""
         from pileus.compute.scheduler.snapshot import Hosts
 
         self._stocks = await self.placement.stocks_by_provider()
         seats: dict[str, list[Seat]] = {}
         for seat in await self.servers.seats(properties=self._weighs_properties()):
             seats.setdefault(seat.host, []).append(seat)
-        now, known = self.kit.clock.now(), Hosts(self._limits())
+        now, known = self.kit.clock.now(), self._known or Hosts(self._limits())
         for host in hosts:
-            known.put(self._column(host, now, tuple(seats.get(host.host, ()))))
+            column = self._column(host, now, tuple(seats.get(host.host, ())))
+            if known.find(host.id) != column:
+                known.put(column)
+        for id in known.row_of.keys() - {host.id for host in hosts}:
+            known.remove(id)
         return known
 
     def _put_changed(self, known: Hosts, hosts: tuple[Host, ...]) -> None:

@@ -65,8 +65,7 @@ class ForCompute(Part):
 
     async def free_ports(self, project_id: str) -> int | None:
         """How many more ports the project may have at the moment; None without a limit."""
-        limit = (await self.net.quotas.of(project_id))["port"]
-        return None if limit < 0 else max(0, limit - await self.stores.quotas.used(project_id, "port"))
+        return await self.net.quotas.free(project_id, "port")
 
     # ---- ports of servers ------------------------------------------------------------------------------------------------
     async def create_server_port(

@@ -12,14 +12,21 @@ from pileus.network.store.quotas import COUNTED
 class Quotas(Part):
     async def take(self, project_id: str, resource: str, n: int = 1) -> None:
         """Make sure that a project may have `n` more. Call it in the transaction that makes them. Raises OverQuota."""
-        limit = await self.stores.quotas.limit(project_id, resource)
-        if limit is None:
-            limit = self.config.quota(resource)
+        limit = await self._limit(project_id, resource)
         if limit < 0:
             return
         await self.stores.quotas.lock(project_id)
         if await self.stores.quotas.used(project_id, resource) + n > limit:
             raise errors.OverQuota(resource=resource)
+
+    async def free(self, project_id: str, resource: str) -> int | None:
+        """How many more a project may have at the moment; None without a limit."""
+        limit = await self._limit(project_id, resource)
+        return None if limit < 0 else max(0, limit - await self.stores.quotas.used(project_id, resource))
+
+    async def _limit(self, project_id: str, resource: str) -> int:
+        own = await self.stores.quotas.limit(project_id, resource)
+        return self.config.quota(resource) if own is None else own
 
     def defaults(self) -> dict[str, int]:
         return {resource: self.config.quota(resource) for resource in COUNTED}

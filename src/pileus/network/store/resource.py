@@ -32,6 +32,7 @@ class Store(Generic[R]):
         self.db, self.tags = db, Tags(db)
         self._find = sa.select(self.table).where(self.table.c.id == sa.bindparam("id"))
         self._find_visible = self._find.where(self.visible(sa.bindparam("scope", type_=sa.String)))
+        self._locked = {stmt: stmt.with_for_update() for stmt in (self._find, self._find_visible)}
 
     # What differs from kind to kind
     def missing(self, id: str) -> CloudError:
@@ -59,7 +60,7 @@ class Store(Generic[R]):
     async def bare(self, id: str, scope: str | None = EVERYONE, *, lock: bool = False) -> R:
         """The bare row of a resource. `lock` keeps it from others until the transaction ends, where databases are shared."""
         stmt, facts = (self._find, {"id": id}) if scope == EVERYONE else (self._find_visible, {"id": id, "scope": scope})
-        found = await self.db.one(self.kind, stmt.with_for_update() if lock else stmt, facts)
+        found = await self.db.one(self.kind, self._locked[stmt] if lock else stmt, facts)
         if found is None:
             raise self.missing(id)
         return found
