@@ -83,12 +83,46 @@ async def test_conditions():
         assert await bob.refused("get_object", Bucket="photos", Key="out") == "AccessDenied"
 
 
+async def test_conditions_about_tags_headers_and_who_asks():
+    async with TestStore(real_time=True) as store:
+        s3, bob = await two(store)
+        await s3("put_object_tagging", Bucket="photos", Key="out", Tagging={"TagSet": [{"Key": "Open", "Value": "yes"}]})
+        await s3("put_bucket_policy", Bucket="photos", Policy=policy(
+            statement(action="s3:GetObject", Condition={"StringEquals": {"s3:ExistingObjectTag/Open": "yes"}}),
+            statement(action="s3:PutObject", Condition={"StringLike": {"s3:RequestObjectTag/by": "b?b"},
+                                                        "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::alice:user/*"}}),
+            statement("Deny", action="s3:PutObject", Condition={"StringNotEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}})))
+        assert (await bob("get_object", Bucket="photos", Key="out"))["Body"] == b"secret"
+        assert await bob.refused("get_object", Bucket="photos", Key="in/o") == "AccessDenied"
+        given = {"Bucket": "photos", "Key": "new", "Body": b"x", "ACL": "bucket-owner-full-control", "Tagging": "by=bob"}
+        await bob("put_object", **given)
+        for other in ({"Tagging": "by=carol"}, {"Tagging": ""}, {"ACL": "private"}):
+            assert await bob.refused("put_object", **given | other) == "AccessDenied", other
+        assert await s3.refused("put_object", Bucket="photos", Key="n", Body=b"") == "AccessDenied"      # owners are denied, too
+        await s3("delete_object_tagging", Bucket="photos", Key="out")
+        assert await bob.refused("get_object", Bucket="photos", Key="out") == "AccessDenied"
+
+
+async def test_who_has_to_ask_for_encryption():
+    """A statement that many have; here encryption is the operator's, and a request for it is refused for what it is."""
+    async with TestStore(real_time=True) as store:
+        s3, _ = await two(store)
+        await s3("put_bucket_policy", Bucket="photos", Policy=policy(
+            statement("Deny", action="s3:PutObject", Condition={"Null": {"s3:x-amz-server-side-encryption": "true"}})))
+        assert await s3.refused("put_object", Bucket="photos", Key="n", Body=b"") == "AccessDenied"
+        assert await s3.refused("put_object", Bucket="photos", Key="n", Body=b"", ServerSideEncryption="AES256") == "NotImplemented"
+
+
 @pytest.mark.parametrize("bad", [
+    policy(statement(Condition={"StringEquals": {"s3:ExistingObjectTag/": "x"}})),
+    policy(statement(Condition={"Bool": {"s3:x-other": "x"}})),
     "", "[]", "{", "{}", policy(), policy(statement(effect="Maybe")), policy(statement(resource="arn:aws:s3:::other/*")),
     policy(statement(resource="arn:aws:s3:::photosX")), policy(statement(action="ec2:Run")),
     policy(statement(principal={"Federated": "x"})),
-    policy(statement(Condition={"StringEquals": {"aws:unknown": "x"}})), policy(statement(Condition={"Maybe": {"aws:SourceIp": "x"}})),
-    policy(statement(Condition={"IpAddress": {"aws:SourceIp": "x"}})), policy(statement(NotAction="s3:*")), policy(statement(Surprise=1)),
+    policy(statement(Condition={"StringEquals": {"aws:unknown": "x"}})),
+    policy(statement(Condition={"Maybe": {"aws:SourceIp": "x"}})),
+    policy(statement(Condition={"IpAddress": {"aws:SourceIp": "x"}})), policy(statement(NotAction="s3:*")),
+    policy(statement(Surprise=1)),
     policy(*[statement()] * 101), json.dumps({"Version": "1999", "Statement": [statement()]}),
 ])
 async def test_what_is_no_policy_changes_nothing(bad):
@@ -100,7 +134,8 @@ async def test_what_is_no_policy_changes_nothing(bad):
 
 
 def test_patterns():
-    assert like("a*c?e", "abbbcde") and like("*", "") and like("a**b", "a/x\n/b") and like("*.jpg", "x.jpg.jpg") and like("a*b*b", "abb")
+    assert like("a*c?e", "abbbcde") and like("*", "") and like("a**b", "a/x\n/b") and like("*.jpg", "x.jpg.jpg") and like("a*b*b",
+                                                                                                                          "abb")
     assert not like("a*c?e", "abbbce") and not like("a.c", "abc") and not like("*b*a", "ab") and not like("a*a", "a")
     began = time.process_time()
     assert not like("*a" * 200, "a" * 5000 + "b")
@@ -111,5 +146,7 @@ def test_a_denial_wins_and_silence_is_none():
     found = statements(policy(statement(), statement("Deny", principal={"AWS": "bob"})).encode(), "photos")
     asked = Asked(action="s3:GetObject", resource="arn:aws:s3:::photos/o", names=frozenset(["alice"]), facts={})
     assert decide(found, asked) is True
-    assert decide(found, Asked(action="s3:GetObject", resource="arn:aws:s3:::photos/o", names=frozenset(["bob"]), facts={})) is False
-    assert decide(found, Asked(action="s3:GetObject", resource="arn:aws:s3:::other/o", names=frozenset(["alice"]), facts={})) is None
+    assert decide(found,
+                  Asked(action="s3:GetObject", resource="arn:aws:s3:::photos/o", names=frozenset(["bob"]), facts={})) is False
+    assert decide(found,
+                  Asked(action="s3:GetObject", resource="arn:aws:s3:::other/o", names=frozenset(["alice"]), facts={})) is None

@@ -127,6 +127,12 @@ class Call:
             return S3Error("BadDigest", ExpectedDigest=b64decode(self.header("content-md5")).hex())
         return S3Error(BY_STATUS.get(status, "InternalError"))
 
+    async def found(self) -> Response:
+        """The call's object, or the version of it that is named, as the store has it, whoever may read it: what decides who may."""
+        found = await self.as_owner().ask("HEAD", self.bucket, self.key, query=version_query(self.params.get("versionId", "")))
+        await found.close()
+        return found
+
     async def info(self, container: str) -> Info:
         return await self.feature.store.container_info(self.account, container)
 
@@ -169,6 +175,10 @@ def own_call(feature: S3, account: str, bucket: str) -> Call:
 def answer(name: str, *children: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer that is a document."""
     return Response(status, {"content-type": "application/xml", **(headers or {})}, xml.document(name, *children))
+
+
+def version_query(version: str) -> str:
+    return f"version-id={quote(version)}" if version else ""
 
 
 def url_quoted(text: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from pileus.object_store.pipeline.grants import GRANTED
 from pileus.object_store.s3 import metadata, names, rights, shared, views, xml
 from pileus.object_store.s3.acl import objects as acl
-from pileus.object_store.s3.call import Call, answer
+from pileus.object_store.s3.call import Call, answer, version_query
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lock.headers import of_new
 from pileus.object_store.s3.lock.model import HOLD, RETENTION
@@ -31,7 +31,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def query(self) -> str:
-        return f"version-id={quote(self.version)}" if self.version else ""
+        return version_query(self.version)
 
 
 def source_of(call: Call) -> Source:

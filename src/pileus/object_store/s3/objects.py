@@ -3,12 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from pileus.object_store.pipeline.versioning.names import DELETED, NULL, container_of, version_name
 from pileus.object_store.s3 import copying, metadata, payload, versioning
 from pileus.object_store.s3.acl import objects as acl
-from pileus.object_store.s3.call import Call
+from pileus.object_store.s3.call import Call, version_query
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lock import guard
 from pileus.object_store.s3.lock import headers as lock_headers
@@ -101,10 +99,6 @@ async def _only_part(call: Call, got: Response) -> Response:
         got.status = 206
         got.headers["content-range"] = f"bytes 0-{size - 1}/{size}"
     return got
-
-
-def version_query(version: str) -> str:
-    return f"version-id={quote(version)}" if version else ""
 
 
 async def refusal(call: Call, got: Response, key: str, version: str) -> S3Error:

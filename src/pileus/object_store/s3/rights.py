@@ -17,9 +17,7 @@ from pileus.object_store.s3.acl.grants import EVERYBODY, READ, READ_ACP, WRITE, 
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.names import segments
-from pileus.object_store.s3.objects import version_query
 from pileus.object_store.s3.policy import enforce as policy
-from pileus.object_store.wire.message import Response
 
 #: action → what a bucket's list has to grant for it. Whoever may read a bucket may read its objects, as in the store's own API.
 OF_BUCKETS = {"s3:ListBucket": READ, "s3:ListBucketVersions": READ, "s3:ListBucketMultipartUploads": READ, "s3:GetObject": READ,
@@ -71,18 +69,11 @@ async def _owned(call: Call, action: str, info: Info, owns: bool) -> bool:
     allowed, wanted = bucket_lists.of_bucket(call, info), OF_BUCKETS.get(action, "")
     if not call.key or wanted == WRITE:
         return owns or allowed.allow(call.who, wanted)
-    found = await _found(call)
+    found = await call.found()
     if not found.ok:
         return owns or allowed.allow(call.who, READ)        # that it is not there is for those to know who may list the bucket
     own = object_lists.of_object(found.headers)
     return owners.owns_object(call, info, found.headers) or own.allow(call.who, OF_OBJECTS.get(action, ""))
-
-
-async def _found(call: Call) -> Response:
-    """The object, whoever may read it."""
-    found = await call.as_owner().ask("HEAD", call.bucket, call.key, query=version_query(call.params.get("versionId", "")))
-    await found.close()
-    return found
 
 
 async def _listed(call: Call, action: str) -> bool:
@@ -95,7 +86,7 @@ async def _listed(call: Call, action: str) -> bool:
         if allowed.allow(call.who, wanted):
             return True
     if call.key and (wanted := OF_OBJECTS.get(action)) is not None and info.exists:
-        return object_lists.of_object((await _found(call)).headers).allow(call.who, wanted)
+        return object_lists.of_object((await call.found()).headers).allow(call.who, wanted)
     return False
 
 

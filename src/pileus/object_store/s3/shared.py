@@ -42,6 +42,8 @@ async def publish(call: Call) -> None:
             made = await registry.ask("PUT", CONTAINER, call.bucket, headers)
         if made.ok:
             return
+        if made.status != 412:              # 412: somebody was quicker
+            raise await registry.error(made, CONTAINER)
     raise S3Error("BucketAlreadyExists", BucketName=call.bucket)
 
 

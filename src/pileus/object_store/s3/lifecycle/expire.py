@@ -16,7 +16,7 @@ import msgspec
 
 from pileus.object_store.pipeline.versioning.names import DELETED
 from pileus.object_store.s3 import metadata, objects
-from pileus.object_store.s3.call import Call
+from pileus.object_store.s3.call import Call, version_query
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.lifecycle.rules import Rule, due
 from pileus.object_store.s3.multipart import layout
@@ -86,7 +86,7 @@ async def _tags(call: Call, row: Row, version: str, rule: Rule) -> dict[str, str
     """The tags of an object; nothing when the rule asks for none."""
     if not rule.tags:
         return {}
-    found = await call.ask("HEAD", call.bucket, row["name"], query=objects.version_query(version))
+    found = await call.ask("HEAD", call.bucket, row["name"], query=version_query(version))
     await found.close()
     return dict(parse_qsl(found.header(metadata.TAGGING), keep_blank_values=True))
 

@@ -3,11 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 from pileus.object_store.s3 import kept, shared
 from pileus.object_store.s3.call import Call
 from pileus.object_store.s3.errors import S3Error
+from pileus.object_store.s3.metadata import TAGGING
 from pileus.object_store.s3.policy import read
-from pileus.object_store.s3.policy.model import ARN, Asked, decide
+from pileus.object_store.s3.policy.model import ARN, EXISTING, HEADERS, REQUESTED, Asked, decide
 from pileus.object_store.wire.message import Response
 
 NAME = "policy"
@@ -47,7 +50,11 @@ async def ask(call: Call, action: str) -> bool | None:
     if document is None:
         return None
     resource = f"{ARN}{call.bucket}/{call.key}" if call.key else ARN + call.bucket
-    return decide(read.statements(document, call.bucket), Asked(action=action, resource=resource, names=_names(call), facts=_facts(call)))
+    statements = read.statements(document, call.bucket)
+    facts = _facts(call)
+    if call.key and any(key.startswith(EXISTING) for statement in statements for _, key, _ in statement.conditions):
+        facts |= await _tags_of_object(call)
+    return decide(statements, Asked(action=action, resource=resource, names=_names(call), facts=facts))
 
 
 def is_owner(call: Call) -> bool:
@@ -69,9 +76,16 @@ def _facts(call: Call) -> dict[str, str]:
              "aws:username": who.user_name, "aws:userid": who.user_id or "", "aws:currenttime": call.feature.store.clock.now().isoformat(),
              "aws:useragent": req.header("user-agent"), "aws:referer": req.header("referer"), "s3:prefix": call.params.get("prefix", ""),
              "s3:delimiter": call.params.get("delimiter", ""), "s3:max-keys": call.params.get("max-keys", ""),
-             "s3:x-amz-acl": req.header("x-amz-acl"), "s3:versionid": call.params.get("versionId", ""),
-             "s3:x-amz-content-sha256": req.header("x-amz-content-sha256")}
+             "s3:versionid": call.params.get("versionId", ""), **{f"s3:{name}": req.header(name) for name in HEADERS}}
+    if who.user_id:
+        facts |= {"aws:principalarn": f"arn:aws:iam::{who.project_id}:user/{who.user_id}", "aws:principalaccount": who.project_id or ""}
+    facts |= {REQUESTED + key: value for key, value in parse_qsl(req.header("x-amz-tagging"), keep_blank_values=True)}
     if claim is not None:
         facts["s3:authtype"] = "REST-QUERY-STRING" if claim.in_query else "REST-HEADER"
         facts["s3:signatureversion"] = "AWS4-HMAC-SHA256" if claim.scope else "AWS"
     return {name: value for name, value in facts.items() if value}
+
+
+async def _tags_of_object(call: Call) -> dict[str, str]:
+    found = await call.found()
+    return {EXISTING + key: value for key, value in parse_qsl(found.header(TAGGING), keep_blank_values=True)}

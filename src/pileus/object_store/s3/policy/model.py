@@ -14,8 +14,24 @@ import msgspec
 ARN = "arn:aws:s3:::"
 #: What a condition may look at.
 KEYS = frozenset(("aws:sourceip", "aws:securetransport", "aws:username", "aws:userid", "aws:currenttime", "aws:useragent", "aws:referer",
-                  "s3:prefix", "s3:delimiter", "s3:max-keys", "s3:x-amz-acl", "s3:versionid", "s3:authtype", "s3:signatureversion",
-                  "s3:x-amz-content-sha256"))
+                  "aws:principalarn", "aws:principalaccount", "s3:prefix", "s3:delimiter", "s3:max-keys", "s3:versionid", "s3:authtype",
+                  "s3:signatureversion"))
+#: Headers of the request that it may look at, as `s3:NAME`.
+HEADERS = ("x-amz-acl", "x-amz-content-sha256", "x-amz-copy-source", "x-amz-metadata-directive", "x-amz-server-side-encryption",
+           "x-amz-storage-class", "x-amz-website-redirect-location")
+#: Tags of the object that is there, and of the one that the request makes: `s3:ExistingObjectTag/KEY`. The tag's key is as it is.
+EXISTING, REQUESTED = "s3:existingobjecttag/", "s3:requestobjecttag/"
+
+
+def key_of(text: str) -> str:
+    """A condition's key as facts have it. Raises ValueError for one that nothing is known of."""
+    kind, slash, tag = text.partition("/")
+    key = kind.lower() + slash + tag
+    if key.startswith((EXISTING, REQUESTED)) and tag:
+        return key
+    if key not in KEYS and not (key.startswith("s3:") and key.removeprefix("s3:") in HEADERS):
+        raise ValueError(f"Policy has an invalid condition key: {text}")
+    return key
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +138,8 @@ def moment(text: str) -> datetime:
 OPERATORS: dict[str, Callable[[str, tuple[str, ...]], bool]] = {
     "StringEquals": _same, "StringNotEquals": _not(_same), "StringEqualsIgnoreCase": _same_folded,
     "StringNotEqualsIgnoreCase": _not(_same_folded), "StringLike": _like, "StringNotLike": _not(_like), "IpAddress": _within,
-    "NotIpAddress": _not(_within), "Bool": _same_folded,
+    "NotIpAddress": _not(_within), "Bool": _same_folded, "ArnEquals": _like, "ArnLike": _like, "ArnNotEquals": _not(_like),
+    "ArnNotLike": _not(_like),
     "NumericEquals": _compared(int, lambda a, b: a == b), "NumericNotEquals": _not(_compared(int, lambda a, b: a == b)),
     "NumericLessThan": _compared(int, lambda a, b: a < b), "NumericLessThanEquals": _compared(int, lambda a, b: a <= b),
     "NumericGreaterThan": _compared(int, lambda a, b: a > b), "NumericGreaterThanEquals": _compared(int, lambda a, b: a >= b),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from pileus.object_store.s3.policy.model import ARN, KEYS, OPERATORS, Statement, moment
+from pileus.object_store.s3.policy.model import ARN, OPERATORS, Statement, key_of, moment
 from pileus.object_store.wire import json
 
 VERSIONS = ("2012-10-17", "2008-10-17")
@@ -89,12 +89,10 @@ def _conditions(value: Any) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         if (name not in OPERATORS and name != "Null") or not isinstance(tests, dict):
             raise ValueError(f"Invalid Condition type : {operator}")
         for key, wanted in tests.items():
-            if key.lower() not in KEYS:
-                raise ValueError(f"Policy has an invalid condition key: {key}")
             values = _texts([wanted] if isinstance(wanted, bool | int) else wanted, "condition") if not isinstance(wanted, bool | int) \
                 else (str(wanted).lower(),)
             _check_values(name, values)
-            found.append((operator, key.lower(), values))
+            found.append((operator, key_of(key), values))
     if len(found) > MOST:
         raise ValueError("Too many conditions")
     return tuple(found)
