@@ -21,7 +21,7 @@ from pileus.object_store.cluster.manager import APART, MAIN, REST, Manager, name
 from pileus.object_store.cluster.run import Process
 from pileus.object_store.config import ObjectStoreConfig
 from tests.object_store.cluster import SOURCE
-from tests.ports import free_port, free_ports
+from tests.ports import free_neighbourhood, free_port, free_ports
 
 WHERE = {"identity": "http://127.0.0.1:9/v3"}
 
@@ -83,7 +83,7 @@ def test_why_one_does_not_come_up_is_said(node, capsys):
 @pytest.mark.realtime
 def test_a_cluster_by_one_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PYTHONPATH", str(SOURCE))
-    port = free_port() % 20_000 + 30_000
+    port = free_neighbourhood(200, 11)
     try:
         assert command.dev_cluster(state=tmp_path, nodes=1, replicas=1, port=port, **WHERE) == 0
         assert f"swift -A http://127.0.0.1:{port}/auth/v1.0" in capsys.readouterr().out
@@ -108,7 +108,7 @@ def test_a_cluster_by_one_command(tmp_path, monkeypatch, capsys):
 def test_each_kind_in_a_process_of_its_own(tmp_path, monkeypatch, capsys):
     """An object server that is away leaves listings; each server answers for its own kind only, and is reloaded by itself."""
     monkeypatch.setenv("PYTHONPATH", str(SOURCE))
-    port = free_ports(1)[0] % 20_000 + 30_000
+    port = free_neighbourhood(200, 1)
     node = tmp_path / "node1"
 
     def ask(method, path, data=None, at=port, **headers):

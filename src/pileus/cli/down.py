@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from pileus.cli.options import STATE, Running, State
+from pileus.cli.options import STATE, State, running
 from pileus.core.clock import wait_until
 
 
@@ -19,13 +19,13 @@ def down(*, state: State = STATE) -> int:
 
 def stop(state: Path, timeout_s: float = 20) -> bool:
     """Ask the process to end, and wait until it has."""
-    running = Running(state)
-    pid = running.pid()
+    mark = running(state)
+    pid = mark.pid()
     if pid is None:
         print(f"pileus: nothing is running on {state}")
         return True
     os.kill(pid, signal.SIGTERM)
-    if not wait_until(lambda: running.pid() != pid, limit_s=timeout_s):
+    if not wait_until(lambda: mark.pid() != pid, limit_s=timeout_s):
         print(f"pileus: process {pid} does not end", file=sys.stderr)
         return False
     print("pileus: stopped")

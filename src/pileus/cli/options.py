@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from cyclopts import Parameter
 
 from pileus.config import CloudConfig
 from pileus.core.config import load
+from pileus.core.pidfile import PidFile
 
 State = Annotated[Path, Parameter(help="The cloud's state folder.")]
 
@@ -51,32 +51,6 @@ def used_configuration(state: Path) -> CloudConfig:
         return configuration(state)
 
 
-class Running:
-    """The lock on a state folder: one process runs a cloud, and the file says which, and how it was started."""
-
-    def __init__(self, state: Path):
-        self.path = state / "pileus.pid"
-
-    def take(self) -> bool:
-        """Become the one; False when another process is."""
-        self.file = open(self.path, "a+")                # noqa: SIM115 held until the process ends
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        self.file.truncate(0)
-        self.file.write(str(os.getpid()))
-        self.file.flush()
-        return True
-
-    def pid(self) -> int | None:
-        """The process that runs the cloud of this folder, if one does."""
-        try:
-            with open(self.path) as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except OSError:
-                    return int(file.read())
-        except (OSError, ValueError):
-            pass
-        return None
+def running(state: Path) -> PidFile:
+    """Which process runs the cloud of a state folder."""
+    return PidFile(state / "pileus.pid")

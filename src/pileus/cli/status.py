@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 
 from pileus.cli.api import Client, NotRunning
-from pileus.cli.options import STATE, Running, State
+from pileus.cli.options import STATE, State, running
 
 #: Rows of a table; there may be thousands of servers.
 MOST = 80
@@ -36,7 +36,7 @@ def status(*, state: State = STATE, json: bool = False) -> int:
 
         print(encoder.dumps(found, indent=2))
     else:
-        show(found, Running(state).pid())
+        show(found, running(state).pid())
     return 0
 
 

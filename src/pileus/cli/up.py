@@ -14,7 +14,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pileus.cli.options import STATE, Running, State, configuration, remember
+from pileus.cli.options import STATE, State, configuration, remember, running
 from pileus.core import event_loop
 from pileus.core.clock import Clock, wait_until
 
@@ -42,7 +42,7 @@ def up(*, state: State = STATE, simulated: bool = False, listen: str | None = No
     gc.disable()                                         # until the cloud is ready: what a start makes stays
     chosen = configuration(state, config, listen=listen, simulated=simulated)
     state.mkdir(parents=True, exist_ok=True, mode=0o711)
-    lock = Running(state)
+    lock = running(state)
     if not lock.take():
         print(f"pileus: a cloud is already running on {state} (process {lock.pid()})", file=sys.stderr)
         return 1
@@ -87,7 +87,7 @@ def collect_seldom() -> None:
 def in_background(state: Path, *, simulated: bool = False, listen: str | None = None, config: Path | None = None) -> int:
     """Start the cloud as a process of its own, and return when it is ready or has failed."""
     state.mkdir(parents=True, exist_ok=True, mode=0o711)
-    if (pid := Running(state).pid()) is not None:
+    if (pid := running(state).pid()) is not None:
         print(f"pileus: already running on {state} (process {pid})")
         return 0
     args = ["--state", str(state), *(["--simulated"] if simulated else []), *(["--listen", listen] if listen else []),

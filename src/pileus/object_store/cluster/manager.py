@@ -1,14 +1,12 @@
 """Starting and stopping the processes of a node: what `swift-init` does, with the same commands.
 
-A process is known by its file in STATE/run: its number, and a lock that it holds as long as it lives. A lock cannot be left
-behind, so a number that another process has meanwhile is never taken for ours.
+A process is known by its file in STATE/run (`core.pidfile`).
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import signal
 import subprocess
@@ -19,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from pileus.core.clock import Clock
+from pileus.core.pidfile import PidFile
 from pileus.object_store.daemons import DAEMONS
 from pileus.object_store.model.names import KINDS
 
@@ -62,15 +61,7 @@ class Manager:
 
     def pid(self, name: str) -> int | None:
         """The process that is this server, if one is."""
-        try:
-            with open(self.state / "run" / f"{name}.pid") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except OSError:
-                    return int(file.read())
-        except (OSError, ValueError):
-            pass
-        return None
+        return PidFile(self.state / "run" / f"{name}.pid").pid()
 
     def together(self, name: str) -> int | None:
         """The process of all daemons, if one is and this is one of them."""
@@ -205,17 +196,12 @@ class Marker:
     def __init__(self, state: Path, name: str, *, take_over: bool = False):
         path = state / "run" / f"{name}.pid"
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = open(path, "a+")        # noqa: SIM115 held until the process ends
+        self.mark = PidFile(path)
         self.serving, self.beside, self.take_over = path.with_suffix(".ready"), path.with_suffix(".beside"), take_over
         if not take_over:
-            self._take(fcntl.LOCK_NB)
-
-    def _take(self, how: int = 0) -> None:
-        fcntl.flock(self.file, fcntl.LOCK_EX | how)
-        self.file.truncate(0)
-        self.file.write(str(os.getpid()))
-        self.file.flush()
-        self.serving.unlink(missing_ok=True)
+            if not self.mark.take():
+                raise BlockingIOError(f"another process is {name}")
+            self.serving.unlink(missing_ok=True)
 
     def ready(self) -> None:
         """It serves now."""
@@ -226,6 +212,7 @@ class Marker:
             self.serving.touch()
 
     def _succeed(self) -> None:
-        self._take()
+        self.mark.take(wait=True)
+        self.serving.unlink(missing_ok=True)
         self.beside.unlink(missing_ok=True)
         self.serving.touch()
