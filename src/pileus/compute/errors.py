@@ -96,6 +96,10 @@ class KeypairExists(Conflict):
     code, message = "keypair.exists", "Key pair '{name}' already exists."
 
 
+class BlockDevicesInvalid(Invalid):
+    code, message = "server.block_devices_invalid", "Block Device Mapping is Invalid: {why}"
+
+
 class HardwareInvalid(Invalid):
     """An image and a flavor that do not make a machine."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import msgspec
 
+from pileus.compute.model.local_disks import LocalDisks
+
 
 class WantedNetwork(msgspec.Struct, frozen=True, kw_only=True):
     network_id: str | None = None
@@ -40,6 +42,7 @@ class ServerOrder(msgspec.Struct, frozen=True, kw_only=True):
     admin_pass: str | None = None
     files: dict[str, bytes] = {}                                   # personality
     trusted_image_certificates: list[str] | None = None
+    local_disks: LocalDisks = LocalDisks()
 
 
 class RebuildOrder(msgspec.Struct, frozen=True, kw_only=True):

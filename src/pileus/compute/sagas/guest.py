@@ -12,6 +12,7 @@ from pileus.compute.metadata.documents import config_drive
 from pileus.compute.metadata.service import interfaces_of
 from pileus.compute.metadata.vendor import vendor_data
 from pileus.compute.model import hardware
+from pileus.compute.model.local_disks import sizes
 from pileus.compute.model.server import PAUSED, STOPPED, SUSPENDED, Nic, Server
 from pileus.compute.sagas.conductor import Conductor
 from pileus.core.bus import LONG, HostUnreachable
@@ -80,8 +81,9 @@ async def guest_spec(server: Server, c: Conductor, *, format: str = "raw", prope
                              vendor=vendor_data(c.config.vendordata_file))
     root = RootDisk(base="", format=format, size_gib=server.flavor.root_gib, bus=known.get("hw_disk_bus", "virtio"),
                     kernel_args=known.get("os_command_line", ""))
+    ephemeral_gib, swap_mb = sizes(server.flavor, server.system_metadata)
     return GuestSpec(id=server.id, name=server.guest_name, vcpus=server.flavor.vcpus, memory_mb=server.flavor.memory_mb, root=root,
-                     ephemeral_gib=server.flavor.ephemeral_gib, swap_mb=server.flavor.swap_mb, nics=nics, config_drive=drive,
+                     ephemeral_gib=ephemeral_gib, swap_mb=swap_mb, nics=nics, config_drive=drive,
                      properties=hardware.properties(known, server.flavor.extra_specs, server.flavor.vcpus, server.flavor.memory_mb))
 
 

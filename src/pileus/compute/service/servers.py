@@ -58,6 +58,7 @@ class Servers:
         _check_many(order)
         image = await self.image(who, order.image_id)
         flavor = await self._flavor(who, order, image)
+        order.local_disks.check(flavor)
         key = await self.key(who.user_id, order.key_name)
         await self._check_placement(who, order)
         destination = await self._destination(order)
@@ -78,7 +79,7 @@ class Servers:
                     description=order.description, pinned_zone=order.availability_zone, availability_zone=order.availability_zone,
                     image_id=image.id, flavor=flavor, flavor_id=flavor.id, vcpus=flavor.vcpus, memory_mb=flavor.memory_mb,
                     key_name=order.key_name, public_key=key.public_key if key else None, metadata=order.metadata,
-                    system_metadata=remembered(image), tags=list(order.tags),
+                    system_metadata=remembered(image) | order.local_disks.remembered(), tags=list(order.tags),
                     user_data=order.user_data, config_drive=order.config_drive or wants_drive(image),
                     access_ip_v4=order.access_ip_v4, access_ip_v6=order.access_ip_v6, disk_config=order.disk_config,
                     reservation_id=reservation, launch_index=index,

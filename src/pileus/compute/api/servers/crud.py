@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
+from pileus.compute.api.servers.block_devices import is_blank, local_disks
 from pileus.compute.api.servers.bodies import Hints, NetworkWanted, ServerCreate, ServerNew, ServerUpdate
 from pileus.compute.api.servers.query import wanted
 from pileus.compute.api.servers.values import address, boolean, count, decoded_base64, given
 from pileus.compute.api.servers.views import links, show_brief, show_server, show_update, shown
+from pileus.compute.errors import BlockDevicesInvalid
 from pileus.compute.model.order import ServerOrder, WantedNetwork
 from pileus.core.errors import Invalid
 from pileus.core.http import Reply, Request, Route
@@ -101,7 +103,7 @@ def _order(req: Request, body: ServerCreate) -> ServerOrder:
         wanted_node=given(new.hypervisor_hostname), scheduler_hints=_hints(body), min_count=low, max_count=high,
         disk_config=new.disk_config, access_ip_v4=address(new.access_ip_v4, 4), access_ip_v6=address(new.access_ip_v6, 6),
         admin_pass=new.admin_pass or None, files={f.path: decoded_base64(f.contents, "Personality") for f in new.personality},
-        trusted_image_certificates=new.trusted_image_certificates)
+        trusted_image_certificates=new.trusted_image_certificates, local_disks=local_disks(new.block_device_mapping_v2))
 
 
 def _zone(req: Request, new: ServerNew) -> tuple[str | None, str | None, str | None]:
@@ -118,14 +120,14 @@ def _zone(req: Request, new: ServerNew) -> tuple[str | None, str | None, str | N
 
 def _image(new: ServerNew) -> str:
     """The image of a server that boots from a local disk. Raises Invalid for volumes, which this cloud has none of yet."""
-    devices = [d for d in new.block_device_mapping_v2 if not (d.source_type == "blank" and d.destination_type == "local")]
+    devices = [device for device in new.block_device_mapping_v2 if not is_blank(device)]
     for device in devices:
         if device.source_type != "image" or device.destination_type not in (None, "local"):
-            raise Invalid("Block Device Mapping is Invalid: this cloud has no volumes; boot from an image onto a local disk.")
+            raise BlockDevicesInvalid(why="this cloud has no volumes; boot from an image onto a local disk.")
         if new.image and device.uuid != new.image:
-            raise Invalid("Block Device Mapping is Invalid: the image of the boot device is not the server's.")
+            raise BlockDevicesInvalid(why="the image of the boot device is not the server's.")
     if new.block_device_mapping:
-        raise Invalid("Block Device Mapping is Invalid: this cloud has no volumes.")
+        raise BlockDevicesInvalid(why="this cloud has no volumes.")
     image = new.image or (devices[0].uuid if devices else None)
     if not image:
         raise Invalid("Invalid imageRef provided.")
