@@ -14,7 +14,8 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,12 @@ async def measure(folder: Path, objects: int) -> dict[str, float]:
                 assert answer.ok, answer
                 await answer.read()
 
-            shown = f"of {count:,}"
-            rows[f"rows {shown}, by hand"] = await median_ms(lambda b=broker, m=marker: by_hand(b, m))
-            rows[f"page {shown}, container server"] = await median_ms(lambda p=path, q=query: asked(store.node, p, q))
-            rows[f"page {shown}, proxy"] = await median_ms(lambda c=container, q=query: asked(store.proxy, f"/v1/{ACCOUNT}/{c}", q))
-            rows[f"folders {shown}, proxy"] = await median_ms(
-                lambda c=container: asked(store.proxy, f"/v1/{ACCOUNT}/{c}", "format=json&delimiter=/"))
+            shown, listed = f"of {count:,}", f"/v1/{ACCOUNT}/{container}"
+            rows |= await medians_ms({
+                f"rows {shown}, by hand": partial(by_hand, broker, marker),
+                f"page {shown}, container server": partial(asked, store.node, path, query),
+                f"page {shown}, proxy": partial(asked, store.proxy, listed, query),
+                f"folders {shown}, proxy": partial(asked, store.proxy, listed, "format=json&delimiter=/")})
     finally:
         await store.stop()
     return rows
@@ -94,13 +95,15 @@ async def by_hand(broker: Any, marker: str) -> None:
     msgspec.json.encode(rows)
 
 
-async def median_ms(work: Callable[[], Awaitable[Any]], rounds: int = 11) -> float:
-    times = []
+async def medians_ms(works: Mapping[str, Callable[[], Awaitable[Any]]], rounds: int = 11) -> dict[str, float]:
+    """One after another in each round: what else the machine does meanwhile is all of theirs alike."""
+    times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
-        begin = time.process_time()
-        await work()
-        times.append(time.process_time() - begin)
-    return round(1000 * statistics.median(times), 2)
+        for name, work in works.items():
+            begin = time.process_time()
+            await work()
+            times[name].append(time.process_time() - begin)
+    return {name: round(1000 * statistics.median(took), 2) for name, took in times.items()}
 
 
 if __name__ == "__main__":

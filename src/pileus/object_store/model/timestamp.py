@@ -15,8 +15,9 @@ from pileus.core.clock import Clock
 
 FORM = re.compile(r"[0-9]{10}\.[0-9]{5}(_[0-9a-f]{16})?")
 EPOCH = datetime(1970, 1, 1)
-#: How the minutes of a day are written: a listing has ten thousand times.
+#: How the minutes of a day and the seconds of a minute are written: a listing has ten thousand times.
 MINUTES = tuple(f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440))
+SECONDS = tuple(f"{second:02}." for second in range(60))
 
 
 def stamp(moment: float, offset: int = 0) -> str:
@@ -60,7 +61,7 @@ def iso(timestamp: str) -> str:
     """As listings show it: 2026-01-01T00:00:00.000000."""
     minutes, second = divmod(int(timestamp[:10]), 60)
     day, minute = divmod(minutes, 1440)
-    return f"{_day(day)}{MINUTES[minute]}{second:02}.{timestamp[11:16]}0"
+    return f"{_day(day)}{MINUTES[minute]}{SECONDS[second]}{timestamp[11:16]}0"
 
 
 @lru_cache(1024)
