@@ -17,8 +17,8 @@ from threading import Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-#: The loop and the future that wait, if anybody does, and the work; None ends a thread.
-Job = tuple[asyncio.AbstractEventLoop | None, asyncio.Future | None, Callable[..., Any], tuple]
+#: The loop and the future that wait and how they are told, if anybody does, and the work; None ends a thread.
+Job = tuple[asyncio.AbstractEventLoop | None, asyncio.Future | None, Callable[..., None] | None, Callable[..., Any], tuple]
 
 
 class Threads:
@@ -37,8 +37,7 @@ class Threads:
             _settle(future, *_done(function, args))
             return future
         self.begun += 1
-        future.add_done_callback(self._ended)
-        self.jobs.put((loop, future, function, args))
+        self.jobs.put((loop, future, self._ended, function, args))
         if self.started < self.count:
             self.started += 1
             # A process that ends without `close` is not held up by them: what they were about is not acknowledged.
@@ -50,15 +49,16 @@ class Threads:
         if self.closed or not self.started:
             function(*args)
         else:
-            self.jobs.put((None, None, function, args))
+            self.jobs.put((None, None, None, function, args))
 
     @property
     def wanted(self) -> bool:
         """Whether there is work that waits for a thread."""
         return self.begun > self.count
 
-    def _ended(self, _: asyncio.Future[Any]) -> None:
+    def _ended(self, future: asyncio.Future[Any], result: Any, problem: BaseException | None) -> None:
         self.begun -= 1
+        _settle(future, result, problem)
 
     def close(self) -> None:
         """Begin nothing more that somebody waits for."""
@@ -68,7 +68,7 @@ class Threads:
                 if job[1] is not None:
                     job[1].cancel()
                 else:
-                    job[2](*job[3])
+                    job[3](*job[4])
         except Empty:
             pass
         for _ in range(self.started):
@@ -89,7 +89,7 @@ class Lane:
         """The result of a blocking function. Raises RuntimeError after the threads' `close`."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self.waiting.append((loop, future, function, args))
+        self.waiting.append((loop, future, _settle, function, args))
         if self.turn is None:
             self._begin()
         return future
@@ -119,14 +119,15 @@ def _work(jobs: SimpleQueue[Job | None]) -> None:
         del job                             # whoever waits for the next job holds nothing of the last: it may be files
 
 
-def _do(loop: asyncio.AbstractEventLoop | None, future: asyncio.Future | None, function: Callable[..., Any], args: tuple) -> None:
-    if loop is None or future is None:
+def _do(loop: asyncio.AbstractEventLoop | None, future: asyncio.Future | None, tell: Callable[..., None] | None,
+        function: Callable[..., Any], args: tuple) -> None:
+    if loop is None or future is None or tell is None:
         function(*args)
-    elif not future.cancelled():
-        try:
-            loop.call_soon_threadsafe(_settle, future, *_done(function, args))
-        except RuntimeError:
-            pass                            # the loop is closed: nobody waits any more
+        return
+    try:
+        loop.call_soon_threadsafe(tell, future, *((None, None) if future.cancelled() else _done(function, args)))
+    except RuntimeError:
+        pass                                # the loop is closed: nobody waits any more
 
 
 def _done(function: Callable[..., T], args: tuple) -> tuple[T | None, BaseException | None]:

@@ -28,7 +28,7 @@ class Intake:
 
     def __init__(self, threads: Threads, create: Callable[[], Writer]):
         self.threads, self.create = threads, create
-        self.hashing, self.writing = Lane(threads), Lane(threads)
+        self.lanes: tuple[Lane, Lane] | None = None
         self.digest: Any = md5(usedforsecurity=False)
         self.size = 0                                   # of what is written
         self.writer: Writer | None = None
@@ -55,7 +55,8 @@ class Intake:
 
     def _hand_over(self) -> None:
         pending, self.pending = self.pending, []
-        self.under_way.append((self.hashing.run(self._hash, pending), self.writing.run(self._write, pending)))
+        hashing, writing = self.lanes = self.lanes or (Lane(self.threads), Lane(self.threads))
+        self.under_way.append((hashing.run(self._hash, pending), writing.run(self._write, pending)))
 
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """The result of blocking work on the body, which is begun when all before it is done. Raises what went wrong with that."""
