@@ -1,9 +1,10 @@
 """Run other foreign suites than Tempest against a fresh simulated cloud of this checkout.
 
-`python -m conformance.foreign sdk --tests identity,image` runs the functional tests of openstacksdk, `… swift` those of
-Swift's source package with users of identity's, `… swift-tempauth` with the object store's own (some tests are for the one, some
-for the other), `… s3api` its newer S3 tests. They are pytest suites: what follows `--` goes to pytest. Without it a
-row of results.md is brought up to date for every part that was run.
+`python -m conformance.foreign sdk --tests identity,image` runs the functional tests of openstacksdk, `… openstackclient`
+those of the openstack client, `… swift` those of Swift's source package with users of identity's, `… swift-tempauth`
+with the object store's own (some tests are for the one, some for the other), `… s3api` its newer S3 tests. They are
+pytest suites: what follows `--` goes to pytest. Without it a row of results.md is brought up to date for every part
+that was run.
 """
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance import results
+from conformance.client_clouds import client_environment
 from conformance.cloud import ROOT, Cloud, fresh_cloud
 from conformance.run import SETTINGS
 from conformance.sdk_clouds import sdk_environment
@@ -39,10 +41,11 @@ class Suite:
     source: str                                # the source package that has the tests
     parts: dict[str, str]                      # name → folder or file in it
     environment: Callable[[Cloud], dict[str, str]]
-    settings: str = ""                         # of the cloud, besides those of all suites
+    settings: str = ""                         # of the cloud, besides `base`
+    base: str = SETTINGS
 
 
-SWIFT, SDK = "swift==2.38.3", "openstacksdk==4.22.0"
+SWIFT, SDK, CLIENT = "swift==2.38.3", "openstacksdk==4.22.0", "python-openstackclient==10.5.0"
 SWIFT_NEEDS = ("boto==2.49.0", "boto3", "botocore", "python-keystoneclient", "python-swiftclient", "requests", "pytest", "pytest-subtests",
                "pytest-timeout", "setuptools<80", "docutils", "keystonemiddleware", SWIFT)
 SUITES = {
@@ -52,6 +55,12 @@ SUITES = {
         parts={name: f"openstack/tests/functional/{name}" for name in
                ("identity", "image", "compute", "placement", "network", "object_store", "cloud", "block_storage")},
         environment=sdk_environment),
+    "openstackclient": Suite(
+        source=CLIENT, packages=(CLIENT, "tempest", "testtools", "fixtures", "ddt", "pytest", "pytest-timeout"),
+        parts={name: f"openstackclient/tests/functional/{folder}" for name, folder in (
+            ("identity", "identity/v3"), ("image", "image"), ("compute", "compute"), ("network", "network"), ("object_store", "object"),
+            ("common", "common"))},
+        environment=client_environment, base="[compute.host_delays]\nspawn = 1.2\n"),      # its tests tell servers by the second
     "swift": Suite(packages=SWIFT_NEEDS, source=SWIFT, parts={"functional": "test/functional"}, environment=swift_environment,
                    settings=SWIFT_SETTINGS),
     "swift-tempauth": Suite(packages=SWIFT_NEEDS, source=SWIFT, parts={"functional": "test/functional"}, environment=temp_environment,
@@ -70,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNUSABLE
     parts = options.tests.split(",") if options.tests else [p for p in suite.parts if p != "block_storage"]
     failures = 0
-    with fresh_cloud(settings=SETTINGS + suite.settings, keep_log=HOME / "cloud.log") as cloud:
+    with fresh_cloud(settings=suite.base + suite.settings, keep_log=HOME / "cloud.log") as cloud:
         environment = os.environ | suite.environment(cloud)
         for part in parts:
             started = time.monotonic()
@@ -110,7 +119,7 @@ def installed(name: str, suite: Suite) -> tuple[Path, Path]:
         with tarfile.open(next(home.glob("*.tar.gz"))) as archive:
             archive.extractall(home, filter="data")
         stamp.write_text(wanted)
-    return python, home / suite.source.replace("==", "-")
+    return python, home / next(home.glob("*.tar.gz")).name.removesuffix(".tar.gz")
 
 
 def command(words: Sequence[object]) -> None:

@@ -19,7 +19,8 @@ COLUMNS = ["what", "tests", "passed", "failed", "skipped", "excluded", "seconds"
 HEAD = """# Foreign suites against a simulated Pileus cloud
 
 The rows of one word are Tempest 47.0.0, written by `make conformance`; the others are written by `python -m
-conformance.foreign` (openstacksdk 4.22.0, Swift 2.38.3) and `python -m conformance.gophercloud` (0.12.0). A row is
+conformance.foreign` (openstacksdk 4.22.0, python-openstackclient 10.5.0,
+Swift 2.38.3) and `python -m conformance.gophercloud` (0.12.0). A row is
 replaced when all of it is run again. Skipped tests need something that the cloud does not announce, or a guest that
 really boots; excluded ones, with reasons, are in `excluded.txt` and `gophercloud.py`. Tempest's passing tests are
 listed in `passing.txt` and are run again by `make test`.
