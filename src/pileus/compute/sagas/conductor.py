@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -44,3 +45,20 @@ class Conductor(msgspec.Struct, frozen=True, kw_only=True):
     def fault(self, error: CloudError) -> Fault:
         """What a user may know of a failure (OSSA-2019-003): our own errors' words, nothing of hosts and paths."""
         return Fault(code=error.status if error.status >= 400 else 500, message=str(error)[:255], created=self.now(), details=error.detail)
+
+
+class Ordered(Protocol):
+    """The state of a saga that a user ordered."""
+
+    server_id: str
+    request_id: str
+
+
+def unchanged(*tasks: str) -> Callable[[Any, Conductor, CloudError], Awaitable[None]]:
+    """What becomes of a server whose saga was undone: what it was, out of the saga's task states, with the reason for its owner."""
+
+    async def failed(s: Ordered, c: Conductor, error: CloudError) -> None:
+        await c.servers.end_task(s.server_id, c.now(), *tasks, fault=c.fault(error))
+        await c.actions.finish(s.request_id, s.server_id, error=str(error))
+
+    return failed

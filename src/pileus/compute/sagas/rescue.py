@@ -8,9 +8,8 @@ import msgspec
 from pileus.compute.hypervisor.base import GuestNotFound, Power, RescueSpec, RootDisk
 from pileus.compute.interface import ImageRef, Rescue
 from pileus.compute.model.server import ACTIVE, RESCUED
-from pileus.compute.sagas.conductor import Conductor
+from pileus.compute.sagas.conductor import Conductor, unchanged
 from pileus.compute.sagas.guest import guest_spec, host_of, in_task, power_again
-from pileus.core.errors import CloudError
 from pileus.core.saga import Saga, Step
 
 
@@ -56,11 +55,6 @@ async def rescued(s: RescueServer, c: Conductor) -> None:
     await c.actions.finish(s.request_id, s.server_id)
 
 
-async def not_rescued(s: RescueServer, c: Conductor, error: CloudError) -> None:
-    await c.servers.end_task(s.server_id, c.now(), "rescuing", fault=c.fault(error))
-    await c.actions.finish(s.request_id, s.server_id, error=str(error))
-
-
 async def unrescue(s: UnrescueServer, c: Conductor) -> None:
     server = await in_task(s.server_id, c, "unrescuing")
     await c.agent(host_of(server)).unrescue(server.id)
@@ -71,17 +65,12 @@ async def unrescued(s: UnrescueServer, c: Conductor) -> None:
     await c.actions.finish(s.request_id, s.server_id)
 
 
-async def not_unrescued(s: UnrescueServer, c: Conductor, error: CloudError) -> None:
-    """Still rescued, as far as anybody knows: it can be ordered again."""
-    await c.servers.end_task(s.server_id, c.now(), "unrescuing", fault=c.fault(error))
-    await c.actions.finish(s.request_id, s.server_id, error=str(error))
-
-
-RESCUE = Saga(name="server.rescue", state=RescueServer, failed=not_rescued, abortable=True, steps=[
+RESCUE = Saga(name="server.rescue", state=RescueServer, failed=unchanged("rescuing"), abortable=True, steps=[
     Step(rescue, undo=back_again),
     Step(rescued),
 ])
-UNRESCUE = Saga(name="server.unrescue", state=UnrescueServer, failed=not_unrescued, abortable=True, steps=[
+# It stays rescued, as far as anybody knows, and can be ordered again.
+UNRESCUE = Saga(name="server.unrescue", state=UnrescueServer, failed=unchanged("unrescuing"), abortable=True, steps=[
     Step(unrescue),
     Step(unrescued),
 ])

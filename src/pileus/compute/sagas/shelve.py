@@ -10,11 +10,10 @@ import msgspec
 
 from pileus.compute.hypervisor.base import Power
 from pileus.compute.model.server import ACTIVE, SHELVED, SHELVED_OFFLOADED
-from pileus.compute.sagas.conductor import Conductor
+from pileus.compute.sagas.conductor import Conductor, unchanged
 from pileus.compute.sagas.guest import assign_ports, end_guest, host_of, in_task, power_again, shutdown_s
 from pileus.compute.sagas.snapshot import FORMAT
 from pileus.core.clock import iso
-from pileus.core.errors import CloudError
 from pileus.core.saga import Saga, Step
 
 #: Where a shelved server remembers its image, in its system metadata.
@@ -69,11 +68,6 @@ async def shelved(s: Shelve, c: Conductor) -> None:
         await c.actions.finish(s.request_id, server.id)
 
 
-async def not_shelved(s: Shelve, c: Conductor, error: CloudError) -> None:
-    await c.servers.end_task(s.server_id, c.now(), "shelving", fault=c.fault(error))
-    await c.actions.finish(s.request_id, s.server_id, error=str(error))
-
-
 # ---- offload ---------------------------------------------------------------------------------------------------------
 async def end_it(s: Offload, c: Conductor) -> None:
     server = await in_task(s.server_id, c, "shelving_offloading")
@@ -92,18 +86,13 @@ async def offloaded(s: Offload, c: Conductor) -> None:
     await c.actions.finish(s.request_id, server.id)
 
 
-async def not_offloaded(s: Offload, c: Conductor, error: CloudError) -> None:
-    """It can be ordered again, and is, when that is to happen by itself."""
-    await c.servers.end_task(s.server_id, c.now(), "shelving_offloading", fault=c.fault(error))
-    await c.actions.finish(s.request_id, s.server_id, error=str(error))
-
-
-SHELVE = Saga(name="server.shelve", state=Shelve, failed=not_shelved, abortable=True, steps=[
+SHELVE = Saga(name="server.shelve", state=Shelve, failed=unchanged("shelving"), abortable=True, steps=[
     Step(stop, undo=take_back),
     Step(copy),
     Step(shelved),
 ])
-OFFLOAD = Saga(name="server.offload", state=Offload, failed=not_offloaded, steps=[
+# It can be ordered again, and is, when that is to happen by itself.
+OFFLOAD = Saga(name="server.offload", state=Offload, failed=unchanged("shelving_offloading"), steps=[
     Step(end_it),
     Step(offloaded),
 ])

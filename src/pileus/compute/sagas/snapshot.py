@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from pileus.compute.model.server import IMAGING
-from pileus.compute.sagas.conductor import Conductor
+from pileus.compute.sagas.conductor import Conductor, unchanged
 from pileus.core.context import CLOUD
-from pileus.core.errors import CloudError, NotFound
+from pileus.core.errors import NotFound
 from pileus.core.saga import Saga, Step
 from pileus.image.model import Wanted
 
@@ -63,13 +63,7 @@ async def finish(s: TakeSnapshot, c: Conductor) -> None:
     await c.actions.finish(s.request_id, s.server_id)
 
 
-async def failed(s: TakeSnapshot, c: Conductor, error: CloudError) -> None:
-    """The server is what it was."""
-    await c.servers.end_task(s.server_id, c.now(), *IMAGING, fault=c.fault(error))
-    await c.actions.finish(s.request_id, s.server_id, error=str(error))
-
-
-TAKE_SNAPSHOT = Saga(name="server.snapshot", state=TakeSnapshot, failed=failed, abortable=True, steps=[
+TAKE_SNAPSHOT = Saga(name="server.snapshot", state=TakeSnapshot, failed=unchanged(*IMAGING), abortable=True, steps=[
     Step(take, undo=forget_image),
     Step(rotate),
     Step(finish),

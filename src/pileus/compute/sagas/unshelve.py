@@ -12,11 +12,10 @@ from msgspec.structs import replace
 from pileus.compute.hypervisor.base import Power
 from pileus.compute.interface import Build
 from pileus.compute.model.server import ACTIVE, SHELVED, SHELVED_OFFLOADED, STOPPED, Server
-from pileus.compute.sagas.conductor import Conductor
+from pileus.compute.sagas.conductor import Conductor, unchanged
 from pileus.compute.sagas.guest import assign_ports, bind_ports, end_guest, guest_spec, host_of, image_ref, in_task, power_again
 from pileus.compute.sagas.shelve import AT_KEY, HOST_KEY, IMAGE_KEY
 from pileus.core.context import EVERYONE
-from pileus.core.errors import CloudError
 from pileus.core.saga import Saga, Step
 
 
@@ -80,18 +79,12 @@ async def unshelved(s: Unshelve, c: Conductor) -> None:
     await c.actions.finish(s.request_id, server.id)
 
 
-async def not_unshelved(s: Unshelve, c: Conductor, error: CloudError) -> None:
-    """Shelved as before."""
-    await c.servers.end_task(s.server_id, c.now(), "unshelving", fault=c.fault(error))
-    await c.actions.finish(s.request_id, s.server_id, error=str(error))
-
-
 async def _still_offloaded(s: Unshelve, c: Conductor) -> Server | None:
     server = await c.server(s.server_id)
     return server if server is not None and server.vm_state == SHELVED_OFFLOADED else None
 
 
-UNSHELVE = Saga(name="server.unshelve", state=Unshelve, failed=not_unshelved, abortable=True, steps=[
+UNSHELVE = Saga(name="server.unshelve", state=Unshelve, failed=unchanged("unshelving"), abortable=True, steps=[
     Step(place, undo=unplace),
     Step(build, undo=end_it),
     Step(unshelved),
