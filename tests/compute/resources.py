@@ -47,56 +47,26 @@ async def compute(config=None):
     await kit.db.close()
 
 
-async def a_server(
-    c,
-    *,
-    delete=None,
-    project="p1",
-    user="user-of-p1",
-    host=None,
-    vcpus=1,
-    memory_mb=64,
-    root_gib=1,
-    name="server",
-    launched_at=None,
-):
-    """A row of a server, for what counts servers; or, with `delete`, its end. Returns its id."""
-    now = c.kit.clock.now()
-    if delete is not None:
-        await c.kit.db.execute(servers.update().where(servers.c.id == delete).values(deleted_at=now, terminated_at=now))
-        return delete
-    id, number = c.kit.ids.uuid(), (await c.kit.db.scalar(sa.select(sa.func.max(servers.c.number))) or 0) + 1
+#: What is the same of all of them.
+ROW = {
+    "name": "server", "hostname": "server", "vm_state": "active", "power_state": 1, "progress": 0, "host": None, "flavor_id": "f",
+    "metadata": {}, "system_metadata": {}, "tags": [], "config_drive": False, "disk_config": "AUTO", "reservation_id": "r",
+    "launch_index": 0, "security_groups": [], "scheduler_hints": {}, "nics": [], "launched_at": None,
+}
+
+
+async def a_server(c, *, project="p1", user="user-of-p1", vcpus=1, memory_mb=64, root_gib=1, **row):
+    """A row of a server, for what counts servers. Returns its id."""
+    now, id = c.kit.clock.now(), c.kit.ids.uuid()
+    number = (await c.kit.db.scalar(sa.select(sa.func.max(servers.c.number))) or 0) + 1
     flavor = Flavor(id="f", name="tiny", vcpus=vcpus, memory_mb=memory_mb, root_gib=root_gib)
-    await c.kit.db.insert(
-        servers,
-        {
-            "id": id,
-            "number": number,
-            "project_id": project,
-            "user_id": user,
-            "name": name,
-            "hostname": name,
-            "vm_state": "active",
-            "power_state": 1,
-            "progress": 0,
-            "host": host,
-            "flavor": flavor,
-            "flavor_id": "f",
-            "vcpus": vcpus,
-            "memory_mb": memory_mb,
-            "metadata": {},
-            "system_metadata": {},
-            "tags": [],
-            "config_drive": False,
-            "disk_config": "AUTO",
-            "reservation_id": "r",
-            "launch_index": 0,
-            "security_groups": [],
-            "scheduler_hints": {},
-            "nics": [],
-            "created_at": now,
-            "updated_at": now,
-            "launched_at": launched_at,
-        },
-    )
+    await c.kit.db.insert(servers, ROW | {
+        "id": id, "number": number, "project_id": project, "user_id": user, "flavor": flavor, "vcpus": vcpus, "memory_mb": memory_mb,
+        "created_at": now, "updated_at": now} | row)
     return id
+
+
+async def deleted(c, id):
+    """The end of such a server."""
+    now = c.kit.clock.now()
+    await c.kit.db.execute(servers.update().where(servers.c.id == id).values(deleted_at=now, terminated_at=now))

@@ -13,7 +13,7 @@ from pileus.core.errors import Conflict, NotFound
 from pileus.placement.config import PlacementConfig
 from pileus.placement.model import Inventory as Stock
 from pileus.placement.service import Placement
-from tests.compute.resources import a_server, compute
+from tests.compute.resources import a_server, compute, deleted
 
 
 def inventory(name="h1", **more):
@@ -107,7 +107,7 @@ async def test_a_host_with_servers_stays():
         used = (await hosts.used())["h1"]
         assert (used.servers, used.vcpus, used.memory_mb, used.disk_gib) == (1, 2, 512 + 512, 10)  # 512 MiB are kept back
         assert await hosts.servers(["h1"]) == {"h1": [(server, "server")]}
-        await a_server(c, delete=server)
+        await deleted(c, server)
         assert (await hosts.used())["h1"].servers == 0
         await hosts.delete("h1")
         with pytest.raises(HostNotFound):

@@ -6,7 +6,7 @@ import pytest
 
 from pileus.compute.config import ComputeConfig, QuotaDefaults
 from pileus.compute.errors import ComputeOverQuota
-from tests.compute.resources import a_server, compute
+from tests.compute.resources import a_server, compute, deleted
 
 CONFIG = ComputeConfig(quota=QuotaDefaults(instances=2, cores=4, ram=1024))
 
@@ -15,7 +15,7 @@ async def test_the_refusal_names_everything_that_is_exceeded():
     async with compute(CONFIG) as c:
         quotas = c.resources.quotas
         gone = await a_server(c, vcpus=4, memory_mb=1024)
-        await a_server(c, delete=gone)
+        await deleted(c, gone)
         await a_server(c, vcpus=1, memory_mb=256)
         await a_server(c, vcpus=9, memory_mb=9999, project="other")
         wanted = {"instances": 1, "cores": 3, "ram": 768}

@@ -5,7 +5,7 @@ import pytest
 from pileus.compute.config import ComputeConfig, QuotaDefaults
 from pileus.compute.errors import ServerGroupNotFound, TooManyGroupMembers, TooManyServerGroups
 from pileus.core.context import Context
-from tests.compute.resources import ROOT, a_server, compute
+from tests.compute.resources import ROOT, a_server, compute, deleted
 
 ALICE = Context(user_id="alice", project_id="p1", roles=frozenset({"member", "reader"}))
 
@@ -19,7 +19,7 @@ async def test_members_come_and_go_with_their_servers():
             await groups.add_member(group.id, server)
         assert set(await groups.members(group.id)) == {one, two}
         assert await groups.groups_of([one, "none"]) == {one: [group.id], "none": []}
-        await a_server(c, delete=one)
+        await deleted(c, one)
         assert await groups.members(group.id) == [two]
         await groups.remove_member(two)
         assert await groups.members(group.id) == []

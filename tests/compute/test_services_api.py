@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.compute.resources import ROOT, a_server, compute
+from tests.compute.resources import ROOT, a_server, compute, deleted
 from tests.compute.test_hosts import inventory
 
 SERVICES, HYPERVISORS, HOSTS, ZONES = (
@@ -99,7 +99,7 @@ async def test_deletion():
         one, two = await hosts(c, "h1", "h2")
         server = await a_server(c, host="h1")
         assert (await c.admin().delete(f"{SERVICES}/{one.service_id}")).status == 409
-        await a_server(c, delete=server)
+        await deleted(c, server)
         gone = await c.admin().delete(f"{SERVICES}/{one.service_id}")
         assert gone.status == 204 and gone.data == b"" and (await c.admin().delete(f"{SERVICES}/{one.service_id}")).status == 404
         assert (await c.admin("2.52").delete(f"{SERVICES}/{two.service_id}")).status == 400

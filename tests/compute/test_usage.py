@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.compute.resources import ROOT, a_server, compute
+from tests.compute.resources import ROOT, a_server, compute, deleted
 
 USAGE = f"{ROOT}/os-simple-tenant-usage"
 
@@ -16,7 +16,7 @@ async def test_what_servers_took():
         early = await a_server(c, launched_at=start - timedelta(hours=3), vcpus=2, memory_mb=512, root_gib=10, name="early")
         await a_server(c, name="never")
         await asyncio.sleep(3600)
-        await a_server(c, delete=early)
+        await deleted(c, early)
         late = await a_server(c, launched_at=c.kit.clock.now(), name="late")
         await a_server(c, launched_at=c.kit.clock.now(), project="p2")
         await asyncio.sleep(7200)
