@@ -96,7 +96,7 @@ class Query:
 class Request:
     """One request, as far as handlers are concerned. `services` is the cloud's services; `who` is the verified caller."""
 
-    __slots__ = ("_query", "api", "falcon", "found", "id", "params", "policy", "raw", "route", "services", "version", "who")
+    __slots__ = ("_query", "api", "falcon", "found", "id", "known", "params", "policy", "raw", "route", "services", "version", "who")
 
     def __init__(self, falcon: FalconRequest, services: Any, request_id: str, policy: Policy, api: Api):
         self.api = api                                 # of which service it is
@@ -107,6 +107,7 @@ class Request:
         self.route: Any = None
         self.raw = b""                                 # the body as it came, for errors that quote it
         self.found: Any = None                         # what the route's `target` looked up, so that the handler need not
+        self.known: dict[Any, Any] = {}                # what was found out once for all that the answer has
         self._query: Query | None = None
 
     @property

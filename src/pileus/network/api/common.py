@@ -39,7 +39,8 @@ def wanted(req: Request) -> Wanted:
 
 def listed(req: Request, name: str, records: Sequence[Any], show: Show, asked: Wanted) -> dict[str, Any]:
     """The answer of a list: the records, and links to the pages around this one."""
-    body: dict[str, Any] = {name: [selected(req, show(req, record)) for record in records]}
+    views = [show(req, record) for record in records]
+    body: dict[str, Any] = {name: [selected(req, view) for view in views] if "fields" in req.query else views}
     if asked.limit is not None:
         full = len(records) >= asked.limit
         links = []
@@ -120,10 +121,12 @@ def _guard_attributes(req: Request, rule: str, order: msgspec.Struct, target: Ma
 
 
 def hide(req: Request, rule: str, view: dict[str, Any], names: Iterable[str], target: Mapping[str, Any]) -> dict[str, Any]:
-    """The view without those of the named attributes that the caller may not see."""
-    for name in names:
-        if not req.allows(f"{rule}:{name}", target):
-            view.pop(name, None)
+    """The view without those of the named attributes that the caller may not see. A list has many records of few targets."""
+    key = (rule, *target.values())
+    if (hidden := req.known.get(key)) is None:
+        hidden = req.known[key] = [name for name in names if not req.allows(f"{rule}:{name}", target)]
+    for name in hidden:
+        view.pop(name, None)
     return view
 
 
