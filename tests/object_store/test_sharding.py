@@ -333,6 +333,23 @@ async def test_what_shards_have_is_counted_although_a_replica_has_not_handed_ove
         assert [r.state for r in shards_of(store)] == ["active"] * 4
 
 
+async def test_what_shards_have_is_counted_although_the_first_replica_is_away():
+    async with make(**LARGER, batch=10) as store:
+        alice = await fill(store, 30)
+        await run(store, *["container-sharder"] * 3)
+        first = roots(store)[0]
+        with away(store, first):
+            for n in range(0, 30, 3):
+                assert (await alice.delete(f"/c/o{n:03}")).status == 204
+            await run(store, "object-updater", "container-sharder", "container-updater")
+            for _ in range(4):
+                assert (await alice.head("/c")).headers["x-container-object-count"] == "20"
+            assert (await alice.head()).headers["x-account-object-count"] == "20"
+        await run(store, "container-sharder", "container-replicator")
+        for _ in range(4):
+            assert (await alice.head("/c")).headers["x-container-object-count"] == "20"
+
+
 async def test_a_replica_that_comes_back_hands_over_what_it_has():
     async with make(**LARGER, batch=10) as store:
         alice = await fill(store, 30)

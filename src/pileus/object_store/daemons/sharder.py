@@ -75,6 +75,8 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
         await self.place(job)
         if job.leads and await job.run(shards.all):
             await self.lead(job)
+        elif not job.leads and await job.run(shards.any) and await self.tell_one(job, job.others[0], []) is None:
+            await self.count(job)               # who leads is away, maybe for long: what shards have is known all the same
 
     async def follow(self, job: Job) -> None:
         """Have a shard count what is of its container's policy, which may have become another since the shard was made."""
@@ -201,7 +203,10 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
 
     async def tell(self, job: Job, ranges: list[ShardRange]) -> list[State | None]:
         """Tell the other replicas of the ranges; how each of them is then, None of one that does not answer."""
-        return [await self.exchange(node, f"/container/{node.device.device}/{job.part}/{job.hash}", ranges) for node in job.others]
+        return [await self.tell_one(job, node, ranges) for node in job.others]
+
+    async def tell_one(self, job: Job, node: Node, ranges: list[ShardRange]) -> State | None:
+        return await self.exchange(node, f"/container/{node.device.device}/{job.part}/{job.hash}", ranges)
 
     async def exchange(self, node: Node, path: str, ranges: list[ShardRange]) -> State | None:
         try:

@@ -39,8 +39,8 @@ CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY, object_count
 
     def counts(self, policy: int) -> dict[str, int]:
         """Objects of a policy; all that shards have are of the container's policy, and what comes back from one is counted there."""
-        count, used = self.shards.counts()
-        own = {} if self.shards.returning() else self.own_counts(policy)
+        count, used, returning = self.shards.counts()
+        own = {} if returning else self.own_counts(policy)
         return {"object_count": count + own.get("object_count", 0), "bytes_used": used + own.get("bytes_used", 0)}
 
     def own_counts(self, policy: int) -> dict[str, int]:

@@ -70,13 +70,12 @@ class Shards:
         values = [getattr(each, column) for column in COLUMNS]
         db.execute(f"INSERT OR REPLACE INTO shard ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})", values)
 
-    def returning(self) -> bool:
-        """Whether the last shard's rows are coming back: what is here of them is counted there."""
-        return bool(self.broker.all("SELECT 1 FROM shard WHERE deleted=0 AND state='returning' LIMIT 1"))
-
-    def counts(self) -> tuple[int, int]:
-        """Objects and bytes of what is delegated."""
-        return self.broker.all(f"SELECT coalesce(sum(object_count), 0), coalesce(sum(bytes_used), 0) FROM shard WHERE {DELEGATED}")[0]  # type: ignore[return-value]
+    def counts(self) -> tuple[int, int, bool]:
+        """Objects and bytes of what is delegated; and whether the last shard's rows are coming back: they still count there."""
+        found = self.broker.all("SELECT coalesce(sum(object_count), 0), coalesce(sum(bytes_used), 0), coalesce(max(state='returning'), 0)"
+                                f" FROM shard WHERE {DELEGATED}")
+        count, used, returning = found[0]
+        return count, used, bool(returning)
 
     # ---- where to cut ------------------------------------------------------------------------------------------------
     def cuts(self, rows: int, least: int) -> list[str]:
