@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pileus.compute.hypervisor.devices import TRAITS
+from pileus.compute.hypervisor.qemu.drives import SCSI_MODELS
 from pileus.compute.model import hardware
 from pileus.compute.model.needs import traits_needed
 from pileus.core.errors import Invalid
@@ -55,6 +56,7 @@ def test_devices_that_a_host_must_have():
     ({}, {"hw_usb_model": "nec-xhci"}, "COMPUTE_USB_MODEL_NEC_XHCI"),
     ({"hw:locked_memory": "true"}, {}, "CUSTOM_COMPUTE_LOCKED_MEMORY"),
     ({"hw:emulator_threads_policy": "isolate"}, {}, "CUSTOM_COMPUTE_EMULATOR_THREADS"),
+    ({}, {"hw_machine_type": "virt-7.2"}, "CUSTOM_COMPUTE_MACHINE_VIRT_7_2"),
     ({"hw:redirected_usb_ports": "1"}, {}, "CUSTOM_COMPUTE_USB_REDIRECTION"),
 ])  # fmt: skip
 def test_what_no_driver_makes_is_needed_of_a_host_and_not_left_out_silently(flavor, image, trait):
@@ -65,6 +67,12 @@ def test_what_no_driver_makes_is_needed_of_a_host_and_not_left_out_silently(flav
 def test_what_is_left_as_it_is_needs_nothing():
     assert not traits_needed({"hw:emulator_threads_policy": "share", "hw:redirected_usb_ports": "0"}, {"hw_usb_model": "none"})
     assert traits_needed({}, {"hw_emulation_architecture": "x86_64"}) <= set(TRAITS)
+    for machine in ("pc", "q35", "pc-i440fx-7.2", "pc-q35-6.0"):
+        assert traits_needed({}, {"hw_machine_type": machine}) <= {"CUSTOM_COMPUTE_MACHINE_PC", "CUSTOM_COMPUTE_MACHINE_Q35"}
+    for model in SCSI_MODELS:
+        assert traits_needed({}, {"hw_scsi_model": model, "hw_disk_bus": "scsi"}) <= set(TRAITS)
+    assert not traits_needed({}, {"hw_scsi_model": "buslogic", "hw_disk_bus": ""})
+    assert not traits_needed({}, {"hw_scsi_model": "buslogic", "hw_disk_bus": "scsi"}) <= set(TRAITS)
 
 
 def test_flavor_and_image_agree_on_what_both_may_say():
@@ -102,6 +110,7 @@ def test_the_flavor_bounds_the_memory_of_the_screen():
     ({"hw_serial_port_count": "3"}, {"hw:serial_port_count": "2"}),
     ({}, {"hw:serial_port_count": "5"}),
     ({"hw_input_bus": "ps2"}, {}),
+    ({"hw_machine_type": "q35", "hw_disk_bus": "ide"}, {}),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused(image, flavor):
     with pytest.raises(Invalid):

@@ -294,6 +294,7 @@ async def test_a_machine_that_no_host_can_make_is_refused_by_the_scheduler(specs
         refused = await put(cloud, flavorRef=wanting)
         assert refused["status"] == "ERROR" and "No valid host" in refused["fault"]["message"]
         explained = (await (await cloud.as_("pileus-admin")).get(f"/status/scheduler/{refused['id']}")).json
+        assert f"none is what was asked for: {trait})" in refused["fault"]["message"]
         assert explained["traits"] == {trait: 2} and all("traits" in host["refused_by"] for host in explained["hosts"])
         assert traits_needed(specs, {}) == {trait} and not traits_needed({}, {})
         await with_inventory(cloud, "h1-0002", traits=(*cloud.drivers["h1-0002"].size.traits, trait))

@@ -9,6 +9,9 @@ from __future__ import annotations
 #: A host with firmware for guests that are to boot by UEFI.
 UEFI_TRAIT = "COMPUTE_FIRMWARE_UEFI"
 
+#: Kinds of machines and of SCSI controllers. Placement knows no names for them.
+MACHINE_TRAIT, SCSI_TRAIT = "CUSTOM_COMPUTE_MACHINE_", "CUSTOM_COMPUTE_SCSI_MODEL_"
+
 TRAITS = (
     "COMPUTE_ARCH_X86_64",
     "COMPUTE_GRAPHICS_MODEL_BOCHS",
@@ -29,4 +32,11 @@ TRAITS = (
     "COMPUTE_STORAGE_BUS_SATA",
     "COMPUTE_STORAGE_BUS_SCSI",
     "COMPUTE_STORAGE_BUS_VIRTIO",
+    f"{MACHINE_TRAIT}PC",
+    f"{MACHINE_TRAIT}Q35",
+    f"{SCSI_TRAIT}LSILOGIC",
+    f"{SCSI_TRAIT}LSISAS1068",
+    f"{SCSI_TRAIT}LSISAS1078",
+    f"{SCSI_TRAIT}VIRTIO_SCSI",
+    f"{SCSI_TRAIT}VMPVSCSI",
 )

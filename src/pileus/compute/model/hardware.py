@@ -95,6 +95,8 @@ def properties(image: Mapping[str, str], extra_specs: Mapping[str, str], vcpus: 
     for name, value in image.items():
         for why in faults(PROPERTIES[name], value) if name in PROPERTIES else ():
             raise HardwareInvalid(why=f"Invalid image property {name}: {why}")
+    if "q35" in wanted.get("hw_machine_type", "") and wanted.get("hw_disk_bus") == "ide":
+        raise HardwareInvalid(why="Invalid image property hw_disk_bus: a q35 machine has no IDE disks.")
     wanted |= {name: extra_specs[spec] for spec, name in _FLAVOR_FIRST.items() if extra_specs.get(spec)}
     wanted |= _agreed(wanted, extra_specs)
     if ports := _serial_ports(wanted, extra_specs):

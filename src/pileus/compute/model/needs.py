@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from pileus.compute.hypervisor.devices import UEFI_TRAIT
+from pileus.compute.hypervisor.devices import MACHINE_TRAIT, SCSI_TRAIT, UEFI_TRAIT
 from pileus.compute.model.extra_specs import is_true
 
 REALTIME = "CUSTOM_COMPUTE_REALTIME"
@@ -50,6 +50,10 @@ _DEVICES = {
 }
 
 
+#: A machine of a certain version is one of its family.
+_FAMILY = re.compile(r"pc-(i440fx|q35)-.*")
+
+
 def traits_needed(specs: Mapping[str, str], image: Mapping[str, str]) -> frozenset[str]:
     """The flavor's word counts before the image's."""
     found = {trait for spec, name, trait in _TRUE if is_true(specs.get(spec) or image.get(name) or "no")}
@@ -57,7 +61,16 @@ def traits_needed(specs: Mapping[str, str], image: Mapping[str, str]) -> frozens
     for name, begin in _DEVICES.items():
         device = specs.get(name.replace("_", ":", 1)) or image.get(name)
         if device and (name, device) != ("hw_usb_model", "none"):       # a machine has none unless it needs one
-            found |= {begin + re.sub(r"\W", "_", device).upper()}
+            found |= {begin + _word(device)}
     if (specs.get("hw:redirected_usb_ports") or image.get("hw_redirected_usb_ports") or "0") != "0":
         found |= {USB_REDIRECTION}
+    if machine := image.get("hw_machine_type"):
+        found |= {MACHINE_TRAIT + _word(_FAMILY.sub(r"\1", machine).replace("i440fx", "pc"))}
+    if "scsi" in (image.get("hw_disk_bus"), image.get("hw_cdrom_bus"), image.get("hw_rescue_bus")) and image.get("hw_scsi_model"):
+        found |= {SCSI_TRAIT + _word(image["hw_scsi_model"])}
     return frozenset(found | ({UEFI_TRAIT} if image.get("hw_firmware_type") == "uefi" else set()))
+
+
+def _word(name: str) -> str:
+    """As a part of a trait's name."""
+    return re.sub(r"\W", "_", name).upper()

@@ -56,10 +56,11 @@ def explain(hosts: Hosts, request: ServerRequest, *, filters: Collection[str], w
         kept.append(HostExplained(host=hosts.at(row).host, node=hosts.at(row).node, weights=weights, weight=total))
     kept.sort(key=lambda host: (-host.weight, host.host))
     out = [HostExplained(host=hosts.at(row).host, node=hosts.at(row).node, refused_by=tuple(names)) for row, names in refused.items()]
-    return Explanation(hosts=(*kept, *sorted(out, key=lambda host: host.host)), removed=removed, traits=_unmet(hosts, request))
+    return Explanation(hosts=(*kept, *sorted(out, key=lambda host: host.host)), removed=removed, traits=unmet(hosts, request))
 
 
-def _unmet(hosts: Hosts, request: ServerRequest) -> dict[str, int]:
+def unmet(hosts: Hosts, request: ServerRequest) -> dict[str, int]:
+    """How many hosts lack each trait that is needed, or have one that is forbidden (`!`)."""
     required, forbidden = request.traits()
     with_it = {trait: hosts.present & hosts.traits.get(trait, hosts.nowhere()) for trait in required | forbidden}
     wrong = {trait: hosts.present & ~with_it[trait] for trait in required} | {f"!{trait}": with_it[trait] for trait in forbidden}

@@ -9,7 +9,7 @@ from typing import Any
 
 from pileus.compute.config import ComputeConfig
 from pileus.compute.hypervisor.base import ABILITIES, GuestState, Inventory, Power
-from pileus.compute.hypervisor.devices import UEFI_TRAIT
+from pileus.compute.hypervisor.devices import TRAITS, UEFI_TRAIT
 from pileus.compute.hypervisor.limits import CPU_TRAIT, VIF_TRAIT
 from pileus.compute.interface import HostReport, Verdict
 from pileus.compute.model.demand import USUAL
@@ -22,7 +22,7 @@ from pileus.core.kit import Kit
 from pileus.core.log import Log
 
 #: The traits that hosts' drivers speak of: what a host does not say it cannot.
-OURS = frozenset(ABILITIES.values()) | {CPU_TRAIT, VIF_TRAIT, UEFI_TRAIT}
+OURS = frozenset((*ABILITIES.values(), *TRAITS, CPU_TRAIT, VIF_TRAIT, UEFI_TRAIT))
 
 log = Log("pileus.compute.reports")
 

@@ -86,6 +86,7 @@ class Scheduling:
         """The hosts for a server, best first. Raises NoValidHost, saying which filter removed how many.
 
         A forced host is only asked for room and life; a `destination` must pass every filter."""
+        from pileus.compute.scheduler.explain import unmet
         from pileus.compute.scheduler.rank import rank
 
         snapshot = await self.snapshot.current()
@@ -95,7 +96,9 @@ class Scheduling:
                      n=1, alternates=self.config.max_attempts - 1)
         if not found.chosen:
             steps = ", ".join(f"{name} removed {count}" for name, count in found.removed.items())
-            raise NoValidHost(reason=f"There are not enough hosts available. ({len(snapshot)} hosts: {steps or 'none'})")
+            lacking = ", ".join(trait for trait, count in unmet(snapshot, request).items() if count == len(snapshot))
+            lacking = f"; none is what was asked for: {lacking}" if lacking else ""
+            raise NoValidHost(reason=f"There are not enough hosts available. ({len(snapshot)} hosts: {steps or 'none'}{lacking})")
         return [found.chosen[0], *found.alternates[0]]
 
     async def admit_image(self, server: Server) -> None:
