@@ -1,3 +1,5 @@
+"""Object stores: one in the test's own process, and clusters of processes that a whole run shares."""
+
 import pytest
 
 from tests.object_store.harness import TestStore

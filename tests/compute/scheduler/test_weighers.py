@@ -7,7 +7,7 @@ import pytest
 from pileus.compute.hypervisor.topology import PciPool
 from pileus.compute.scheduler.request import Group, ServerRequest
 from pileus.compute.scheduler.snapshot import Host, Hosts, Limits
-from pileus.compute.scheduler.weighers import DEFAULT_WEIGHERS, WEIGHERS, normalise, weights
+from pileus.compute.scheduler.weighers import DEFAULT_WEIGHERS, WEIGHERS, normalize, weights
 
 THREE = (
     Host(id="a", host="a", vcpus=8, memory_mb=4096, disk_gib=100, num_io_ops=3, failed_builds=1, num_instances=9,
@@ -58,11 +58,11 @@ def test_an_aggregate_changes_the_multiplier_for_its_hosts():
 
 
 def test_scale():
-    assert normalise(np.array([2, 4, 6]), from_zero=False).tolist() == [0, 0.5, 1]
-    assert normalise(np.array([2, 4, 8]), from_zero=True).tolist() == [0.25, 0.5, 1]
-    assert normalise(np.array([5, 5]), from_zero=False).tolist() == [0, 0]
-    assert normalise(np.array([0, 0]), from_zero=True).tolist() == [0, 0]
-    assert normalise(np.array([]), from_zero=True).tolist() == []
+    assert normalize(np.array([2, 4, 6]), from_zero=False).tolist() == [0, 0.5, 1]
+    assert normalize(np.array([2, 4, 8]), from_zero=True).tolist() == [0.25, 0.5, 1]
+    assert normalize(np.array([5, 5]), from_zero=False).tolist() == [0, 0]
+    assert normalize(np.array([0, 0]), from_zero=True).tolist() == [0, 0]
+    assert normalize(np.array([]), from_zero=True).tolist() == []
 
 
 def test_every_weigher_has_its_own_option():

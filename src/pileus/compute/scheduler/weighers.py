@@ -1,4 +1,4 @@
-"""Which hosts are better: a weigher is a vector, made comparable by `normalise`, times a multiplier.
+"""Which hosts are better: a weigher is a vector, made comparable by `normalize`, times a multiplier.
 
 Names, meaning and default multipliers are Nova's; metadata of an aggregate may replace a multiplier for its hosts.
 """
@@ -122,10 +122,10 @@ def weights(hosts: Hosts, request: ServerRequest, rows: np.ndarray, weighers: Se
 def weight(hosts: Hosts, request: ServerRequest, rows: np.ndarray, weigher: Weigher, configured: float) -> np.ndarray | None:
     """What one weigher adds for these rows; None when it changes nothing."""
     multiplier = multiplier_of(hosts, weigher, configured, rows)
-    return None if multiplier is None else multiplier * normalise(weigher.weighs(hosts, request)[rows], weigher.from_zero)
+    return None if multiplier is None else multiplier * normalize(weigher.weighs(hosts, request)[rows], weigher.from_zero)
 
 
-def normalise(values: np.ndarray, from_zero: bool) -> np.ndarray:
+def normalize(values: np.ndarray, from_zero: bool) -> np.ndarray:
     """Values on a scale from 0 to 1. All 0 when there is nothing to tell them apart."""
     if not len(values):
         return np.zeros(0)

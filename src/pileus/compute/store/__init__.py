@@ -1,1 +1,1 @@
-"""One file per noun."""
+"""The only SQL of compute, a file per noun; all tables are in `tables.py`."""

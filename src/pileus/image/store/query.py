@@ -27,9 +27,9 @@ def listed(wanted: Wanted, scope: str | None, project_id: str | None) -> sa.Sele
     """One page of the images that `scope` sees, from the point of view of `project_id`."""
     stmt = sa.select(images).where(_seen(wanted, scope, project_id), *(_condition(c) for c in wanted.conditions))
     for tag in wanted.tags:
-        stmt = stmt.where(_labelled(label("tag", tag)))
+        stmt = stmt.where(_labeled(label("tag", tag)))
     for name, value in wanted.properties:
-        stmt = stmt.where(_labelled(label("property", name, value)))
+        stmt = stmt.where(_labeled(label("property", name, value)))
     if wanted.after is not None:
         stmt = stmt.where(behind(images, wanted.after, wanted.sort))
     return in_order(stmt, images, wanted.sort).limit(wanted.limit)
@@ -71,7 +71,7 @@ def label(kind: str, name: str, value: str = "") -> str:
     return hashlib.sha256(msgspec.json.encode((kind, name, value))).hexdigest()
 
 
-def _labelled(digest: str) -> sa.ColumnElement[bool]:
+def _labeled(digest: str) -> sa.ColumnElement[bool]:
     return sa.exists().where(labels.c.image_id == images.c.id, labels.c.label == digest)
 
 

@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import msgspec
 
+from pileus.core.context import Context
 from pileus.core.errors import Invalid
 from pileus.core.http import Reply, Request, Route
 from pileus.network import errors
@@ -42,58 +43,55 @@ KINDS = [
 ]
 
 
-def routes(kind: Kind) -> list[Route]:
+class Tags:
     """The same seven operations for a kind of resource."""
 
-    def of(req: Request, ids: dict[str, str]) -> tuple[Any, Any, str]:
-        network = req.services.network
-        return network.tags, getattr(network.stores, kind.store), ids[kind.id]
+    def __init__(self, kind: Kind):
+        self.kind = kind
 
-    async def list_tags(req: Request, **ids: str):
-        return {"tags": list(req.found.tags)}
+    def of(self, req: Request, ids: dict[str, str]) -> tuple[Context, Any, str]:
+        """Who asks, where such resources are kept, and which one it is."""
+        return req.who, getattr(req.services.network.stores, self.kind.store), ids[self.kind.id]
 
-    async def replace_tags(req: Request, body: TagsBody, **ids: str):
-        tags, store, id = of(req, ids)
-        return {"tags": list(await tags.replace(req.who, store, id, body.tags))}
+    async def target(self, req: Request, **ids: str) -> dict[str, Any]:
+        return await self.kind.target(req, ids[self.kind.id])
 
-    async def add_tags(req: Request, body: TagsBody, **ids: str):
-        tags, store, id = of(req, ids)
-        return {"tags": list(await tags.add(req.who, store, id, body.tags))}
+    async def list(self, req: Request, **ids: str):
+        return {"tags": [*req.found.tags]}
 
-    async def clear_tags(req: Request, **ids: str):
-        tags, store, id = of(req, ids)
-        await tags.remove(req.who, store, id)
+    async def replace(self, req: Request, body: TagsBody, **ids: str):
+        return {"tags": [*await req.services.network.tags.replace(*self.of(req, ids), body.tags)]}
 
-    async def show_tag(req: Request, tag: str, **ids: str):
+    async def add_all(self, req: Request, body: TagsBody, **ids: str):
+        return {"tags": [*await req.services.network.tags.add(*self.of(req, ids), body.tags)]}
+
+    async def clear(self, req: Request, **ids: str):
+        await req.services.network.tags.remove(*self.of(req, ids))
+
+    async def show(self, req: Request, tag: str, **ids: str):
         if tag not in req.found.tags:
             raise errors.TagNotFound(tag=tag)
 
-    async def add_tag(req: Request, tag: str, **ids: str):
+    async def add(self, req: Request, tag: str, **ids: str):
         if len(tag) > 255:
             raise Invalid(f"Invalid input for tag. Reason: '{tag[:20]}…' exceeds maximum length of 255.")
-        tags, store, id = of(req, ids)
-        await tags.add(req.who, store, id, [tag])
+        await req.services.network.tags.add(*self.of(req, ids), [tag])
         return Reply(201)
 
-    async def delete_tag(req: Request, tag: str, **ids: str):
-        tags, store, id = of(req, ids)
-        await tags.remove(req.who, store, id, tag)
+    async def remove(self, req: Request, tag: str, **ids: str):
+        await req.services.network.tags.remove(*self.of(req, ids), tag)
 
-    all_of, one = f"/v2.0/{kind.path}/{{{kind.id}}}/tags", f"/v2.0/{kind.path}/{{{kind.id}}}/tags/{{tag}}"
-    read, write, remove = (f"{verb}_{kind.rule}:tags" for verb in ("get", "update", "delete"))
-
-    async def target(req: Request, **ids: str) -> dict[str, Any]:
-        return await kind.target(req, ids[kind.id])
-
-    return [
-        Route("GET", all_of, list_tags, policy=read, target=target),
-        Route("PUT", all_of, replace_tags, policy=write, target=target, body=TagsBody),
-        Route("POST", all_of, add_tags, policy=write, target=target, body=TagsBody, ok=201),
-        Route("DELETE", all_of, clear_tags, policy=remove, target=target, ok=204),
-        Route("GET", one, show_tag, policy=read, target=target, ok=204),
-        Route("PUT", one, add_tag, policy=write, target=target, ok=201),
-        Route("DELETE", one, delete_tag, policy=remove, target=target, ok=204),
-    ]
+    def routes(self) -> Iterator[Route]:
+        every = f"/v2.0/{self.kind.path}/{{{self.kind.id}}}/tags"
+        one = every + "/{tag}"
+        read, write, remove = (f"{verb}_{self.kind.rule}:tags" for verb in ("get", "update", "delete"))
+        yield Route("GET", every, self.list, policy=read, target=self.target)
+        yield Route("PUT", every, self.replace, policy=write, target=self.target, body=TagsBody)
+        yield Route("POST", every, self.add_all, policy=write, target=self.target, body=TagsBody, ok=201)
+        yield Route("DELETE", every, self.clear, policy=remove, target=self.target, ok=204)
+        yield Route("GET", one, self.show, policy=read, target=self.target, ok=204)
+        yield Route("PUT", one, self.add, policy=write, target=self.target, ok=201)
+        yield Route("DELETE", one, self.remove, policy=remove, target=self.target, ok=204)
 
 
-ROUTES = [route for kind in KINDS for route in routes(kind)]
+ROUTES = [route for kind in KINDS for route in Tags(kind).routes()]

@@ -1,4 +1,8 @@
-"""Networks."""
+"""Networks: with whom they are shared, which segment they are, and what goes with them.
+
+Whom a network is shared with is RBAC policies alone; `shared` and `router:external` are a way to say two of them. A network goes
+with what this service made for it, and stays while anybody else has a port on it.
+"""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

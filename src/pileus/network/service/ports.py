@@ -1,4 +1,8 @@
-"""Ports."""
+"""Ports: a MAC address, addresses, groups and a host, which come and go in one transaction.
+
+A port that this service made for itself (DHCP, router) is an ordinary one, of which only the service changes what it is for. What
+a change means for hosts is not decided here: `sync` is told which port it was.
+"""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

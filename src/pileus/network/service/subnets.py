@@ -1,4 +1,7 @@
-"""Subnets."""
+"""Subnets: ranges of addresses of one network, which do not overlap, and what guests in them are told.
+
+Which addresses are free is `allocation`'s to know: a subnet only opens and closes its pools.
+"""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
