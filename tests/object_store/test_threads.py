@@ -1,11 +1,12 @@
 """Threads of a device: what is done in them, and what becomes of it when nobody waits any more."""
 
 import asyncio
+import hashlib
 import threading
 
 import pytest
 
-from pileus.object_store.storage.threads import Lane, Threads
+from pileus.object_store.storage.threads import APART, Beside, Lane, Threads
 
 
 @pytest.mark.realtime
@@ -116,3 +117,16 @@ async def test_what_waits_in_a_lane_is_cancelled_when_the_threads_are_closed():
     assert did == ["later"]                 # nobody waits for it: it is done all the same
     threads.later(did.append, "at once")
     assert did == ["later", "at once"]
+
+
+@pytest.mark.realtime
+async def test_what_goes_by_is_reckoned_in_its_order_whatever_the_pieces():
+    threads, one, other = Threads("proxy", 2), hashlib.md5(), hashlib.sha256()
+    pieces = [bytes([n]) * size for n, size in enumerate((10, APART, 1, 3 * APART, 5, APART, APART, 7))]
+    beside = Beside(threads, one.update, other.update)
+    for piece in pieces:
+        await beside.take(piece)
+    await beside.settle()
+    await beside.settle()
+    assert one.digest() == hashlib.md5(b"".join(pieces)).digest() and other.digest() == hashlib.sha256(b"".join(pieces)).digest()
+    threads.close()

@@ -16,6 +16,7 @@ from pileus.object_store.proxy.info import Info
 from pileus.object_store.s3 import xml
 from pileus.object_store.s3.errors import MARK, S3Error
 from pileus.object_store.s3.signatures.claim import Claim
+from pileus.object_store.storage.threads import Threads
 from pileus.object_store.wire.message import Request, Response
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ class Call:
     def as_owner(self) -> Call:
         """The same call on the store's own behalf, to look at what decides whether the caller may make it."""
         return own_call(self.feature, self.account, self.bucket)
+
+    @property
+    def threads(self) -> Threads:
+        """Where bodies are hashed."""
+        return self.feature.store.proxy.threads
 
     @property
     def foreign(self) -> bool:

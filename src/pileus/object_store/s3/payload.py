@@ -18,16 +18,18 @@ from pileus.object_store.s3.chunked import Chunks, Signer
 from pileus.object_store.s3.errors import S3Error
 from pileus.object_store.s3.numbers import is_number
 from pileus.object_store.s3.signatures.v4 import STREAMING, UNSIGNED
+from pileus.object_store.storage.threads import Beside, Threads
 from pileus.object_store.wire.body import stream
 
 
 class Payload:
     """`length`: of what is to be stored. `md5`: in hexadecimal, when the client told it."""
 
-    def __init__(self, source: AsyncIterator[bytes] | Chunks, length: int, *, md5: str = "", sha256: str = "",
+    def __init__(self, source: AsyncIterator[bytes] | Chunks, length: int, threads: Threads, *, md5: str = "", sha256: str = "",
                  checksum: Checksum | None = None):
         self.source, self.length, self.md5, self.sha256, self.checksum = source, length, md5, sha256, checksum
         self.hash = hashlib.sha256() if sha256 else None
+        self.beside = Beside(threads, *(each.update for each in (self.hash, checksum) if each is not None))
         self.stream = self._checked()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -39,13 +41,11 @@ class Payload:
     async def _checked(self) -> AsyncIterator[bytes]:
         held = b""
         async for piece in self.source:
-            if self.hash is not None:
-                self.hash.update(piece)
-            if self.checksum is not None:
-                self.checksum.update(piece)
+            await self.beside.take(piece)
             if held:
                 yield held
             held = piece
+        await self.beside.settle()
         self._settle()
         if held:
             yield held
@@ -95,7 +95,7 @@ async def of(call: Call, *, checked: bool = True) -> Payload:
             raise S3Error("NotImplemented", "Signed chunks cannot be checked here: identity keeps the secret to itself.")
         signer = None if "UNSIGNED" in sha256 else Signer(claim, call.secret or "")
         source, sha256 = Chunks(body, length, signer, trailers=sha256.endswith("TRAILER")), ""
-    payload = Payload(source, length, md5=md5, sha256="" if sha256 == UNSIGNED else sha256, checksum=checksum)
+    payload = Payload(source, length, call.threads, md5=md5, sha256="" if sha256 == UNSIGNED else sha256, checksum=checksum)
     if not length:
         async for _ in payload:
             raise S3Error("IncompleteBody")

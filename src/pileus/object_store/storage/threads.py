@@ -17,6 +17,8 @@ from threading import Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+#: Bytes from which on a piece of a body is worth a hop to a thread.
+APART = 64 * 1024
 #: The loop and the future that wait and how they are told, if anybody does, and the work; None ends a thread.
 Job = tuple[asyncio.AbstractEventLoop | None, asyncio.Future | None, Callable[..., None] | None, Callable[..., Any], tuple]
 
@@ -111,6 +113,32 @@ class Lane:
             _do(*self.waiting.popleft())
             if self.threads.wanted or self.threads.closed:
                 break
+
+
+class Beside:
+    """What is reckoned of a body while it goes by: in a thread, beside all else that is done with it, and one piece behind at most."""
+
+    def __init__(self, threads: Threads, *reckon: Callable[[bytes], Any]):
+        self.lane, self.reckon = Lane(threads), reckon
+        self.behind: asyncio.Future[None] | None = None
+
+    async def take(self, piece: bytes) -> None:
+        if not self.reckon or (len(piece) < APART and self.behind is None):
+            self._take(piece)
+            return
+        before, self.behind = self.behind, self.lane.run(self._take, piece)
+        if before is not None:
+            await before
+
+    async def settle(self) -> None:
+        """Return when all that was taken is reckoned."""
+        if self.behind is not None:
+            await self.behind
+            self.behind = None
+
+    def _take(self, piece: bytes) -> None:
+        for reckon in self.reckon:
+            reckon(piece)
 
 
 def _work(jobs: SimpleQueue[Job | None]) -> None:

@@ -15,6 +15,7 @@ from pileus.object_store.pipeline.encryption.cipher import BLOCK, Sealed
 from pileus.object_store.pipeline.encryption.keys import masked
 from pileus.object_store.pipeline.encryption.names import BODY, EMPTY, ETAG, ETAG_MAC, LISTED, META, SHOWN
 from pileus.object_store.proxy import constraints
+from pileus.object_store.storage.threads import Beside
 from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
@@ -45,6 +46,7 @@ class Body:
         self.feature, self.container, self.path = feature, container, path
         self.body, self.footers, self.size = req.body, req.footers, 0
         self.digest = md5(usedforsecurity=False)
+        self.beside = Beside(feature.store.proxy.threads, self.digest.update)
         ids = feature.store.ids
         self.key, self.iv, self.key_iv, self.etag_iv, self.listed_iv = ids.secret(32), *(ids.secret(BLOCK) for _ in range(4))
         self.cipher = cipher.stream(self.key, self.iv)
@@ -61,10 +63,11 @@ class Body:
         try:
             chunk = await anext(self.body)  # type: ignore[arg-type]
         except StopAsyncIteration:
+            await self.beside.settle()
             if self.told and self.told != self.digest.hexdigest():
                 raise Stop(plain(422)) from None
             raise
-        self.digest.update(chunk)
+        await self.beside.take(chunk)
         self.size += len(chunk)
         return self.cipher.update(chunk)
 

@@ -69,7 +69,7 @@ async def _store(call: Call, fields: dict[str, str], part: Part) -> Response:
     await rights.enforce(call, "s3:PutObject")
     headers = metadata.written(call) | await acl.of_new(call) | await lock_headers.of_new(call) | {"transfer-encoding": "chunked"}
     checksum = checksums.wanted(call.req.headers, streaming=False)
-    body = Payload(_measured(part.body, agreed, call.config.limits.max_file_size), 0, checksum=checksum)
+    body = Payload(_measured(part.body, agreed, call.config.limits.max_file_size), 0, call.threads, checksum=checksum)
     replaced = await layout.parts_of_current(call, call.key)
     made = await call.done("PUT", call.bucket, call.key, headers, body=body)
     if replaced:
