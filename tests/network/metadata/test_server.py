@@ -75,9 +75,7 @@ def test_a_question_and_its_answer():
     reply, asked = said(get("/openstack/latest/meta_data.json?x=1", "User-Agent: cloud-init"))
     assert reply.startswith(b"HTTP/1.1 200 OK\r\n") and reply.endswith(b"\r\n\r\n/openstack/latest/meta_data.json")
     assert asked == [
-        MetadataRequest(
-            source_ip="127.0.0.1", path="/openstack/latest/meta_data.json", query="x=1", network_id="net-1", user_agent="cloud-init"
-        )
+        MetadataRequest(source_ip="127.0.0.1", path="/openstack/latest/meta_data.json", query="x=1", network_id="net-1")
     ]
 
 

@@ -65,5 +65,4 @@ class PciPool(msgspec.Struct, frozen=True, kw_only=True):
     vendor_id: str
     product_id: str
     dev_type: str = "type-PCI"              # type-PCI | type-PF | type-VF
-    numa_node: int | None = None
     count: int = 0

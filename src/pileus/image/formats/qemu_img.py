@@ -42,7 +42,6 @@ class ImageInfo(msgspec.Struct, frozen=True, rename="kebab"):
 
     format: str
     virtual_size: int
-    actual_size: int = 0
     backing_filename: str | None = None
 
 

@@ -101,7 +101,6 @@ async def _body(connection: h11.Connection, reader: asyncio.StreamReader, limits
 async def _respond(
     request: h11.Request, body: bytes, listen: Listen, source_ip: str, answer: Answer, limits: Limits
 ) -> MetadataResponse:
-    headers = {name: value for name, value in request.headers}
     path, query = _target(request.target.decode("ascii"))
     asked = MetadataRequest(
         method=request.method.decode(),
@@ -111,7 +110,6 @@ async def _respond(
         query=query,
         network_id=listen.network_id,
         router_id=listen.router_id,
-        user_agent=headers.get(b"user-agent", b"").decode("latin-1")[:256],
     )
     try:
         async with asyncio.timeout(limits.answer_timeout_s):

@@ -18,7 +18,6 @@ class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
     router_id: str | None = None
     method: str = "GET"                     # or POST
     body: bytes = b""                       # of a POST
-    user_agent: str = ""                    # for logs, and for answers that suit a client; proves nothing
 
 
 class MetadataResponse(msgspec.Struct, frozen=True, kw_only=True):

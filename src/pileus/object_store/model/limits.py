@@ -15,7 +15,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_meta_count: int = 90                # metadata of one account, container or object
     max_meta_overall_size: int = 4096       # bytes of all metadata of one of them
     max_header_size: int = 8192             # bytes of one header
-    extra_header_count: int = 0             # headers that may come on top of those that features need
     max_object_name_length: int = 1024      # bytes of an object's name
     container_listing_limit: int = 10_000   # objects in one page of a listing
     account_listing_limit: int = 10_000     # containers in one page of a listing

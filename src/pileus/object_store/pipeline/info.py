@@ -23,7 +23,7 @@ class InfoPage(Feature):
                                           | ({"default": True} if p is proxy.policies.default else {})
                                           for p in proxy.policies if not p.deprecated]
         return {"pileus": {"version": __version__},
-                "swift": {**msgspec.to_builtins(proxy.limits), "version": SWIFT, "strict_cors_mode": True,
+                "swift": {**msgspec.to_builtins(proxy.limits), "extra_header_count": 0, "version": SWIFT, "strict_cors_mode": True,
                           "policies": policies, "allow_account_management": proxy.config.allow_account_management,
                           "allow_open_expired": proxy.config.allow_open_expired,
                           "account_autocreate": proxy.config.account_autocreate, "valid_api_versions": ["v1", "v1.0"]}}
