@@ -19,6 +19,25 @@ async def test_a_containers_quota_is_its_owners(store):
     assert (await alice.put("/c/d", b"x" * 20)).status == 201
 
 
+async def test_a_body_of_unknown_length_ends_where_its_quota_does(store):
+    alice, root, taken = store.as_("alice"), store.as_("root", roles=("ResellerAdmin",)), []
+
+    async def endless(most):
+        for _ in range(most):
+            taken.append(1000)
+            yield b"x" * 1000
+
+    await alice.put("/c", X_Container_Meta_Quota_Bytes="5500")
+    assert (await alice.put("/c/o", endless(1000))).status == 413
+    assert len(taken) < 50 and (await alice.get("/c/o")).status == 404 and store.files() == []
+    assert (await alice.put("/c/o", endless(5))).status == 201 and (await alice.put("/c/p", endless(1))).status == 413
+    await alice.put("/free")
+    assert (await alice.put("/free/o", endless(1000))).status == 201
+    await root.post("//v1/AUTH_alice", X_Account_Meta_Quota_Bytes="9000")
+    assert (await alice.put("/free/p", endless(1000))).status == 413
+    assert (await root.put("//v1/AUTH_alice/free/p", endless(20))).status == 201
+
+
 async def test_an_accounts_quota_is_the_administrators(store):
     alice, root = store.as_("alice"), store.as_("root", roles=("ResellerAdmin",))
     await alice.put("/c")

@@ -7,18 +7,22 @@ Storage guide, "Container quotas", "Account quotas".)
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 from pileus.object_store.pipeline.feature import Feature
 from pileus.object_store.pipeline.versioning.names import hidden_of
 from pileus.object_store.proxy.info import Info
-from pileus.object_store.wire.message import Request, Response
+from pileus.object_store.wire.message import Request, Response, Stop
 from pileus.object_store.wire.status import plain
 
 OF_CONTAINERS = ("x-container-meta-quota-bytes", "x-container-meta-quota-count")
 OLD_OF_ACCOUNTS = "x-account-meta-quota-bytes"
 #: x-account-quota-{bytes,count}[-policy-NAME], kept where clients cannot set them.
 OF_ACCOUNTS, KEPT = "x-account-quota-", "x-account-sysmeta-quota-"
+#: More than any object has: where this fits there is no limit.
+ENDLESS = 1 << 62
+OVER = "Upload exceeds quota."
 
 
 class Quotas(Feature):
@@ -34,7 +38,7 @@ class Quotas(Feature):
         except ValueError:
             return await self.app(req)
         if obj is not None:
-            return await self._over(req, str(account), str(container)) or await self.app(req)
+            return await self._object(req, str(account), str(container))
         refusal = None
         if req.method in ("PUT", "POST"):
             refusal = self._set_account(req) if container is None else _check(req, OF_CONTAINERS)
@@ -62,21 +66,31 @@ class Quotas(Feature):
                 req.headers[KEPT + name.removeprefix("x-remove-account-quota-")] = ""
         return None
 
-    async def _over(self, req: Request, account: str, container: str) -> Response | None:
-        """413 when one more object of this length would be too much; who may not write learns nothing of quotas."""
+    async def _object(self, req: Request, account: str, container: str) -> Response:
+        """413 when one more object of this length would be too much, or as soon as one whose length nobody told is; who may not write
+        learns nothing of quotas."""
         of_container, of_account = await self.store.container_info(account, container), await self.store.account_info(account)
         if _limited(of_container):
             self.store.proxy.cache.forget(f"/{account}/{container}")        # it is counted anew for each object
             of_container = await self.store.container_info(account, container)
-        more = req.length or 0
-        if not _limited(of_container) or not _container_full(of_container, await self._in_versions(account, of_container) + more):
+        versions = await self._in_versions(account, of_container)
+
+        def fits(more: int) -> bool:
+            if _limited(of_container) and _container_full(of_container, versions + more):
+                return False
             if req.facts.get("auth.reseller") or not self._account_full(of_account, of_container.policy, more):
-                return None
+                return True
             self.store.proxy.cache.forget(f"/{account}")
+            return False
+
+        if fits(req.length or 0):
+            if req.length is None and req.body is not None and not fits(ENDLESS):
+                req.body = _measured(req.body, fits)
+            return await self.app(req)
         asked = req.child(req.method)
         asked.acl = of_container.headers.get("x-container-write")
         refusal = await req.authorize(asked) if req.authorize is not None else None
-        return refusal or plain(413, "Upload exceeds quota.")
+        return refusal or plain(413, OVER)
 
     async def _in_versions(self, account: str, container: Info) -> int:
         """The bytes of a limited container's versions."""
@@ -97,6 +111,16 @@ class Quotas(Feature):
         return _too_much(info.meta("account", "quota-bytes"), used["bytes"], more) or any(
             _too_much(info.sysmeta("account", f"quota-{kind}"), used[kind], adds[kind])
             or _too_much(info.sysmeta("account", f"quota-{kind}-policy-{name}"), in_policy[kind], adds[kind]) for kind in used)
+
+
+async def _measured(body: AsyncIterator[bytes], fits: Callable[[int], bool]) -> AsyncGenerator[bytes]:
+    """Raises Stop as soon as it is too long."""
+    size = 0
+    async for chunk in body:
+        size += len(chunk)
+        if not fits(size):
+            raise Stop(plain(413, OVER))
+        yield chunk
 
 
 def _container_full(info: Info, more: int) -> bool:
