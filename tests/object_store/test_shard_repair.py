@@ -9,7 +9,7 @@ import pytest
 
 from pileus.cli import shard_ranges
 from pileus.object_store.daemons.sharder import ENABLED
-from pileus.object_store.model.shards import covers, gaps, later, lost
+from pileus.object_store.model.shards import ShardRange, covers, gaps, later, lost
 from tests.object_store.test_sharding import LARGER, brokers, fill, make, roots, run, shards, shards_of
 
 NAMES = [f"o{n:03}" for n in range(30)]
@@ -91,6 +91,19 @@ async def test_a_shard_that_nobody_knows_goes():
                 await run(store, "container-sharder", "container-replicator")
         databases = list(store.folder.glob(f"devices/*/containers/*/*/{store.objects.hashing.hash(*each.path)}/*.db"))
         assert not databases and await alice.names("/c") == NAMES
+
+
+async def test_a_shard_that_was_taken_for_a_stray():
+    """The replica that knew it comes back when it gives its rows back already: then that is what it is to do."""
+    async with make(**LARGER, batch=10) as store:
+        alice = await sharded(store)
+        each = shards_of(store)[1]
+        back = ShardRange(name="AUTH_alice/c", state="created", changed_at=store.objects.proxy.stamp())
+        for broker in brokers(store, *each.path):
+            broker.shards.merge([back])
+        await alice.put("/c/o0105", b"12345")
+        await whole(store, alice, [*NAMES, "o0105"])
+        assert each.name not in [r.name for r in shards_of(store)]
 
 
 async def test_shards_of_a_container_that_is_gone_go():

@@ -173,7 +173,7 @@ class ShardingConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     auto: bool = False                      # whether containers that grow large are given shards by themselves
     threshold: int = 1_000_000              # objects from which on a container is given shards
     rows_per_shard: int = 500_000           # objects that a new shard begins with
-    shrink_below: int = 100_000             # objects below which a shard goes over into its neighbour
+    shrink_below: int = 100_000             # objects below which a shard goes over into its neighbour, the last one back into its container
     merge_below: int = 750_000              # unless both together have more than this
     batch: int = 2                          # ranges that are handed over in one pass
 
