@@ -54,10 +54,8 @@ async def test_a_token_without_roles_opens_nothing(route):
         assert (answer.status == 403) != (route.policy in OPEN), answer.text
 
 
-@pytest.mark.parametrize("route", GUARDED, ids=name)
+@pytest.mark.parametrize("route", [route for route in GUARDED if route.since or route.until], ids=name)
 async def test_outside_of_its_versions_a_route_is_not_there(route):
-    if route.since is None and route.until is None:
-        return
     others = [r for r in ROUTES if (r.method, r.path) == (route.method, route.path)]
     async with compute() as c:
         for minor in range(1, 105):

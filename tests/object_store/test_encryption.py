@@ -29,11 +29,12 @@ async def owner(store):
 
 async def test_nothing_of_the_client_lies_on_the_device(store):
     await owner(store)
-    for path in (store.folder / "devices").rglob("*"):
-        if path.is_file():
-            data = path.read_bytes()
-            assert SECRET[:28] not in data and b"crimson" not in data and md5(SECRET).hexdigest().encode() not in data, path
-    for path in store.files():
+    written, objects = [path for path in (store.folder / "devices").rglob("*") if path.is_file()], list(store.files())
+    assert len(written) > len(objects) == 1, "the object, and databases that list it"
+    for path in written:
+        data = path.read_bytes()
+        assert SECRET[:28] not in data and b"crimson" not in data and md5(SECRET).hexdigest().encode() not in data, path
+    for path in objects:
         told = b"".join(os.getxattr(path, name) for name in os.listxattr(path))
         assert b"crimson" not in told and md5(SECRET).hexdigest().encode() not in told and told
 

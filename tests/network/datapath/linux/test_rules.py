@@ -148,7 +148,9 @@ def test_routers_rules_can_be_loaded(lab: Lab):
     for router in (full, six, replace(full, gateway=None), replace(full, interfaces=()), states.router(2)):
         wanted = replace(states.host(1), routers=(router,))
         wanted = replace(wanted, networks=(*wanted.networks, EXTERNAL))
-        for space in plan(wanted, OPTIONS, {wanted.networks[0].id: 1}).spaces.values():
+        spaces = plan(wanted, OPTIONS, {wanted.networks[0].id: 1}).spaces
+        assert spaces
+        for space in spaces.values():
             assert not refused(lab, ruleset.whole(space.rules)), space.rules
 
 
