@@ -40,6 +40,9 @@ async def test_what_one_user_makes_others_of_the_project_do_not_reach():
         assert deleted["Errors"][0]["Code"] == "AccessDenied" and "Deleted" not in deleted
         assert [b["Name"] for b in (await bob("list_buckets"))["Buckets"]] == []
         assert [b["Name"] for b in (await alice("list_buckets"))["Buckets"]] == ["photos"]
+        nobody = boto(store, "eve", project="band", roles=("reader",))
+        assert (await nobody("list_buckets"))["Buckets"] == [] and await nobody.refused("create_bucket", Bucket="eves") == "AccessDenied"
+        assert (await raw(store, "GET", f"http://{HOST}/s3", {}))[0] == 403
         assert await bob.refused("create_bucket", Bucket="photos") == "BucketAlreadyExists"
         assert await alice.refused("create_bucket", Bucket="photos") == "BucketAlreadyOwnedByYou"
         assert (await alice("get_object", Bucket="photos", Key="o"))["Body"] == b"hello"

@@ -38,8 +38,9 @@ async def list_buckets(call: Call) -> Response:
 
 
 async def _rows(call: Call, marker: str, prefix: str) -> AsyncIterator[dict]:
-    """Containers that are buckets; where they belong to users, only the caller's."""
-    while rows := await _page(call, {"format": "json", "marker": marker, "prefix": prefix}):
+    """Containers that are buckets; where they belong to users, only the caller's, whatever his rights to the account."""
+    asker = call.as_owner() if call.s3.s3_acl and call.home else call
+    while rows := await _page(asker, {"format": "json", "marker": marker, "prefix": prefix}):
         for row in rows:
             if "name" not in row or not names.is_bucket(row["name"]):
                 continue
