@@ -3,14 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Collection
 
-from pileus.core.clock import Clock
-from pileus.core.ids import Ids
-from pileus.object_store.model.names import KINDS, Hashing
-from pileus.object_store.model.policy import Policies, StoragePolicy
+from pileus.object_store.kit import StoreKit
+from pileus.object_store.model.names import KINDS
+from pileus.object_store.model.policy import StoragePolicy
 from pileus.object_store.model.timestamp import stamp
-from pileus.object_store.ring.ring import Ring
 from pileus.object_store.ring.rings import Rings
 from pileus.object_store.storage.account.server import AccountServer
 from pileus.object_store.storage.container.server import ContainerServer
@@ -22,7 +20,6 @@ from pileus.object_store.storage.object.files import Files
 from pileus.object_store.storage.object.server import ObjectServer
 from pileus.object_store.storage.recon import Recon
 from pileus.object_store.storage.server import StorageServer
-from pileus.object_store.transport import Transport
 from pileus.object_store.wire.message import Handler, Request, Response
 from pileus.object_store.wire.status import plain
 
@@ -30,19 +27,20 @@ from pileus.object_store.wire.status import plain
 class StorageNode:
     """All three servers over one set of devices; it answers for `kinds` of them."""
 
-    def __init__(self, media: Media, hashing: Hashing, policies: Policies, transport: Transport, clock: Clock, ids: Ids, *,
-                 rings: Mapping[str, Ring], reclaim_age_s: float = 604_800.0, kinds: Collection[str] = KINDS):
+    def __init__(self, media: Media, kit: StoreKit, *, reclaim_age_s: float = 604_800.0, kinds: Collection[str] = KINDS):
+        hashing, ids, rings, transport = kit.hashing, kit.ids, kit.rings, kit.transport
         self.media, self.devices, self.rings = media, media.devices, rings
         self.accounts = Databases(AccountBroker, "accounts", media.home)
         self.containers = Databases(ContainerBroker, "containers", media.home)
-        self.clock, self.reclaim_age_s = clock, reclaim_age_s
-        self.objects = ObjectServer(media, hashing, ids, policies=policies, make_files=self._files, transport=transport, clock=clock)
+        self.clock, self.reclaim_age_s = kit.clock, reclaim_age_s
+        self.objects = ObjectServer(media, hashing, ids, policies=kit.policies, make_files=self._files, transport=transport,
+                                    clock=kit.clock)
         self.servers: dict[str, StorageServer] = {
             "account": AccountServer(self.devices, self.accounts, hashing, ids),
             "container": ContainerServer(self.devices, self.containers, hashing, ids, transport=transport, rings=rings),
             "object": self.objects,
         }
-        recon = Recon(media, clock, rings.folder if isinstance(rings, Rings) else None)
+        recon = Recon(media, kit.clock, rings.folder if isinstance(rings, Rings) else None)
         self.handlers: dict[str, Handler] = {**{kind: self.servers[kind] for kind in kinds}, "recon": recon}
 
     def files_of(self, device: str, policy: StoragePolicy) -> Files:

@@ -16,6 +16,7 @@ import msgspec
 from pileus.core.clock import Clock
 from pileus.core.ids import Ids
 from pileus.object_store.config import ObjectStoreConfig
+from pileus.object_store.kit import StoreKit
 from pileus.object_store.model.names import KINDS, Hashing
 from pileus.object_store.model.policy import Policies
 from pileus.object_store.node import StorageNode
@@ -58,12 +59,11 @@ class ObjectStore:
         self.transport = Network(local, self.client)
         disks = Disks(self.devices, state / "recon", threads=config.threads, fsync=config.fsync == "always",
                       mount_check=config.mount_check)
-        self.node = StorageNode(media or disks, self.hashing, self.policies, self.transport, clock, ids, rings=self.rings,
-                                reclaim_age_s=config.reclaim_age_s, kinds=serves)
+        kit = StoreKit(clock=clock, ids=ids, hashing=self.hashing, policies=self.policies, rings=self.rings, transport=self.transport)
+        self.node = StorageNode(media or disks, kit, reclaim_age_s=config.reclaim_age_s, kinds=serves)
         guarded: Handler = BackendRateLimit(self.node, config.backend_rate_limit, clock) if config.backend_rate_limit.wanted else self.node
         local |= {address(at): guarded for at in (*map(config.listen_of, serves), config.replication_listen if serves else "") if at}
-        self.proxy = Proxy(config.proxy, config.limits, self.policies, self.rings, self.transport, clock, ids,
-                           threads=config.threads)
+        self.proxy = Proxy(config.proxy, config.limits, kit, threads=config.threads)
         self.store = Store(config, self.proxy, clock, ids, identify, signers, self.hashing)
         build(self.store)
         self.app = Application(self.store.pipeline)

@@ -7,12 +7,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from pileus.core.clock import Clock
-from pileus.core.ids import Ids
 from pileus.object_store.config import ProxyConfig
+from pileus.object_store.kit import StoreKit
 from pileus.object_store.model.limits import Limits
 from pileus.object_store.model.names import RESERVED
-from pileus.object_store.model.policy import Policies, StoragePolicy
+from pileus.object_store.model.policy import StoragePolicy
 from pileus.object_store.model.timestamp import Stamper
 from pileus.object_store.proxy import account, container, obj
 from pileus.object_store.proxy.ask import anyone
@@ -24,7 +23,6 @@ from pileus.object_store.proxy.nodes import Nodes
 from pileus.object_store.proxy.shards import RangesCache
 from pileus.object_store.ring.ring import Ring
 from pileus.object_store.storage.threads import Threads
-from pileus.object_store.transport import Transport
 from pileus.object_store.wire.message import ALLOWS_RESERVED, Request, Response, Stop, is_true
 from pileus.object_store.wire.status import plain
 
@@ -33,19 +31,17 @@ CONTROLLERS: dict[int, Mapping[str, Callable[..., Awaitable[Response]]]] = {2: a
 
 
 class Proxy:
-    """`rings`: by name, `account`, `container`, `object`, `object-1` …; they may be replaced while it runs."""
-
-    def __init__(self, config: ProxyConfig, limits: Limits, policies: Policies, rings: Mapping[str, Ring], transport: Transport,
-                 clock: Clock, ids: Ids, *, threads: int = 0):
-        self.config, self.limits, self.policies, self.rings = config, limits, policies, rings
-        self.transport, self.clock, self.ids = transport, clock, ids
+    def __init__(self, config: ProxyConfig, limits: Limits, kit: StoreKit, *, threads: int = 0):
+        self.config, self.limits, self.policies, self.rings = config, limits, kit.policies, kit.rings
+        self.transport, self.clock, self.ids = kit.transport, kit.clock, kit.ids
+        clock = kit.clock
         self.stamp = Stamper(clock)
         self.health = Health(clock, limit=config.error_suppression_limit, interval_s=config.error_suppression_interval_s)
         self.cache = InfoCache(clock, config.recheck_s)
         self.ranges = RangesCache(clock, config.recheck_s)
         self.unattended: set[asyncio.Task[Any]] = set()         # questions whose answers nobody waits for any more
         self.threads = Threads("proxy", threads)                # for hashes of what is large
-        self.codecs = {p.index: Codec(p.erasure) for p in policies if p.erasure is not None}
+        self.codecs = {p.index: Codec(p.erasure) for p in kit.policies if p.erasure is not None}
 
     async def __call__(self, req: Request) -> Response:
         try:
