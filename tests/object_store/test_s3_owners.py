@@ -42,6 +42,7 @@ async def test_what_one_user_makes_others_of_the_project_do_not_reach():
         assert [b["Name"] for b in (await alice("list_buckets"))["Buckets"]] == ["photos"]
         nobody = boto(store, "eve", project="band", roles=("reader",))
         assert (await nobody("list_buckets"))["Buckets"] == [] and await nobody.refused("create_bucket", Bucket="eves") == "AccessDenied"
+        assert await nobody.refused("create_bucket", Bucket="photos") == "AccessDenied"     # not even that it is there
         assert (await raw(store, "GET", f"http://{HOST}/s3", {}))[0] == 403
         assert await bob.refused("create_bucket", Bucket="photos") == "BucketAlreadyExists"
         assert await alice.refused("create_bucket", Bucket="photos") == "BucketAlreadyOwnedByYou"

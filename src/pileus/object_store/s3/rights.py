@@ -52,13 +52,13 @@ async def enforce(call: Call, action: str) -> None:
 async def _enforce_owners(call: Call, action: str) -> None:
     """The same where buckets and objects belong to users: what nobody says anything about is denied to all others."""
     info = await call.info(call.bucket)
-    if not info.exists:
-        return                              # there is nothing of anybody's
+    if not info.exists or action == "s3:CreateBucket":
+        return                              # there is nothing of anybody's; who may make something, the store knows
     owns = owners.owns_bucket(call, info)
     if owns and action in policy.OF_OWNERS:
         return
     said = await policy.ask(call, action)
-    if said is False or not (said or action == "s3:CreateBucket" or await _owned(call, action, info, owns)):
+    if said is False or not (said or await _owned(call, action, info, owns)):
         raise S3Error("AccessDenied")
     if not policy.is_owner(call):
         call.granted = _paths(call, action)
