@@ -140,11 +140,6 @@ class Ports(Store[Port]):
         return await self.dress(await self.db.all(Port, statements.select(ports, "device_id", "kind"),
                                                   {"row_device_id": device_id, "row_kind": kind}))
 
-    async def delete(self, id: str) -> int:
-        """The port, with its groups; its addresses are given back by whoever knows the pools."""
-        await self.db.delete(port_groups, port_id=id)
-        return await super().delete(id)
-
 
 def ports_on_subnet(subnet_id: str) -> Clause:
     """Ports with an address of a subnet."""
