@@ -68,7 +68,7 @@ class ContainerSyncer(DatabaseDaemon[ContainerBroker]):
         """ACCOUNT/CONTAINER that a database has rows of, and that container's metadata."""
         metadata = {name: value for name, (value, _) in (await held.run(held.broker.metadata)).items()}
         if not (root := metadata.get(ROOT)):
-            return f"{held.info['account']}/{held.info['container']}", metadata
+            return held.name, metadata
         account, _, container = root.partition("/")
         known = await self.store.proxy.container_info(account, container)
         return root, known.headers if known.exists else {}

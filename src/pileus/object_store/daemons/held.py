@@ -26,6 +26,11 @@ class Held(msgspec.Struct, Generic[B], frozen=True, kw_only=True):
     leads: bool
     others: list[Node]
 
+    @property
+    def name(self) -> str:
+        """ACCOUNT/CONTAINER; of an account's, the account and a slash."""
+        return f"{self.info['account']}/{self.info['container']}"
+
 
 class DatabaseDaemon(Daemon, Generic[B]):
     """Subclasses say what is to be done with a database."""

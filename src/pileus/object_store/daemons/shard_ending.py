@@ -55,7 +55,7 @@ async def retire(sharder: ContainerSharder, job: Job) -> None:
 async def give_back(sharder: ContainerSharder, job: Job) -> None:
     """Have a shard that neither its container nor another shard knows give its rows to the container, whatever that has forgotten it
     for. When there is no container any more, and has not been for long, they are nobody's, and go."""
-    own, root = f"{job.info['account']}/{job.info['container']}", (await job.run(job.broker.metadata)).get(ROOT, ("", ""))[0]
+    own, root = job.name, (await job.run(job.broker.metadata)).get(ROOT, ("", ""))[0]
     if not root or not own.startswith(PREFIX) or job.broker.is_deleted(job.info):
         return
     container = ShardRange(name=root, state="created", changed_at=sharder.store.proxy.stamp())
@@ -73,7 +73,7 @@ async def give_back(sharder: ContainerSharder, job: Job) -> None:
         await job.run(job.broker.shards.merge, [container])
         sharder.did["given back"] += 1
     elif job.info["created_at"] < before and all(r.changed_at < before for r in ranges) and (not is_there or job.broker.max_row() < 0):
-        await clear(sharder, job, own, before)
+        await clear(sharder, job, before)
 
 
 async def parents_of(sharder: ContainerSharder, job: Job, container: ShardRange) -> list[State]:
@@ -94,7 +94,7 @@ def is_over(state: State, before: str) -> bool:
     return info["put_timestamp"] < info["delete_timestamp"] < before and not info["object_count"]
 
 
-async def clear(sharder: ContainerSharder, job: Job, own: str, before: str) -> None:
+async def clear(sharder: ContainerSharder, job: Job, before: str) -> None:
     """Take a shard of no container away, with what is left in it when that is old."""
     live = "SELECT max(created_at) FROM object WHERE deleted=0"
     if ((await job.run(job.broker.all, live))[0][0] or "") >= before:
@@ -102,7 +102,7 @@ async def clear(sharder: ContainerSharder, job: Job, own: str, before: str) -> N
     store, at = sharder.store, sharder.store.proxy.stamp()
     while rows := await job.run(job.broker.since_where, -1, 1000, "deleted=0", ()):
         gone = [{**row, "deleted": 1, "size": 0, "created_at": at, "ctype_at": at, "meta_at": at} for row in rows]
-        if not await send_rows(store.transport, store.rings["container"], ShardRange(name=own, changed_at=at), gone, []):
+        if not await send_rows(store.transport, store.rings["container"], ShardRange(name=job.name, changed_at=at), gone, []):
             return
         await job.run(job.broker.merge, gone)
     for each in await job.run(job.broker.shards.current):

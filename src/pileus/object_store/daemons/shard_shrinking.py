@@ -29,14 +29,13 @@ async def shrink(sharder: ContainerSharder, job: Job, theirs: dict[str, list[Sha
     current = await job.run(job.broker.shards.current)
     if None in told or set(theirs) != {r.name for r in current}:
         return
-    own = f"{job.info['account']}/{job.info['container']}"
-    if stray := next((r for r in current if r.state == "active" and any(to.name == own for to in theirs[r.name])), None):
+    if stray := next((r for r in current if r.state == "active" and any(to.name == job.name for to in theirs[r.name])), None):
         # It gives its rows back already: while the replica that knew it was away, nobody else did.
-        await sharder.change(job, stray, state="returning", goes_into=own)
+        await sharder.change(job, stray, state="returning", goes_into=job.name)
     elif going := next((r for r in current if r.goes_into), None):
         await go_over(sharder, job, going, theirs[going.name], [state for state in told if state is not None])
     elif all(r.state == "active" for r in current) and not lost(current) and not gaps(current) and not any(theirs.values()) \
-            and (found := candidates(current, own, sharder.store.config.sharding)):
+            and (found := candidates(current, job.name, sharder.store.config.sharding)):
         donor, how = found[0]
         await sharder.change(job, donor, **how)
         sharder.did["shrinking"] += 1

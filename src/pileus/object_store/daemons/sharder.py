@@ -40,11 +40,6 @@ ENABLED = "x-container-sysmeta-sharding"
 Job = Held[ContainerBroker]
 
 
-def name_of(job: Job) -> str:
-    """ACCOUNT/CONTAINER of the database."""
-    return f"{job.info['account']}/{job.info['container']}"
-
-
 def account_of(job: Job) -> str:
     """The account of its shards."""
     account = job.info["account"]
@@ -120,7 +115,7 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
                 self.did["created"] += 1
 
     async def make(self, job: Job, each: ShardRange) -> Response:
-        root = (await job.run(job.broker.metadata)).get(ROOT, (name_of(job), ""))[0]
+        root = (await job.run(job.broker.metadata)).get(ROOT, (job.name, ""))[0]
         return await containers.make(self.store.proxy, each.path, job.info["storage_policy_index"], {ROOT: root})
 
     async def change(self, job: Job, each: ShardRange, **changes: Any) -> None:
@@ -173,7 +168,7 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
                 return
 
     async def send(self, job: Job, each: ShardRange, rows: list[dict[str, Any]]) -> bool:
-        return await send_rows(self.store.transport, self.store.rings["container"], each, rows, [name_of(job)])
+        return await send_rows(self.store.transport, self.store.rings["container"], each, rows, [job.name])
 
     # ---- what the first replica decides ------------------------------------------------------------------------------
     async def lead(self, job: Job) -> None:
@@ -270,7 +265,7 @@ class ContainerSharder(DatabaseDaemon[ContainerBroker]):
     async def promote(self, job: Job, theirs: dict[str, list[ShardRange]]) -> None:
         """Put shards that have handed over everything they had out of the way: those that have it now come in their place."""
         for name, children in theirs.items():
-            if covers(children) and all(r.name != name_of(job) for r in children):
+            if covers(children) and all(r.name != job.name for r in children):
                 current = {r.name: r for r in await job.run(job.broker.shards.current)}
                 await job.run(job.broker.shards.merge, promoted(current, current[name], children, self.later(current.values())))
                 self.did["promoted"] += 1
