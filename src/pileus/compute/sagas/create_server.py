@@ -50,11 +50,16 @@ class CreateServer(msgspec.Struct, kw_only=True):
 
 
 async def place(s: CreateServer, c: Conductor) -> None:
-    """Choose a host and hold its resources. Repeatable: the claim is keyed by the server's id and replaces itself."""
+    """Choose a host and hold its resources. Repeatable: the claim is keyed by the server's id and replaces itself.
+
+    One of a group is on its host at once, so that the next one of the group knows."""
     server = await _building(s, c)
-    choices = await c.scheduling.rank(server, ignore=frozenset(s.tried), force_host=s.force_host, force_node=s.force_node,
-                                      destination=s.destination, image_properties=s.image_properties)
-    await _claim(server, choices, s, c)
+    async with c.scheduling.turn(server) as grouped:
+        choices = await c.scheduling.rank(server, ignore=frozenset(s.tried), force_host=s.force_host, force_node=s.force_node,
+                                          destination=s.destination, image_properties=s.image_properties)
+        await _claim(server, choices, s, c)
+        if grouped and s.chosen is not None:
+            await c.servers.update(server.id, c.now(), host=s.chosen.host, host_id=s.chosen.host_id)
 
 
 async def _claim(server: Server, choices: list[Any], s: CreateServer, c: Conductor) -> None:
@@ -127,13 +132,14 @@ async def _next_host(server: Server, s: CreateServer, c: Conductor, refusal: Clo
     """Move the claim and the ports to another host. Raises what the last host said when there is none."""
     if len(s.tried) >= c.config.max_attempts or s.force_host or s.force_node or s.destination:
         raise NoValidHost(reason="Exceeded maximum number of retries.", detail=f"{refusal} {refusal.detail}") from refusal
-    try:
-        choices = await c.scheduling.rank(server, ignore=frozenset(s.tried), image_properties=s.image_properties)
-        await c.scheduling.release(server)
-        await _claim(server, choices, s, c)
-    except NoValidHost as nowhere:
-        raise NoValidHost(reason="Exceeded maximum number of retries.", detail=f"{refusal} {refusal.detail}") from nowhere
-    server = await _settle(server, s, c)
+    async with c.scheduling.turn(server):
+        try:
+            choices = await c.scheduling.rank(server, ignore=frozenset(s.tried), image_properties=s.image_properties)
+            await c.scheduling.release(server)
+            await _claim(server, choices, s, c)
+        except NoValidHost as nowhere:
+            raise NoValidHost(reason="Exceeded maximum number of retries.", detail=f"{refusal} {refusal.detail}") from nowhere
+        server = await _settle(server, s, c)
     for nic in server.nics:
         await c.network.bind_port(nic.port_id, device_id=server.id, device_owner=device_owner(server), host=server.host)
 

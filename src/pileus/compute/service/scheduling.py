@@ -8,6 +8,8 @@ host) it is asked beforehand, and then it says which provider gives what.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ from pileus.compute.service.snapshot import Snapshot
 from pileus.core.errors import CloudError, Conflict
 from pileus.core.kit import Kit
 from pileus.core.log import Log
+from pileus.core.turns import Turns
 
 if TYPE_CHECKING:
     from pileus.compute.scheduler.explain import Explanation
@@ -55,6 +58,7 @@ class Scheduling:
     def __init__(self, kit: Kit, config: ComputeConfig, *, hosts: Any, aggregates: Any, server_groups: Any, servers: Any, placement: Any):
         self.kit, self.config = kit, config
         self.hosts, self.server_groups, self.servers, self.placement = hosts, server_groups, servers, placement
+        self._turns = Turns()
         self.snapshot = Snapshot(kit, config, hosts=hosts, aggregates=aggregates, servers=servers, placement=placement)
 
     @cached_property
@@ -79,6 +83,16 @@ class Scheduling:
         """Raise ValueError for a filter or weigher in the configuration that there is not; for the start."""
         if self.config.filters or self.config.weighers:
             _ = self._plugins
+
+    @asynccontextmanager
+    async def turn(self, server: Server) -> AsyncIterator[bool]:
+        """Servers of one group are placed one after another: where each goes depends on where the others are. Whether it has a group."""
+        group = server.scheduler_hints.get("group")
+        if group is None:
+            yield False
+            return
+        async with self._turns.of(group):
+            yield True
 
     async def rank(self, server: Server, *, ignore: frozenset[str] = frozenset(), force_host: str | None = None,
                    force_node: str | None = None, destination: str | None = None,

@@ -27,8 +27,8 @@ from pileus.compute.hypervisor.qemu.neighbours import ALONE, Neighbours
 from pileus.compute.hypervisor.qemu.pins import Pins
 from pileus.compute.hypervisor.qemu.probe import BINARY, abilities
 from pileus.compute.hypervisor.qemu.shares import Shares
-from pileus.compute.hypervisor.qemu.turns import Turns
 from pileus.compute.hypervisor.topology import Cell
+from pileus.core.turns import Turns
 
 ADOPTED_AT_ONCE = 32
 

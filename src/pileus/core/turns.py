@@ -1,4 +1,4 @@
-"""One call at a time about one guest, whatever happens to the others."""
+"""One at a time about one thing, whatever happens to the others."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
