@@ -81,6 +81,17 @@ def test_why_one_does_not_come_up_is_said(node, capsys):
 
 
 @pytest.mark.realtime
+def test_what_runs_can_be_stopped_although_its_configuration_is_none_any_more(node, capsys):
+    assert command.start("storage", state=node.state) == 0
+    (node.state / "node.json").write_text('{"surprise": 1}')
+    assert command.status("storage", state=node.state) == 0 and command.stop_("main", state=node.state) == 0
+    assert command.start("storage", state=node.state) == 1 and "unknown field `surprise`" in capsys.readouterr().out
+    (node.state / "node.json").unlink()
+    (node.state / "pileus.toml").write_text("[object_store]\nsurprise = 1\n")
+    assert command.status("storage", state=node.state) == 1 and "No storage-server running" in capsys.readouterr().out
+
+
+@pytest.mark.realtime
 def test_a_cluster_by_one_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PYTHONPATH", str(SOURCE))
     port = free_neighbourhood(200, 11)

@@ -43,7 +43,7 @@ def run(*names: str, state: Node = HERE, once: bool = False, take_over: bool = F
     from pileus.object_store.cluster.run import run as run_process
 
     try:
-        names = tuple(named(names, apart=configuration(state).apart))
+        names = tuple(named(names, apart=_apart(state)))
     except ValueError as unknown:
         print(unknown, file=sys.stderr)
         return 1
@@ -72,6 +72,16 @@ def configuration(state: Path):
     from pileus.cli.options import configuration as whole
 
     return whole(state).object_store
+
+
+def _apart(state: Path) -> bool:
+    """Whether each kind has a server of its own. Where the configuration is none, what runs says so: it can be stopped all the same."""
+    from pileus.core.config import ConfigInvalid
+
+    try:
+        return configuration(state).apart
+    except (msgspec.MsgspecError, ConfigInvalid, OSError):
+        return (state / "run" / "object-server.pid").exists()
 
 
 def dev_cluster(*, state: Path = HERE / "cluster", nodes: int = 3, replicas: int = 3, devices: int = 1, port: int = 8080,
@@ -127,7 +137,7 @@ async def _each_node(folders: Iterable[Path], *, stop: bool = False) -> int:
 
     failed = 0
     for folder in folders:
-        names = named(["main", TOGETHER], apart=configuration(folder).apart)
+        names = named(["main", TOGETHER], apart=_apart(folder))
         manager = Manager(folder, Clock(), say=partial(print, f"{folder.name}:"))
         failed += await manager.stop(names[::-1]) if stop else await manager.start(names)
     return failed
@@ -218,7 +228,7 @@ def _managed(action: str):
 
         manager = Manager(state, Clock())
         try:
-            chosen = named(names or ["main"], apart=configuration(state).apart)
+            chosen = named(names or ["main"], apart=_apart(state))
             if action != "once":
                 chosen = manager.as_they_run(chosen)
         except ValueError as unknown:
