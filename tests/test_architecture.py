@@ -100,6 +100,17 @@ def test_no_clock_chance_or_sleep_outside_the_kit():
     assert not wrong
 
 
+def test_no_function_takes_more_than_eight_arguments():
+    """What belongs together is one value."""
+    wrong = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                given = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs) if a.arg not in ("self", "cls")]
+                wrong += [f"{name(path)}:{node.lineno} {node.name}"] if len(given) > 8 else []
+    assert not wrong
+
+
 def test_nothing_is_left_for_later():
     wrong = [name(p) for p in FILES if any(word in p.read_text() for word in ("NotImplementedError", "TODO", "FIXME", "XXX"))]
     assert not wrong
