@@ -178,6 +178,6 @@ def test_a_guest_is_moved_with_its_disk_and_built_anew_elsewhere(lab):
     lab.admin.compute.evacuate_server(lab.server, host=second)
     lab.until_on(second, "SHUTOFF")                    # what is evacuated is off (2.95)
     lab.user.compute.start_server(lab.server)
-    assert lab.ask("cat marker 2>/dev/null || echo new") == "new"
+    lab.until_says("cat marker 2>/dev/null || echo new", "new")     # its old self answers until the neighbours know better
     lab.admin.compute.update_service_forced_down(service, forced=False)
     lab.only_on(second)

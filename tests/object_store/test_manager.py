@@ -200,7 +200,7 @@ async def test_a_daemon_that_waits_for_a_hung_server_ends_when_it_is_told(tmp_pa
 def test_a_proxy_is_killed_in_the_middle_of_a_body(tmp_path, monkeypatch, capsys):
     """Of an upload that its proxy did not survive nothing is left on any device, and another proxy knows nothing of it."""
     monkeypatch.setenv("PYTHONPATH", str(SOURCE))
-    port = free_ports(1)[0] % 20_000 + 30_000
+    port = free_neighbourhood(200, 2)
     node = tmp_path / "node1"
     try:
         assert command.dev_cluster(state=tmp_path, nodes=2, replicas=2, port=port, **WHERE) == 0
